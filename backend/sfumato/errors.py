@@ -1,0 +1,27 @@
+"""What can go wrong, in the words of the person it happens to.
+
+SfumatoError            a sentence that names the thing and the next action
+├── InputError          what was asked for cannot be done: unreadable file, unknown model, steps 0
+└── Cancelled           the person changed their mind; not a failure
+"""
+
+from __future__ import annotations
+
+
+class SfumatoError(Exception):
+    """code: a short word for programs; str(error): a sentence for people."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class InputError(SfumatoError):
+    """The request cannot be carried out as it is."""
+
+
+class Cancelled(SfumatoError):
+    """Cancelled between two steps."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled", "Cancelled.")

@@ -1,0 +1,70 @@
+"""What the Krita plugin, the server and the worker say to each other: sans-I/O, standard library only.
+
+No sockets, clocks or threads live here: bytes go in, messages come out, and the other way round.
+"""
+
+from .connection import BlobReceived, Connection, Event, Role
+from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
+from .geometry import Box, crop_box
+from .levels import FULL, Levels
+from .messages import (
+    PROTOCOL_VERSION,
+    Accepted,
+    Ack,
+    Blob,
+    Cancel,
+    Cancelled,
+    EditInfo,
+    Failed,
+    Hello,
+    Message,
+    ModelInfo,
+    NeedBlobs,
+    Parameter,
+    Preview,
+    Progress,
+    Refused,
+    Result,
+    Status,
+    Submit,
+    Welcome,
+)
+from .request import BYTES_PER_PIXEL, Pixels, Request, digest_of
+
+__all__ = [
+    "BYTES_PER_PIXEL",
+    "FULL",
+    "PROTOCOL_VERSION",
+    "Accepted",
+    "Ack",
+    "Blob",
+    "BlobReceived",
+    "Box",
+    "Cancel",
+    "Cancelled",
+    "Connection",
+    "EditInfo",
+    "Event",
+    "Failed",
+    "Hello",
+    "Levels",
+    "LocalProtocolError",
+    "Message",
+    "ModelInfo",
+    "NeedBlobs",
+    "Parameter",
+    "Pixels",
+    "Preview",
+    "Progress",
+    "ProtocolError",
+    "Refused",
+    "RemoteProtocolError",
+    "Request",
+    "Result",
+    "Role",
+    "Status",
+    "Submit",
+    "Welcome",
+    "crop_box",
+    "digest_of",
+]

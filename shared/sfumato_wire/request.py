@@ -1,0 +1,114 @@
+"""The one request that fully defines a job: the same request gives the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+from .geometry import Box
+from .levels import Levels
+from .limits import MAX_BLOB, MAX_SEED, MAX_SIDE, MAX_STEPS
+
+BYTES_PER_PIXEL = {
+    "rgba8": 4,  # straight alpha
+    "bgra8": 4,  # straight alpha, as Krita and Qt hold it
+    "gray8": 1,
+    "gray16": 2,  # little-endian
+    "graya16": 4,  # little-endian grey, then alpha
+}
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def digest_of(data: bytes | bytearray | memoryview) -> str:
+    """The name of a blob: SHA-256 of its bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Raw rows without padding, somewhere in the document; the bytes travel as a blob named `digest`."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    format: str
+    digest: str
+
+    def __post_init__(self) -> None:
+        if self.format not in BYTES_PER_PIXEL:
+            raise ValueError(f"Unknown pixel format '{self.format}'; known are {', '.join(BYTES_PER_PIXEL)}.")
+        if not (0 < self.width <= MAX_SIDE and 0 < self.height <= MAX_SIDE):
+            raise ValueError(f"A picture of {self.width} x {self.height} pixels is outside 1..{MAX_SIDE} a side.")
+        if not (-MAX_SIDE <= self.x <= MAX_SIDE and -MAX_SIDE <= self.y <= MAX_SIDE):
+            raise ValueError(f"A picture at ({self.x}, {self.y}) lies too far outside the document.")
+        if self.size > MAX_BLOB:
+            raise ValueError(f"A picture of {self.size} bytes is larger than the limit of {MAX_BLOB}.")
+        if not _DIGEST.fullmatch(self.digest):
+            raise ValueError("A picture must be named by the SHA-256 of its bytes in lower-case hex.")
+
+    @property
+    def box(self) -> Box:
+        return Box(self.x, self.y, self.width, self.height)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the blob."""
+        return self.width * self.height * BYTES_PER_PIXEL[self.format]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything relevant to a result.
+
+    canvas: the picture without the map layer: the whole document or the part around the painted area.
+    change_map: the painted greys; outside of it nothing changes. Grey times alpha, or alpha alone (`map_channel`).
+    strength: global strength in thousandths, multiplies the map.
+    soften: radius in pixels of a blur of the map; 0 leaves it as painted.
+    settings: the edit's declared parameters; what is missing takes its declared default.
+    layer_format: "rgba8" or "bgra8", how the result is wanted.
+    """
+
+    model: str
+    edit: str
+    prompt: str
+    width: int
+    height: int
+    canvas: Pixels
+    change_map: Pixels
+    negative_prompt: str = ""
+    seed: int = 0
+    steps: int = 20
+    guidance_scale: float = 5.0
+    strength: int = 1000
+    levels: Levels = field(default_factory=Levels)
+    map_channel: str = "luminance"
+    soften: int = 0
+    settings: dict[str, bool | int | float | str] = field(default_factory=dict)
+    layer_format: str = "rgba8"
+
+    def __post_init__(self) -> None:
+        if not (0 < self.width <= MAX_SIDE and 0 < self.height <= MAX_SIDE):
+            raise ValueError(f"A document of {self.width} x {self.height} pixels is outside 1..{MAX_SIDE} a side.")
+        if not Box(0, 0, self.width, self.height).contains(self.canvas.box):
+            raise ValueError("The canvas reaches outside the document.")
+        if self.canvas.format not in ("rgba8", "bgra8"):
+            raise ValueError(f"The canvas must be rgba8 or bgra8, not {self.canvas.format}.")
+        if self.change_map.format not in ("gray8", "gray16", "graya16"):
+            raise ValueError(f"The map must be gray8, gray16 or graya16, not {self.change_map.format}.")
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise ValueError(f"Steps must lie between 1 and {MAX_STEPS}; this is {self.steps}.")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ValueError(f"The seed must lie between 0 and {MAX_SEED}; this is {self.seed}.")
+        if not 0.0 <= self.guidance_scale <= 100.0:
+            raise ValueError(f"Guidance must lie between 0 and 100; this is {self.guidance_scale}.")
+        if not 0 <= self.strength <= 1000:
+            raise ValueError(f"Strength must lie between 0 and 1000 thousandths; this is {self.strength}.")
+        if self.map_channel not in ("luminance", "alpha"):
+            raise ValueError(f"The map's channel must be luminance or alpha, not {self.map_channel}.")
+        if not 0 <= self.soften <= 1000:
+            raise ValueError(f"Soften must lie between 0 and 1000 pixels; this is {self.soften}.")
+        if self.layer_format not in ("rgba8", "bgra8"):
+            raise ValueError(f"The layer can be rgba8 or bgra8, not {self.layer_format}.")
