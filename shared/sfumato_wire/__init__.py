@@ -3,6 +3,7 @@
 No sockets, clocks or threads live here: bytes go in, messages come out, and the other way round.
 """
 
+from .blobs import BlobCache
 from .connection import BlobReceived, Connection, Event, Role
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from .geometry import Box, crop_box
@@ -38,6 +39,7 @@ __all__ = [
     "Accepted",
     "Ack",
     "Blob",
+    "BlobCache",
     "BlobReceived",
     "Box",
     "Cancel",

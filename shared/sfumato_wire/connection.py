@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import enum
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from . import frames
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
-from .limits import CHUNK, MAX_JOBS, MAX_NAME
+from .limits import CHUNK, MAX_INCOMING, MAX_JOBS, MAX_NAME, MAX_OWED
 from .messages import (
     Accepted,
     Ack,
@@ -64,11 +65,13 @@ _CONNECTION: dict[type, dict[State, State]] = {
     Hello: {State.NEW: State.GREETED},
     Status: {State.GREETED: State.GREETED, State.OPEN: State.OPEN},
     Welcome: {State.GREETED: State.OPEN, State.OPEN: State.OPEN},  # again, when the worker came back with more
-    Refused: dict.fromkeys((State.NEW, State.GREETED, State.OPEN), State.CLOSED),
+    # Also when the other end's mistake has just closed the connection: these are the words that say so.
+    Refused: dict.fromkeys(State, State.CLOSED),
 }
 # message -> job state -> the state after it; None stands for a job nobody has named.
 _JOB: dict[type, dict[Job | None, Job]] = {
-    Submit: {None: Job.SUBMITTED, Job.SUBMITTED: Job.SUBMITTED, Job.NEEDING: Job.NEEDING, Job.ACCEPTED: Job.ACCEPTED},
+    # A second submit may cross the end of its job: then the client is about to hear that end, and nothing else.
+    Submit: {None: Job.SUBMITTED, **{state: state for state in Job}},
     NeedBlobs: {Job.SUBMITTED: Job.NEEDING, Job.NEEDING: Job.NEEDING},
     Accepted: dict.fromkeys((Job.SUBMITTED, Job.NEEDING, Job.ACCEPTED), Job.ACCEPTED),
     Progress: {Job.ACCEPTED: Job.ACCEPTED},
@@ -93,8 +96,7 @@ Event = Message | BlobReceived
 
 
 class _Incoming:
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self) -> None:
         self.data = bytearray()
         self.sha = hashlib.sha256()
 
@@ -112,8 +114,9 @@ class Connection:
         self.state = State.NEW
         self._jobs: dict[str, Job] = {}
         self._sizes: dict[str, dict[str, int]] = {}  # job -> digest -> bytes, of the pictures a job may carry
-        self._expected: dict[str, int] = {}  # digest -> bytes, of blobs that may come
-        self._allowed: dict[str, int] = {}  # digest -> bytes, of blobs that may be sent
+        # (digest, bytes) -> how many times such a blob may come, or may be sent: two jobs may ask for the same one
+        self._expected: Counter[tuple[str, int]] = Counter()
+        self._allowed: Counter[tuple[str, int]] = Counter()
         self._incoming: dict[str, _Incoming] = {}
         self._decoder = frames.Decoder()
 
@@ -126,13 +129,14 @@ class Connection:
         """The frame of a message. Blobs go through `send_blob`."""
         if isinstance(message, Blob):
             raise LocalProtocolError("Parts of a blob are sent with send_blob.")
+        frame = frames.encode(message)  # first, so that a message too large leaves the state as it was
         self._advance(message, self.role, LocalProtocolError)
-        return frames.encode(message)
+        return frame
 
     def send_blob(self, data: bytes | memoryview, digest: str | None = None) -> Iterator[bytes]:
         """The frames of a blob the other end asked for (client) or was promised (server), lazily, a chunk each."""
         name = digest or digest_of(data)
-        if self.state is not State.OPEN or self._allowed.pop(name, None) != len(data):
+        if self.state is not State.OPEN or not _take(self._allowed, (name, len(data))):
             raise LocalProtocolError("Nobody asked for this blob.")
         view = memoryview(data)
         for offset in range(0, len(view), CHUNK):
@@ -179,6 +183,8 @@ class Connection:
         elif self.state is not State.OPEN:
             raise error(f"'{message.kind}' must not be said when the connection is {self.state.value}.")
         if isinstance(message, Hello):
+            if len(set(message.jobs)) > MAX_JOBS:
+                raise error(f"At most {MAX_JOBS} jobs may be open at a time.")
             for job in message.jobs:  # resumed: whatever they were, the server may go on telling about them
                 self._jobs[_name(job, error)] = Job.ACCEPTED
         elif isinstance(message, (Submit, NeedBlobs, Accepted, Progress, Result, Failed, Cancelled, Cancel, Ack)):
@@ -198,17 +204,22 @@ class Connection:
         if isinstance(message, Submit):
             if before is None and len(self.open_jobs) >= MAX_JOBS:
                 raise error(f"At most {MAX_JOBS} jobs may be open at a time.")
-            request = message.request
-            self._sizes[job] = {p.digest: p.size for p in (request.canvas, request.change_map)}
+            if max(len(self._expected), len(self._allowed)) > MAX_OWED:
+                raise error("Too many pictures were asked for and never sent.")
+            canvas, change_map = message.request.canvas, message.request.change_map
+            if canvas.digest == change_map.digest and canvas.size != change_map.size:
+                raise error("Two pictures of different sizes cannot have the same digest.")
+            if before is not Job.ENDED:
+                self._sizes[job] = {canvas.digest: canvas.size, change_map.digest: change_map.size}
         elif isinstance(message, NeedBlobs):
             sizes = self._sizes.get(job, {})
             if not set(message.digests) <= set(sizes):
                 raise error("A picture was asked for that is not part of the job.")
-            wanted = {digest: sizes[digest] for digest in message.digests}
-            (self._allowed if self.role is Role.CLIENT else self._expected).update(wanted)
+            asked = self._allowed if self.role is Role.CLIENT else self._expected
+            asked.update((digest, sizes[digest]) for digest in set(message.digests))
         elif isinstance(message, Result) and message.layer is not None:
-            promised = {message.layer.digest: message.layer.size}
-            (self._allowed if self.role is Role.SERVER else self._expected).update(promised)
+            promised = self._allowed if self.role is Role.SERVER else self._expected
+            promised[message.layer.digest, message.layer.size] += 1
         self._jobs[job] = moves[before]
         if self._jobs[job] is Job.ENDED:
             self._sizes.pop(job, None)
@@ -216,16 +227,21 @@ class Connection:
             del self._jobs[job]
 
     def _blob(self, part: Blob) -> BlobReceived | None:
-        if self.state is not State.OPEN or self._expected.get(part.digest) != part.size:
+        if self.state is not State.OPEN or not self._expected[part.digest, part.size]:
             raise RemoteProtocolError("A part of a blob came that nobody asked for.")
-        incoming = self._incoming.setdefault(part.digest, _Incoming(part.size))
-        if part.offset != len(incoming.data):
+        if part.offset == 0:  # an earlier one of this name may have been given up when its job was cancelled
+            self._incoming[part.digest] = _Incoming()
+        incoming = self._incoming.get(part.digest)
+        if incoming is None or part.offset != len(incoming.data):
             raise RemoteProtocolError("The parts of a blob came out of order.")
+        if sum(len(blob.data) for blob in self._incoming.values()) + len(part.payload) > MAX_INCOMING:
+            raise RemoteProtocolError("Too many blobs were begun and not finished.")
         incoming.data += part.payload
         incoming.sha.update(part.payload)
         if len(incoming.data) < part.size:
             return None
-        del self._incoming[part.digest], self._expected[part.digest]
+        del self._incoming[part.digest]
+        _take(self._expected, (part.digest, part.size))
         if incoming.sha.hexdigest() != part.digest:
             raise RemoteProtocolError("A blob does not match its digest.")
         return BlobReceived(part.digest, bytes(incoming.data))
@@ -235,3 +251,13 @@ def _name(job: str, error: type[ProtocolError]) -> str:
     if not 0 < len(job) <= MAX_NAME:
         raise error(f"A job's id must have 1 to {MAX_NAME} characters.")
     return job
+
+
+def _take(counts: Counter[tuple[str, int]], blob: tuple[str, int]) -> bool:
+    """Counts one down, without leaving zeros behind; False when there was none."""
+    if counts[blob] <= 0:
+        return False
+    counts[blob] -= 1
+    if not counts[blob]:
+        del counts[blob]
+    return True

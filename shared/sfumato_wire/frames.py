@@ -23,15 +23,19 @@ _HINTS = {cls: typing.get_type_hints(cls) for cls in _KINDS.values()}
 
 
 def encode(message: Message) -> bytes:
-    """One frame. Raises LocalProtocolError when the message is larger than the limits."""
+    """One frame. Raises LocalProtocolError for what the other end would not take: too large, a text too long, NaN."""
     payload: bytes = getattr(message, "payload", b"")
-    fields = {f.name: _plain(getattr(message, f.name)) for f in dataclasses.fields(message) if f.name != "payload"}
     try:
+        fields = {f.name: _plain(getattr(message, f.name)) for f in dataclasses.fields(message) if f.name != "payload"}
         header = json.dumps({"kind": message.kind, **fields}, allow_nan=False, separators=(",", ":")).encode("utf-8")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise LocalProtocolError(f"A {message.kind} message cannot be written: {error}.") from None
     if len(header) > MAX_HEADER or _LENGTHS.size + len(header) + len(payload) > MAX_MESSAGE:
         raise LocalProtocolError(f"A {message.kind} message of {len(header) + len(payload)} bytes is too large.")
+    try:
+        _message(header, payload)
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(str(error)) from None
     return b"".join((_LENGTHS.pack(len(header), len(payload)), header, payload))
 
 

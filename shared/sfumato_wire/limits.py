@@ -15,5 +15,7 @@ MAX_NAME = 256  # characters of an id, a name
 MAX_ITEMS = 1_024  # entries of any list or table
 MAX_DEPTH = 8  # nesting of JSON
 MAX_JOBS = 64  # jobs of one connection that have not ended
+MAX_OWED = 4 * MAX_JOBS  # different blobs of one connection that were asked for and have not come
+MAX_INCOMING = 2 * MAX_BLOB  # bytes of one connection's blobs that have begun to come and not ended
 MAX_STEPS = 1_000
 MAX_SEED = 2**63 - 1

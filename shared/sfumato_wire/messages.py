@@ -140,6 +140,10 @@ class Accepted:
     job: str
     position: int
 
+    def __post_init__(self) -> None:
+        if self.position < 0:
+            raise ValueError(f"{self.position} is not a position in a queue.")
+
 
 @dataclass(frozen=True)
 class Progress:
