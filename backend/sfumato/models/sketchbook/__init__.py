@@ -1,0 +1,14 @@
+"""Sketchbook: the small text-to-picture model that ships inside Sfumato.
+
+Importing this package is cheap: nothing here needs torch or numpy. The model itself is an ordinary diffusers folder
+at ``WEIGHTS``; the code beside it paints the scenes it was trained on, trains it and assembles it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+WEIGHTS: Path = Path(__file__).resolve().parent / "weights"
+"""Folder for ``StableDiffusionPipeline.from_pretrained``."""
+
+__all__ = ["WEIGHTS"]

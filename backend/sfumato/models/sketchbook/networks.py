@@ -1,0 +1,90 @@
+"""The shapes of Sketchbook's networks, in one place so that training and assembling agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextModel
+
+SIZE = 256
+FACTOR = 8
+TEXT_WIDTH = 192
+
+
+def make_vae() -> AutoencoderKL:
+    """8x smaller, four channels, no attention: it must work at any size and be quick on a CPU."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(16, 32, 96, 160),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=SIZE,
+        scaling_factor=1.0,
+        mid_block_add_attention=False,
+    )
+
+
+def make_unet() -> UNet2DConditionModel:
+    """Narrow at full latent size, where it only smooths; the width is at 16x16 and 8x8, where words are read."""
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=SIZE // FACTOR,
+        block_out_channels=(48, 128, 224),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=TEXT_WIDTH,
+        attention_head_dim=4,  # diffusers reads this as the number of heads
+        norm_num_groups=16,
+    )
+
+
+def make_text_encoder() -> CLIPTextModel:
+    """A three-layer CLIP text encoder with the tokenizer's 40 positions."""
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    from .tokenizer import END, LENGTH, START, build
+
+    vocabulary, _ = build()
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=TEXT_WIDTH,
+            intermediate_size=4 * TEXT_WIDTH,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            max_position_embeddings=LENGTH,
+            hidden_act="gelu",
+            projection_dim=TEXT_WIDTH,
+            bos_token_id=vocabulary[START],
+            eos_token_id=vocabulary[END],
+            pad_token_id=vocabulary[END],
+        )
+    )
+
+
+def make_scheduler() -> DDIMScheduler:
+    """v-prediction on Stable Diffusion's schedule with more noise at its end.
+
+    At beta_end 0.012 a trace of the picture's brightness survives in the noisiest step, so that night and day come
+    out grey; 0.02 leaves a quarter of it without reaching zero, which many samplers divide by.
+    """
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.02,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=1,
+        timestep_spacing="trailing",
+    )

@@ -1,0 +1,122 @@
+"""Trains Sketchbook's autoencoder on crops of painted scenes."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch.nn import functional as F
+
+from .data import held_out, painted, scenes
+from .networks import SIZE, make_vae
+from .paint import paint
+
+
+def to_tensor(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
+    """uint8 [n, h, w, 3] to -1..1 [n, 3, h, w]."""
+    batch = torch.from_numpy(np.array(pictures)).to(device).permute(0, 3, 1, 2)
+    return (batch.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+
+
+def psnr(vae: AutoencoderKL, pictures: torch.Tensor) -> float:
+    """Mean PSNR in dB of decode(mode(encode)) over pictures in -1..1, rounded and clamped as a viewer would see them."""
+    values = []
+    with torch.no_grad():
+        for picture in pictures.split(4):
+            out = vae.decode(vae.encode(picture).latent_dist.mode()).sample.clamp(-1, 1).float()
+            error = ((out - picture.float()) / 2).square().mean(dim=(1, 2, 3))
+            values += (-10 * error.log10()).tolist()
+    return float(np.mean(values))
+
+
+def reconstruction_loss(out: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """L1 and squares for fidelity, gradients for edges, pooled L1 so that flat areas keep their colour."""
+    difference = out - target
+    loss = difference.abs().mean() + difference.square().mean()
+    for axis in (2, 3):
+        loss = loss + 0.25 * difference.diff(dim=axis).abs().mean()
+    return loss + 0.5 * F.avg_pool2d(difference, 4).abs().mean()
+
+
+def train_vae(
+    out: Path, data: Path, minutes: float, pictures: int, batch: int, crop: int, rate: float, device: torch.device
+) -> None:
+    """Train until ``minutes`` of training time in all have passed; resumes from ``out/vae.pt``."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng()
+    everything = painted(data / f"vae_{pictures}.npy", scenes(1, pictures), (SIZE, SIZE), mixed=True)
+    test = to_tensor(np.stack([paint(scene) for scene in held_out(8)]), device)
+    vae = make_vae().to(device, memory_format=torch.channels_last)
+    ema = copy.deepcopy(vae).requires_grad_(False)
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    step, spent = 0, 0.0
+    checkpoint = out / "vae.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        vae.load_state_dict(state["model"])
+        ema.load_state_dict(state["ema"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, spent = state["step"], state["spent"]
+
+    def save() -> None:
+        mean, std = _latent_statistics(ema, everything, device)
+        out.mkdir(parents=True, exist_ok=True)
+        torch.save(
+            {
+                "model": vae.state_dict(),
+                "ema": ema.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "step": step,
+                "spent": spent,
+                "mean": mean,
+                "std": std,
+            },
+            checkpoint.with_suffix(".part"),
+        )
+        checkpoint.with_suffix(".part").rename(checkpoint)
+
+    clock = saved = printed = time.monotonic()
+    while spent < 60 * minutes:
+        progress = spent / (60 * minutes)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+        chosen = rng.integers(len(everything), size=batch)
+        tops, lefts = rng.integers(0, SIZE - crop + 1, size=(2, batch))
+        crops = np.stack(
+            [everything[i, t : t + crop, s : s + crop] for i, t, s in zip(chosen, tops, lefts, strict=True)]
+        )
+        target = to_tensor(crops[:, :, :: -1 if step % 2 else 1], device)
+        with torch.autocast(device.type, torch.bfloat16):
+            posterior = vae.encode(target).latent_dist
+            decoded = vae.decode(posterior.sample()).sample
+        loss = reconstruction_loss(decoded.float(), target) + 2e-4 * posterior.kl().mean() / posterior.mean[0].numel()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            decay = min(0.998, (step + 1) / (step + 10))
+            torch._foreach_lerp_(list(ema.parameters()), list(vae.parameters()), 1 - decay)
+        step += 1
+        now = time.monotonic()
+        spent, clock = spent + now - clock, now
+        if now - printed > 60:
+            print(f"vae {spent / 60:.1f} min step {step} loss {loss.item():.4f} psnr {psnr(ema, test):.2f}", flush=True)
+            printed = time.monotonic()
+        if now - saved > 180:
+            save()
+            saved = time.monotonic()
+    save()
+    print(f"vae done: step {step} psnr {psnr(ema, test):.2f}", flush=True)
+
+
+def _latent_statistics(vae: AutoencoderKL, everything: np.ndarray, device: torch.device) -> tuple[torch.Tensor, ...]:
+    """Mean and standard deviation of each latent channel."""
+    with torch.no_grad():
+        latents = vae.encode(to_tensor(everything[:64], device)).latent_dist.mode().float()
+    return latents.mean(dim=(0, 2, 3)).cpu(), latents.std(dim=(0, 2, 3)).cpu()
