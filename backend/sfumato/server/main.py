@@ -1,0 +1,168 @@
+"""From nothing to a listening server, and back: sockets, worker and state folder put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from sfumato_wire.limits import MAX_MESSAGE
+from sfumato_wire.rendezvous import DEFAULT_HOST, DEFAULT_PORT, LOGS, SPOOL
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.asyncio.server import serve as listen
+from websockets.http11 import Request, Response
+
+from sfumato.errors import SfumatoError
+
+from .desk import Desk
+from .door import bracketed, check_exposure, host_names, refusal
+from .home import Record, open_home, read_record, read_token, remove_record, write_record
+from .logs import server_log
+from .session import Session
+from .spool import Spool
+from .supervisor import Supervisor
+
+MAX_CONNECTIONS = 16
+HANDSHAKE = 5.0  # seconds
+KEEPALIVE = 20.0  # seconds between pings, and for their answer
+# -P: a torch.py in the folder where the server was started is not PyTorch.
+WORKER = (sys.executable, "-P", "-m", "sfumato.worker")
+
+_log = logging.getLogger("sfumato.server")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """worker: the command that becomes the worker; tests give one of their own."""
+
+    host: str
+    port: int
+    home: Path
+    worker: tuple[str, ...] = WORKER
+
+
+def serve(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> int:
+    """Serves until Ctrl-C or SIGTERM. Returns the exit code."""
+
+    async def until_told() -> None:
+        stop = asyncio.Event()
+        _on_signals(stop)
+        await run(Settings(host, port, open_home(os.environ)), stop, lambda line: print(line, flush=True))
+
+    try:
+        asyncio.run(until_told())
+    except SfumatoError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:  # the state folder: full, read-only, gone
+        print(f"Sfumato cannot use its folder: {error}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def run(settings: Settings, stop: asyncio.Event, say: Callable[[str], None]) -> None:
+    """Serves until `stop`. Raises SfumatoError, with a sentence, when it cannot."""
+    exposed = check_exposure(settings.host, os.environ)
+    tokens = [read_token(settings.home), *([exposed] if exposed else [])]
+    with _logging(settings.home / LOGS):
+        desk = Desk(Spool(settings.home / SPOOL))
+        supervisor = Supervisor(settings.worker, desk, settings.home / LOGS / "worker.log", say)
+        desk.hire(supervisor)
+        async with _listening(settings, desk, tokens) as port:
+            record = Record(settings.host, port, os.getpid(), version("sfumato"))
+            write_record(settings.home, record)
+            say(f"Sfumato listens on {bracketed(settings.host)}:{port}; Ctrl-C ends it.")
+            try:
+                async with asyncio.TaskGroup() as group:
+                    working = group.create_task(supervisor.run())
+                    await stop.wait()
+                    working.cancel()
+            finally:
+                supervisor.close()
+                remove_record(settings.home)
+
+
+@contextlib.asynccontextmanager
+async def _listening(settings: Settings, desk: Desk, tokens: list[str]) -> AsyncIterator[int]:
+    """The open door; gives the port."""
+    hosts: frozenset[str] = frozenset()
+    inside = 0
+
+    def check(socket: ServerConnection, request: Request) -> Response | None:
+        if (status := refusal(request.path, request.headers, hosts, tokens)) is not None:
+            return socket.respond(status, f"{status.phrase}.\n")
+        return socket.respond(503, "Too many connections.\n") if inside >= MAX_CONNECTIONS else None
+
+    async def visit(socket: ServerConnection) -> None:
+        nonlocal inside
+        inside += 1
+        try:
+            await Session(socket, desk).run()
+        finally:
+            inside -= 1
+
+    try:
+        server: Server = await listen(
+            visit,
+            "127.0.0.1" if settings.host == "localhost" else settings.host,
+            settings.port,
+            process_request=check,
+            compression=None,  # raw pixels over loopback: fifteen times faster without, and no bombs
+            max_size=MAX_MESSAGE,
+            max_queue=4,
+            open_timeout=HANDSHAKE,
+            ping_interval=KEEPALIVE,
+            ping_timeout=KEEPALIVE,
+            server_header=None,
+            logger=_log,
+        )
+    except OSError as error:
+        raise SfumatoError("port", _why_not(settings, error)) from None
+    port: int = next(iter(server.sockets)).getsockname()[1]
+    hosts = host_names(settings.host, port)
+    async with server:
+        yield port
+
+
+def _why_not(settings: Settings, error: OSError) -> str:
+    where = f"{bracketed(settings.host)}:{settings.port}"
+    if error.errno != errno.EADDRINUSE:
+        return f"Sfumato cannot listen on {where}: {error.strerror}. Choose another --host or --port."
+    record = read_record(settings.home)
+    if record is not None and record.port == settings.port:
+        return f"Another Sfumato (process {record.pid}) already runs on port {settings.port}: use it, or end it first."
+    return f"Port {settings.port} is used by another program: end that, or choose another with --port."
+
+
+@contextlib.contextmanager
+def _logging(folder: Path) -> Iterator[None]:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    handler = server_log(folder / "server.log")
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    _log.propagate = False
+    try:
+        yield
+    finally:
+        _log.removeHandler(handler)
+        handler.close()
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is None or signal.getsignal(number) is signal.SIG_IGN:  # Windows; nohup
+            continue
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
