@@ -1,0 +1,82 @@
+"""Image files in and out, for the command line and for Python users. Errors are sentences about the file."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from sfumato_wire.limits import MAX_SIDE
+
+from sfumato.errors import InputError
+
+# Decoders that nobody needs are doors that nobody guards.
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+MAX_PIXELS = 2**28
+
+
+def open_image(path: str | Path, what: str) -> Image.Image:
+    """The file's picture, upright. what: "canvas" or "map", for the sentence of an InputError."""
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns at a third of the size that we allow; our own limit is checked below, before decoding.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=FORMATS)
+            if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
+                raise InputError(
+                    "too_large",
+                    f"The {what} {path} has {image.width} x {image.height} pixels; at most {MAX_PIXELS} are "
+                    "possible. Scale it down first.",
+                )
+            image.load()
+    except FileNotFoundError:
+        raise InputError("no_file", f"There is no {what} at {path}. Check the name.") from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        formats = ", ".join(FORMATS)
+        raise InputError(
+            "unreadable",
+            f"The {what} {path} cannot be read as a picture ({error}). Save it again as one of {formats}.",
+        ) from None
+    return ImageOps.exif_transpose(image)
+
+
+def read_canvas(path: str | Path) -> tuple[NDArray[np.uint8], Image.Image]:
+    """RGBA, uint8 [height, width, 4], and the image it came from."""
+    image = open_image(path, "canvas")
+    return np.asarray(_deep_to_8(image).convert("RGBA")), image
+
+
+def read_map(path: str | Path) -> NDArray[np.uint16]:
+    """Grey times alpha, uint16 [height, width]; an 8-bit grey v is 257 v, 16-bit files keep their depth."""
+    image = open_image(path, "map")
+    if image.mode in ("I;16", "I;16B", "I;16L", "I"):
+        return np.clip(np.asarray(image.convert("I")), 0, 65535).astype(np.uint16)
+    if image.mode == "F":
+        return np.round(np.clip(np.asarray(image), 0.0, 1.0) * 65535).astype(np.uint16)
+    grey, alpha = image.convert("RGBA").convert("LA").split()
+    return grey_times_alpha(np.asarray(grey, np.uint16) * 257, np.asarray(alpha, np.uint16) * 257)
+
+
+def grey_times_alpha(grey: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The product of two 16-bit fractions, rounded half up; full alpha leaves the grey as it is."""
+    product = grey.astype(np.uint32) * alpha
+    return ((product + 32767) // 65535).astype(np.uint16)
+
+
+def write_png(path: str | Path, pixels: NDArray[np.uint8], like: Image.Image | None = None) -> None:
+    """A PNG with the colour profile of `like`. Raises InputError when it cannot be written."""
+    try:
+        profile = like.info.get("icc_profile") if like is not None else None
+        Image.fromarray(pixels).save(path, format="PNG", icc_profile=profile, compress_level=3)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError("unwritable", f"{path} cannot be written ({reason}). Choose another place.") from None
+
+
+def _deep_to_8(image: Image.Image) -> Image.Image:
+    if image.mode in ("I;16", "I;16B", "I;16L", "I"):
+        deep = np.clip(np.asarray(image.convert("I")), 0, 65535)
+        return Image.fromarray(((deep + 128) // 257).astype(np.uint8))
+    return image

@@ -1,0 +1,342 @@
+"""The heart on real diffusers classes: a constant map is img2img, a black one the identity, every cell its own step.
+
+A constant map at its own strength never injects, so it also passes for a wrapper that does nothing. The proof is
+(a) the same with the step skip off, (b) the state entering every step, cell by cell, for all 256 greys, and
+(c) that a wrapper that does nothing fails (a) and (b).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    UniPCMultistepScheduler,
+)
+from PIL import Image
+from sfumato.change_map import ChangeMap, M, release_steps
+from sfumato.edits import Differential
+from sfumato.steering import Grid, NoisedReference, Steered, rounding_of, steer, strength_for
+from steering import tiny
+
+FAMILIES = list(tiny.FAMILIES)
+STEPS = 10
+# Every 8-bit grey once, one a latent cell.
+ALL_GREYS = ChangeMap((np.arange(256, dtype=np.uint16) * 257).reshape(16, 16))
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def change_for(pipe: Any, n: int, steps: int = STEPS) -> ChangeMap:
+    """A constant map whose n is the given one under the pipeline's own rounding."""
+    exact = n * M / steps
+    value = np.ceil(exact) if rounding_of(pipe) == "floor" else np.floor(exact)
+    return ChangeMap(np.full((1, 1), value, np.uint16))
+
+
+def plain(pipe: Any, family: str, n: int, **kwargs: Any) -> torch.Tensor:
+    return pipe(**tiny.arguments(family, STEPS, **kwargs), strength=strength_for(pipe, STEPS, n)).images
+
+
+def steered(pipe: Any, family: str, edit: Any, skip: bool = True, steps: int = STEPS, **kwargs: Any) -> torch.Tensor:
+    callback = {"callback_on_step_end": kwargs.pop("callback")} if "callback" in kwargs else {}
+    with steer(pipe, edit, skip=skip) as run:
+        return run(**tiny.arguments(family, steps, **kwargs), **callback).images
+
+
+class DoesNothing(Differential):
+    """The wrapper that the proof must catch."""
+
+    def after_step(self, run: Any, y: torch.Tensor) -> torch.Tensor:
+        return y
+
+
+def check_constant_map_without_skip(family: str, edit: type[Differential]) -> None:
+    pipe = tiny.FAMILIES[family]()
+    for n in (1, 5, 9):
+        result = steered(pipe, family, edit(change_for(pipe, n)), skip=False)
+        assert torch.equal(result, plain(pipe, family, n)), f"n = {n}"
+
+
+def check_every_cell_enters_at_its_level(family: str, edit: type[Differential]) -> None:
+    pipe = tiny.FAMILIES[family]()
+    entering: list[torch.Tensor] = []
+
+    def remember(pipe: Any, i: int, t: Any, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        entering.append(state["latents"])
+        return state
+
+    with steer(pipe, edit(ALL_GREYS)) as run:
+        run(**tiny.arguments(family, STEPS), callback_on_step_end=remember)
+        assert run.scheduler is not None and run.scheduler.run is not None
+        reference, layout = run.scheduler.run.reference, run.scheduler.run.layout
+    k = STEPS - release_steps(ALL_GREYS.cells(16, 16), STEPS, 1000, rounding_of(pipe))
+    k = layout.map(k, entering[0]).expand_as(entering[0])
+    for i, state in enumerate(entering, start=1):  # state enters step i
+        same = state == reference(i)
+        assert torch.equal(same, k >= i), f"step {i}"
+    assert torch.equal(entering[-1][k == STEPS], reference.x0[k == STEPS])
+
+
+class TestProof:
+    def test_constant_map_is_img2img(self, family: str) -> None:
+        pipe = tiny.FAMILIES[family]()
+        for n in range(1, STEPS + 1):
+            assert torch.equal(steered(pipe, family, Differential(change_for(pipe, n))), plain(pipe, family, n))
+
+    def test_a_constant_map_is_img2img_with_the_skip_off(self, family: str) -> None:
+        check_constant_map_without_skip(family, Differential)
+
+    def test_b_every_cell_enters_at_its_own_level(self, family: str) -> None:
+        check_every_cell_enters_at_its_level(family, Differential)
+
+    def test_c_a_wrapper_that_does_nothing_fails(self, family: str) -> None:
+        with pytest.raises(AssertionError):
+            check_constant_map_without_skip(family, DoesNothing)
+        with pytest.raises(AssertionError):
+            check_every_cell_enters_at_its_level(family, DoesNothing)
+
+    @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+    @pytest.mark.parametrize(
+        ("scheduler", "skip"),
+        [
+            (DDIMScheduler, True),
+            (DDIMScheduler, False),
+            (EulerDiscreteScheduler, True),
+            (EulerDiscreteScheduler, False),
+            # Multistep solvers carry a history from before the release: only a start at k_min can be bit-equal.
+            (DPMSolverMultistepScheduler, True),
+            (UniPCMultistepScheduler, True),
+            (HeunDiscreteScheduler, True),
+        ],
+    )
+    def test_constant_map_is_img2img_for_the_scheduler(self, scheduler: Any, skip: bool, prediction: str) -> None:
+        pipe = tiny.sd()
+        before = pipe.scheduler
+        pipe.scheduler = tiny.diffusion(scheduler, prediction_type=prediction)
+        try:
+            for n in (1, 4, 10):
+                result = steered(pipe, "sd", Differential(change_for(pipe, n)), skip=skip)
+                assert torch.equal(result, plain(pipe, "sd", n)), f"n = {n}"
+        finally:
+            pipe.scheduler = before
+
+
+class TestIdentity:
+    def test_black_map_gives_the_latents_back_with_no_model_call(self, family: str) -> None:
+        pipe = tiny.FAMILIES[family]()
+        denoiser = getattr(pipe, "unet", None) or pipe.transformer
+        calls = []
+        handle = denoiser.register_forward_hook(lambda *_: calls.append(1))
+        arguments = tiny.arguments(family, STEPS)
+        before = arguments["generator"].get_state()
+        try:
+            with steer(pipe, Differential(ChangeMap.constant(0.0))) as run:
+                result = run(**arguments).images
+        finally:
+            handle.remove()
+        assert torch.equal(torch.as_tensor(result), arguments["image"])
+        assert calls == []
+        assert torch.equal(arguments["generator"].get_state(), before)
+
+    def test_model_calls_are_the_largest_n(self, family: str) -> None:
+        pipe = tiny.FAMILIES[family]()
+        denoiser = getattr(pipe, "unet", None) or pipe.transformer
+        values = np.zeros((16, 16), np.uint16)
+        values[3, 4] = change_for(pipe, 4).values[0, 0]
+        calls = []
+        handle = denoiser.register_forward_hook(lambda *_: calls.append(1))
+        try:
+            steered(pipe, family, Differential(ChangeMap(values)))
+        finally:
+            handle.remove()
+        assert len(calls) == 4
+
+    def test_skipping_leading_steps_changes_nothing(self, family: str) -> None:
+        pipe = tiny.FAMILIES[family]()
+        half = ChangeMap(ALL_GREYS.values, strength=600)
+        assert torch.equal(
+            steered(pipe, family, Differential(half)), steered(pipe, family, Differential(half), skip=False)
+        )
+
+
+class TestFractionalRelease:
+    def test_equals_whole_where_steps_come_out_even(self, family: str) -> None:
+        pipe = tiny.FAMILIES[family]()
+        # M / STEPS is no integer for 10 steps; 5 divides M = 65535.
+        values = (np.arange(256) % 6 * (M // 5)).astype(np.uint16).reshape(16, 16)
+        whole, fractional = (
+            steered(pipe, family, Differential(ChangeMap(values), release), steps=5)
+            for release in ("whole", "fractional")
+        )
+        assert torch.equal(whole, fractional)
+
+    def test_every_grey_counts_at_four_steps(self) -> None:
+        pipe = tiny.sd()
+        results = [
+            steered(pipe, "sd", Differential(ChangeMap.constant(v / 255), "fractional"), steps=4)
+            for v in range(0, 256, 5)
+        ]
+        for below, above in zip(results, results[1:], strict=False):
+            assert not torch.equal(below, above)
+
+    def test_frozen_cells_stay_the_original(self, family: str) -> None:
+        pipe = tiny.FAMILIES[family]()
+        values = ALL_GREYS.values.copy()
+        values[:8] = 0
+        with steer(pipe, Differential(ChangeMap(values), "fractional")) as run:
+            result = run(**tiny.arguments(family, STEPS)).images
+            assert run.scheduler is not None and run.scheduler.run is not None
+            kept = run.scheduler.run.layout.map(values == 0, result).expand_as(result)
+            x0 = run.scheduler.run.reference.x0
+        assert torch.equal(result[kept], x0[kept])
+        assert not torch.equal(result[~kept], x0[~kept])
+
+
+class TestSolvers:
+    @pytest.mark.parametrize("scheduler", [DPMSolverMultistepScheduler, UniPCMultistepScheduler])
+    @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+    def test_frozen_cells_tell_a_multistep_solver_their_own_x0(self, scheduler: Any, prediction: str) -> None:
+        pipe = tiny.sd()
+        before = pipe.scheduler
+        pipe.scheduler = tiny.diffusion(scheduler, prediction_type=prediction)
+        history: list[torch.Tensor] = []
+
+        def look(pipe: Any, i: int, t: Any, state: dict[str, Any]) -> dict[str, Any]:
+            history.append(pipe.scheduler.model_outputs[-1].clone())
+            return state
+
+        try:
+            with steer(pipe, Differential(ALL_GREYS)) as run:
+                run(**tiny.arguments("sd", STEPS), callback_on_step_end=look)
+                assert run.scheduler is not None and run.scheduler.run is not None
+                x0 = run.scheduler.run.reference.x0
+        finally:
+            pipe.scheduler = before
+        k = torch.as_tensor(STEPS - release_steps(ALL_GREYS.cells(16, 16), STEPS, 1000, "floor")).expand_as(x0)
+        for i, predicted in enumerate(history):
+            frozen = k >= i + 1
+            # 1 / a is 14.6 at the noisiest level, so float32 rounding of a few 1e-6 is what is left.
+            torch.testing.assert_close(predicted[frozen], x0[frozen], atol=2e-5, rtol=1e-5)
+
+    def test_grid_speaks_the_schedulers_own_bits(self) -> None:
+        generator = torch.Generator().manual_seed(3)
+        x0, noise = torch.randn((2, 1, 4, 8, 8), generator=generator)
+        for cls in (DDIMScheduler, EulerDiscreteScheduler, DPMSolverMultistepScheduler, HeunDiscreteScheduler):
+            scheduler = tiny.diffusion(cls)
+            scheduler.set_timesteps(7)
+            grid = Grid.of(scheduler, x0)
+            reference = NoisedReference(grid, x0, noise)
+            for call, t in enumerate(scheduler.timesteps):
+                assert torch.equal(reference(call), scheduler.add_noise(x0, noise, t[None]))
+            assert torch.equal(reference(grid.calls), x0)
+            assert grid.steps == 7
+
+    @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+    def test_predictions_turn_into_x0_and_back(self, prediction: str) -> None:
+        generator = torch.Generator().manual_seed(3)
+        x0, noise = torch.randn((2, 1, 4, 8, 8), generator=generator, dtype=torch.float64)
+        for cls in (DDIMScheduler, EulerDiscreteScheduler):
+            scheduler = tiny.diffusion(cls, prediction_type=prediction)
+            scheduler.set_timesteps(7)
+            grid = Grid.of(scheduler, x0)
+            reference = NoisedReference(grid, x0, noise)
+            for call in range(grid.calls):
+                output = grid.output(call, x0, noise)
+                torch.testing.assert_close(grid.x0(call, reference(call), output), x0)
+
+
+class TestManners:
+    def test_strength_belongs_to_the_map(self) -> None:
+        with (
+            steer(tiny.sd(), Differential(ALL_GREYS)) as run,
+            pytest.raises(ValueError, match="Leave out strength"),
+        ):
+            run(**tiny.arguments("sd", 4), strength=0.5)
+
+    def test_nested_steering_is_refused_and_the_outer_one_lives_on(self) -> None:
+        pipe = tiny.sd()
+        before = pipe.scheduler
+
+        def nested(*_: Any) -> Any:
+            with steer(pipe, Differential(ALL_GREYS)):
+                raise AssertionError("must not come here")
+
+        with steer(pipe, Differential(ALL_GREYS)) as run, pytest.raises(ValueError, match="being steered already"):
+            run(**tiny.arguments("sd", 4), callback_on_step_end=nested)
+        assert pipe.scheduler is before
+
+    def test_the_pipeline_is_restored_after_an_exception(self) -> None:
+        pipe = tiny.sd()
+        before, config = pipe.scheduler, dict(pipe.config)
+
+        def stop(*_: Any) -> Any:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), steer(pipe, Differential(ALL_GREYS)) as run:
+            run(**tiny.arguments("sd", 4), callback_on_step_end=stop)
+        assert pipe.scheduler is before
+        assert dict(pipe.config) == config
+
+    def test_images_of_a_batch_do_not_depend_on_each_other(self, family: str) -> None:
+        pipe = tiny.FAMILIES[family]()
+        generators = [torch.Generator().manual_seed(s) for s in (5, 6)]
+        with steer(pipe, Differential(ALL_GREYS)) as run:
+            both = run(**tiny.arguments(family, 4, batch=2) | {"generator": generators}).images
+            alone = run(
+                **tiny.arguments(family, 4, batch=2) | {"generator": [torch.Generator().manual_seed(s) for s in (5, 7)]}
+            ).images
+        assert torch.equal(both[0], alone[0])
+        assert not torch.equal(both[1], alone[1])
+
+    def test_strength_runs_exactly_the_wanted_steps(self, family: str) -> None:
+        pipe = tiny.FAMILIES[family]()
+        for steps in (1, 2, 3, 4, 8, 20, 28, 50, 100):
+            for run in range(1, steps + 1):
+                assert 0 <= strength_for(pipe, steps, run) <= 1
+
+    def test_rounding_is_asked_of_the_pipeline(self) -> None:
+        assert {name: rounding_of(make()) for name, make in tiny.FAMILIES.items()} == {
+            "sd": "floor",
+            "sdxl": "floor",
+            "sd3": "ceil",
+            "flux": "ceil",
+        }
+
+    def test_a_padded_map_leaves_the_padding_out(self) -> None:
+        change_map = ChangeMap(np.full((12, 10), M, np.uint16), covered=(Fraction(12), Fraction(10)))
+        cells = change_map.cells(16, 16)
+        assert (cells[:12, :10] == M).all()
+        assert (cells[12:] == 0).all()
+        assert (cells[:, 10:] == 0).all()
+
+
+class TestPictures:
+    def test_black_pixels_are_the_originals(self) -> None:
+        pipe = tiny.sd()
+        pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+        picture = Image.fromarray(pixels)
+        values = np.zeros((32, 32), np.uint16)
+        values[:, 16:] = M
+        arguments = tiny.arguments("sd", 4) | {"image": picture, "output_type": "pil"}
+        with steer(pipe, Differential(ChangeMap(values))) as run:
+            assert isinstance(run, Steered)
+            result = np.asarray(run(**arguments).images[0])
+        assert np.array_equal(result[:, :16], pixels[:, :16])
+        assert not np.array_equal(result[:, 16:], pixels[:, 16:])
+
+    def test_a_black_map_gives_the_picture_back(self) -> None:
+        picture = Image.fromarray(np.full((32, 32, 3), 77, np.uint8))
+        with steer(tiny.sd(), Differential(ChangeMap.constant(0.0))) as run:
+            result = run(**tiny.arguments("sd", 4) | {"image": picture, "output_type": "pil"})
+        assert result.images[0] is picture
