@@ -1,0 +1,54 @@
+"""`python3 -m installer test`: everything that must be right, in one run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from . import debian
+from .environment import Environment
+from .errors import Stop
+from .places import CHECKOUT, WORK
+from .say import line
+
+PROGRAMS = ("krita", "Xvfb", "xdotool")
+# Krita only recommends what its Python plugins need, so it is named here.
+PACKAGES = ("krita", "python3-pyqt5", "xvfb", "xauth", "xdotool")
+
+
+def test(arguments: list[str]) -> int:
+    """The exit code: 0 when everything is right. Raises Stop."""
+    environment = Environment(WORK / "venv", WORK / "logs" / "environment.log")
+    environment.make(tests=True)
+    get_krita()
+    bad = []
+    python = str(environment.python)
+    for name, command in {
+        "ruff check": ["ruff", "check", "."],
+        "ruff format": ["ruff", "format", "--check", "."],
+        "mypy": ["mypy"],
+    }.items():
+        line(f"\n$ {' '.join(command)}")
+        if subprocess.run([python, "-m", *command], cwd=CHECKOUT, check=False).returncode:
+            bad.append(name)
+    if bad:
+        line(f"\nNot right yet: {', '.join(bad)}. The tests run all the same.")
+    line(f"\n$ pytest {' '.join(arguments)}".rstrip())
+    # No test may reach for weights on the network, and none may meet the user's own backend.
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "SFUMATO_HOME": str(WORK / "test-home")}
+    pytest = [python, "-m", "pytest", "--durations=12", "--durations-min=2", *arguments]
+    code = subprocess.run(pytest, cwd=CHECKOUT, env=env, check=False).returncode
+    return code or bool(bad)
+
+
+def get_krita() -> None:
+    """Krita and a screen for it. Where they cannot be had the tests in Krita are skipped; this says why."""
+    if shutil.which("dpkg-query") is None:
+        if wanted := [program for program in PROGRAMS if shutil.which(program) is None]:
+            line(f"The tests in real Krita cannot run: {', '.join(wanted)} not found. Install them by hand.")
+    elif wanted := debian.missing(PACKAGES):
+        try:
+            debian.install(wanted, WORK / "logs" / "debian.log")
+        except Stop as error:
+            line(f"The tests in real Krita cannot run: {error}")
