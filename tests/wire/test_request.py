@@ -1,0 +1,75 @@
+"""The arithmetic of pictures: no rectangle, size or digest that lies gets past the constructor."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sfumato_wire import BYTES_PER_PIXEL, Box, Pixels, Request, digest_of
+from sfumato_wire.limits import MAX_BLOB, MAX_SEED, MAX_SIDE, MAX_STEPS
+from wire.samples import REQUEST, changed
+
+DIGEST = digest_of(b"")
+NUMBERS = st.integers(-(2**40), 2**40) | st.integers(-2, 2) | st.sampled_from([MAX_SIDE, MAX_SIDE + 1, -MAX_SIDE - 1])
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.sampled_from(sorted(BYTES_PER_PIXEL)))
+@example(0, 0, 1, MAX_SIDE, "rgba8")
+@example(0, 0, MAX_SIDE, MAX_SIDE, "gray8")
+@example(0, 0, 0, 0, "gray8")
+def test_pixels_are_inside_the_limits_or_refused(x: int, y: int, width: int, height: int, form: str) -> None:
+    size = width * height * BYTES_PER_PIXEL[form]
+    inside = 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and max(abs(x), abs(y)) <= MAX_SIDE and size <= MAX_BLOB
+    if inside:
+        pixels = Pixels(x, y, width, height, form, DIGEST)
+        assert pixels.size == size
+        assert pixels.box == Box(x, y, width, height)
+    else:
+        with pytest.raises(ValueError, match="picture"):
+            Pixels(x, y, width, height, form, DIGEST)
+
+
+@pytest.mark.parametrize(
+    "digest", ["", "0" * 63, "0" * 65, "A" * 64, "g" * 64, "0" * 63 + "\n", "../" + "0" * 61, "٠" * 64]
+)
+def test_digests(digest: str) -> None:
+    with pytest.raises(ValueError, match="SHA-256"):
+        Pixels(0, 0, 1, 1, "gray8", digest)
+
+
+@given(*[st.integers(-3, 12) for _ in range(2)], *[st.integers(1, 12) for _ in range(4)])
+def test_a_canvas_lies_inside_its_document_and_a_map_anywhere(
+    x: int, y: int, width: int, height: int, right: int, bottom: int
+) -> None:
+    canvas = Pixels(x, y, width, height, "rgba8", DIGEST)
+    change_map = Pixels(x, y, width, height, "gray16", DIGEST)
+    inside = x >= 0 and y >= 0 and x + width <= right and y + height <= bottom
+    assert changed(width=right, height=bottom, canvas=Pixels(0, 0, 1, 1, "bgra8", DIGEST), change_map=change_map)
+    if inside:
+        assert changed(width=right, height=bottom, canvas=canvas).canvas == canvas
+    else:
+        with pytest.raises(ValueError, match="outside"):
+            changed(width=right, height=bottom, canvas=canvas)
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        ("width", [5, MAX_SIDE], [0, -1, MAX_SIDE + 1]),
+        ("height", [4, MAX_SIDE], [0, -1, MAX_SIDE + 1]),
+        ("steps", [1, MAX_STEPS], [0, -1, MAX_STEPS + 1]),
+        ("seed", [0, MAX_SEED], [-1, MAX_SEED + 1]),
+        ("guidance_scale", [0.0, 100.0], [-0.1, 100.1, float("nan"), float("inf")]),
+        ("strength", [0, 1000], [-1, 1001]),
+        ("map_channel", ["luminance", "alpha"], ["", "red"]),
+        ("soften", [0, 1000], [-1, 1001]),
+        ("layer_format", ["rgba8", "bgra8"], ["gray8", ""]),
+        ("canvas", [], [Pixels(0, 0, 1, 1, "gray8", DIGEST)]),
+        ("change_map", [], [Pixels(0, 0, 1, 1, "rgba8", DIGEST)]),
+    ],
+)
+def test_the_ranges_of_a_request(field: str, good: list[object], bad: list[object]) -> None:
+    for value in good:
+        request: Request = changed(REQUEST, **{field: value})
+        assert getattr(request, field) == value
+    for value in bad:
+        with pytest.raises(ValueError, match=r"."):
+            changed(REQUEST, **{field: value})
