@@ -49,17 +49,18 @@ def run(
         except OSError as error:
             raise Failed(f"{what} could not be started: {error}.", "") from None
         assert process.stdout is not None
-        try:
-            for text in process.stdout:
-                file.write(text)
-                lines.append(text)
-                if text.strip() and not text.startswith("WARNING"):
-                    task.note(_short(text))
-            code = process.wait()
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
+        with process.stdout:
+            try:
+                for text in process.stdout:
+                    file.write(text)
+                    lines.append(text)
+                    if text.strip() and not text.startswith("WARNING"):
+                        task.note(_short(text))
+                code = process.wait()
+            except BaseException:
+                process.terminate()
+                process.wait()
+                raise
     output = "".join(lines)
     if code == 0:
         return output
