@@ -1,0 +1,305 @@
+"""The only file that talks to Krita: documents, layers, reading the map and the picture, writing the result.
+
+What libkis does was measured in 5.1.5, 5.3.4 and 6.0.4; the comments say where it is not what its names suggest.
+Everything here runs on the UI thread and leaves the document as it was, except where it adds a layer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from krita import Krita
+
+from . import pixels
+from .qt import QByteArray, QIcon, QImage
+from .vendor.sfumato_wire import Box
+
+SRGB = "sRGB-elle-V2-srgbtrc.icc"
+GREY = "Gray-D50-elle-V2-srgbtrc.icc"  # grey as seen: the tone curve of sRGB
+MASKS = ("transparencymask", "selectionmask", "filtermask")  # one byte per pixel
+NOT_MAPS = ("transformmask", "colorizemask", "referenceimages")
+BAND = 512 * 1024  # pixels read at a time, so that the UI breathes in between
+NOTE = "sfumato/maps"  # annotation in the document: which layers are change maps
+GREY_LABEL = 8  # colour label
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer as the chooser shows it; depth: how deeply it is nested."""
+
+    id: str
+    name: str
+    kind: str
+    depth: int
+    visible: bool
+
+
+class Host:
+    """Krita."""
+
+    def __init__(self) -> None:
+        self._app = Krita.instance()
+
+    def version(self) -> str:
+        return str(self._app.version())
+
+    def icon(self, name: str) -> QIcon:
+        return self._app.icon(name)
+
+    def document(self) -> Document | None:
+        """The active document."""
+        document = self._app.activeDocument()
+        return Document(self._app, document) if document is not None else None
+
+    def when_closing(self, call: Callable[[], None]) -> None:
+        notifier = self._app.notifier()
+        notifier.setActive(True)
+        notifier.applicationClosing.connect(call)
+
+
+class Document:
+    """One of Krita's documents; may outlive it."""
+
+    def __init__(self, app: Any, document: Any) -> None:
+        self._app = app
+        self._document = document
+        self.id = _id(document.rootNode())
+        self.width = int(document.width())
+        self.height = int(document.height())
+
+    @property
+    def name(self) -> str:
+        return str(self._document.name() or self._document.fileName() or "the picture")
+
+    def is_open(self) -> bool:
+        """libkis hands out a new wrapper each time, and those of closed documents still answer."""
+        return any(d == self._document and _id(d.rootNode()) == self.id for d in self._app.documents())
+
+    def is_idle(self) -> bool:
+        """False in the middle of a brush stroke: then pixels and layers must wait."""
+        if self._document.tryBarrierLock():
+            self._document.unlock()
+            return True
+        return False
+
+    def size(self) -> tuple[int, int]:
+        return int(self._document.width()), int(self._document.height())
+
+    # ------------------------------------------------------------------ layers
+
+    def layers(self) -> list[Layer]:
+        """What can be a map, topmost first as in Krita's layer docker."""
+        return [Layer(_id(n), str(n.name()), str(n.type()), d, bool(n.visible())) for n, d, _ in self._walk()]
+
+    def has(self, layer: str) -> bool:
+        return self._find(layer) is not None
+
+    def maps(self) -> tuple[list[str], str]:
+        """The layers that were made as change maps, and the one chosen last."""
+        try:
+            note = json.loads(bytes(self._document.annotation(NOTE)).decode("utf-8"))
+            return [str(m) for m in note["maps"]], str(note["chosen"])
+        except (ValueError, KeyError, TypeError):
+            return [], ""
+
+    def remember_maps(self, maps: Sequence[str], chosen: str) -> None:
+        """Kept inside the .kra. Marks the document as modified, so only beside another change."""
+        if (list(maps), chosen) != self.maps():
+            note = json.dumps({"maps": list(maps), "chosen": chosen}).encode("utf-8")
+            self._document.setAnnotation(NOTE, "Sfumato: change maps", QByteArray(note))
+
+    def new_map(self, name: str) -> str:
+        """An empty layer on top, active, half transparent so that the picture shows through.
+
+        Empty means that nothing changes yet; the layer's own opacity does not count when the map is read.
+        """
+        taken = {layer.name for layer in self.layers()}
+        free = next(n for i in range(1, 10_000) if (n := name if i == 1 else f"{name} {i}") not in taken)
+        node = self._document.createNode(free, "paintlayer")
+        node.setOpacity(128)
+        node.setColorLabel(GREY_LABEL)
+        self._document.rootNode().addChildNode(node, None)
+        self._document.setActiveNode(node)
+        return _id(node)
+
+    # ------------------------------------------------------------------ reading
+
+    def map_box(self, layer: str) -> Box:
+        """Where the layer has pixels, within the canvas; of width or height 0 when it is empty."""
+        node = self._need(layer)
+        bounds = node.bounds()
+        box = Box(bounds.x(), bounds.y(), max(0, bounds.width()), max(0, bounds.height()))
+        return box.intersection(Box(0, 0, *self.size()))
+
+    def map_format(self, layer: str) -> str:
+        return "gray8" if self._need(layer).type() in MASKS else "graya16"
+
+    def read_map(self, layer: str, box: Box) -> Iterator[bytes]:
+        """The layer's grey and alpha (a mask's values), band by band.
+
+        `projectionPixelData` serves every kind of layer, hidden ones too, with its masks and without its own opacity.
+        """
+        node = self._need(layer)
+        if node.type() in MASKS:
+            for part in _bands(box):
+                yield _read(node, part, 1)
+            return
+        model, depth, profile = node.colorModel(), node.colorDepth(), node.colorProfile()
+        quick = (model, depth) == ("RGBA", "U8") and profile.startswith("sRGB") and "g10" not in profile
+        with _Converter(self._app, model, depth, profile) as converter:
+            for part in _bands(box):
+                raw = bytes(node.projectionPixelData(part.x, part.y, part.width, part.height))
+                if quick and pixels.neutral(raw):
+                    yield pixels.graya16(raw[1::4], raw[3::4])
+                else:
+                    yield converter.grey(raw, part.width, part.height)
+
+    def read_picture(self, box: Box, without: Sequence[str]) -> bytes:
+        """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden."""
+        seen = [path for node, _, path in self._walk() if _id(node) in without and self._is_seen(node)]
+        if not seen:
+            return _bgra(self._document, box)
+        # Hiding a layer through libkis does not refresh the picture, and refreshing all of it takes seconds on a large
+        # canvas. So: a clone (its tiles are shared), the layer hidden in it, and its blending mode set to what it is,
+        # which repaints exactly the pixels below the layer. The painter's document is never touched.
+        clone = self._document.clone()
+        try:
+            clone.setBatchmode(True)
+            for path in seen:
+                node = clone.rootNode()
+                for index in path:
+                    node = node.childNodes()[index]
+                node.setVisible(False)
+                node.setBlendingMode(node.blendingMode())
+            clone.waitForDone()
+            return _bgra(clone, box)
+        finally:
+            clone.setModified(False)
+            clone.close()
+
+    # ------------------------------------------------------------------ writing
+
+    def add_layer(self, name: str, bgra: bytes, box: Box, maps: Sequence[str]) -> None:
+        """A new layer above everything that was part of the picture and below the maps on top: one undo step.
+
+        Filled before it is added, so that one undo step holds layer and pixels. Made by a scratch document in sRGB,
+        because converting a layer of this document would leave an undo step of its own.
+        """
+        active = self._document.activeNode()
+        above = None
+        for child in reversed(self._document.rootNode().childNodes()):
+            if _id(child) not in maps and child.type() not in MASKS:
+                above = child
+                break
+        with _scratch(self._app, "RGBA", "U8", SRGB) as scratch:
+            node = scratch.createNode(name, "paintlayer")
+            node.setPixelData(QByteArray(bgra), box.x, box.y, box.width, box.height)
+            self._document.rootNode().addChildNode(node, above)
+        if active is not None:
+            self._document.setActiveNode(active)  # the painter goes on where they were
+
+    # ------------------------------------------------------------------ inside
+
+    def _walk(self) -> Iterator[tuple[Any, int, tuple[int, ...]]]:
+        """(node, depth, path of child indices), topmost first."""
+
+        def below(parent: Any, depth: int, path: tuple[int, ...]) -> Iterator[tuple[Any, int, tuple[int, ...]]]:
+            children = parent.childNodes()
+            for index in range(len(children) - 1, -1, -1):
+                if children[index].type() not in NOT_MAPS:
+                    yield children[index], depth, (*path, index)
+                    yield from below(children[index], depth + 1, (*path, index))
+
+        root = self._document.rootNode()
+        return below(root, 0, ()) if root is not None else iter(())
+
+    def _find(self, layer: str) -> Any | None:
+        return next((node for node, _, _ in self._walk() if _id(node) == layer), None)
+
+    def _need(self, layer: str) -> Any:
+        node = self._find(layer)
+        if node is None:
+            raise LookupError("The layer is not there any more.")
+        return node
+
+    def _is_seen(self, node: Any) -> bool:
+        if node.type() in MASKS:
+            return False  # a mask is no part of the picture, but what it does is
+        while node is not None:
+            if not node.visible():
+                return False
+            node = node.parentNode()
+        return True
+
+
+class _Converter:
+    """Native pixels of a colour space -> graya16, as seen. 8-bit greys stay exact: v becomes 257 v."""
+
+    def __init__(self, app: Any, model: str, depth: str, profile: str) -> None:
+        self._app, self._space, self._depth = app, (model, depth, profile), "U8" if depth == "U8" else "U16"
+        self._context: Any = None
+        self._scratch: Any = None
+
+    def __enter__(self) -> _Converter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._context is not None:
+            self._context.__exit__(None, None, None)
+
+    def grey(self, raw: bytes, width: int, height: int) -> bytes:
+        if self._context is None:
+            self._context = _scratch(self._app, *self._space)
+            self._scratch = self._context.__enter__()
+        node = self._scratch.createNode("map", "paintlayer")
+        node.setPixelData(QByteArray(raw), 0, 0, width, height)
+        # Through 16 bits an 8-bit grey would be off by up to 4 of 65,535.
+        node.setColorSpace("GRAYA", self._depth, GREY)
+        self._scratch.waitForDone()
+        out = _read(node, Box(0, 0, width, height), 2 if self._depth == "U8" else 4)
+        return pixels.graya16(out[0::2], out[1::2]) if self._depth == "U8" else out
+
+
+@contextmanager
+def _scratch(app: Any, model: str, depth: str, profile: str) -> Iterator[Any]:
+    """A document without a window: what happens in it leaves no trace in the painter's undo history."""
+    document = app.createDocument(16, 16, "Sfumato", model, depth, profile, 72.0)
+    document.setBatchmode(True)
+    try:
+        yield document
+    finally:
+        document.setModified(False)
+        document.close()
+
+
+def _id(node: Any) -> str:
+    return str(node.uniqueId().toString()) if node is not None else ""
+
+
+def _bands(box: Box) -> Iterator[Box]:
+    rows = max(1, BAND // max(1, box.width))
+    for y in range(box.y, box.bottom, rows):
+        yield Box(box.x, y, box.width, min(rows, box.bottom - y))
+
+
+def _read(node: Any, box: Box, size: int) -> bytes:
+    """libkis answers with less than was asked for when something is wrong; nobody must read beyond that."""
+    data = bytes(node.projectionPixelData(box.x, box.y, box.width, box.height))
+    if len(data) != box.area * size:
+        data = bytes(node.pixelData(box.x, box.y, box.width, box.height))
+    if len(data) != box.area * size:
+        raise ValueError(f"Krita gave {len(data)} bytes for {box.width} x {box.height} pixels.")
+    return data
+
+
+def _bgra(document: Any, box: Box) -> bytes:
+    image = document.projection(box.x, box.y, box.width, box.height)
+    if image.format() != QImage.Format.Format_ARGB32:
+        image = image.convertToFormat(QImage.Format.Format_ARGB32)
+    if (image.width(), image.height()) != (box.width, box.height):
+        raise ValueError("Krita gave a picture of another size.")
+    return bytes(image.constBits().asstring(box.area * 4))
