@@ -67,6 +67,7 @@ class Worker:
         self._jobs: dict[str, _Job] = {}  # that have not ended
         self._ready: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._blobs = wire.BlobCache()
+        self._poisoned = False
 
     def run(self) -> int:
         """Until the wire ends. Returns the exit code."""
@@ -88,13 +89,13 @@ class Worker:
             _log(error)
         self._say(wire.Status("ready", f"Ready on {studio.device}."))
         while (job := self._ready.get()) is not None:
-            if self._paint(studio, job):
+            self._paint(studio, job)
+            if self._poisoned:
                 return POISONED
         return 0
 
-    def _paint(self, studio: Studio, job: _Job) -> bool:
-        """One job, from its pictures to its last message. True when the device is broken."""
-        poisoned = False
+    def _paint(self, studio: Studio, job: _Job) -> None:
+        """One job, from its pictures to its last message."""
         request = job.request
         try:
             if job.cancelled.is_set():
@@ -113,9 +114,8 @@ class Worker:
             self._end(job, wire.Failed(job.id, error.code, str(error)))
         except Exception as error:  # a job that fails must not take the next one with it
             _log(error, request)
-            poisoned = any(words in str(error) for words in _STICKY)
-            self._end(job, _failure(job.id, error, poisoned))
-        return poisoned
+            self._poisoned = any(words in str(error) for words in _STICKY)
+            self._end(job, _failure(job.id, error, self._poisoned))
 
     def _tell(self, job: _Job, progressed: Progressed) -> None:
         preview, pixels = None, b""
@@ -175,8 +175,9 @@ class Worker:
                 self._end(known, wire.Cancelled(known.id))
 
     def _accept(self, job: _Job) -> None:
-        self._say(wire.Accepted(job.id, 0))
-        self._ready.put(job)
+        if not self._poisoned:  # what is not accepted goes to the next worker
+            self._say(wire.Accepted(job.id, 0))
+            self._ready.put(job)
 
 
 def _failure(job: str, error: Exception, poisoned: bool) -> wire.Failed:

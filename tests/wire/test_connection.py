@@ -169,8 +169,7 @@ def test_a_talk_in_pieces_of_any_size(size: int) -> None:
             heard += ends[other].receive_data(data[start : start + size])
         assert heard == [BlobReceived(digest_of(words), words) if isinstance(words, bytes) else words]
         assert ends[Role.CLIENT].open_jobs == ends[Role.SERVER].open_jobs
-    for end in ends.values():
-        end.receive_eof()
+    assert [end.receive_eof() for end in ends.values()] == [None, None]
 
 
 @pytest.mark.parametrize("message", EVERY, ids=lambda message: message.kind)

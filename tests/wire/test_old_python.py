@@ -1,4 +1,4 @@
-"""The wire runs inside Krita, whose Python may be 3.10: no syntax and no names that came later, nothing but the stdlib."""
+"""The wire runs inside Krita, whose Python may be 3.10: no later syntax, no later names, and only the stdlib."""
 
 import ast
 import sys

@@ -66,6 +66,7 @@ class Job:
     listener: Listener | None  # the client that named it last
     state: State = State.RECEIVING
     cancelled: bool = False
+    begun: bool = False  # the worker has all of it
     blobs: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
@@ -193,10 +194,16 @@ class Desk:
 
     async def worker_lost(self, sentence: str) -> None:
         self._idle = False
-        if (job := self._running) is not None:
-            self._running = None
+        if (job := self._running) is None:
+            return
+        self._running = None
+        if job.begun or job.cancelled:
             lost = Failed(job.id, "worker_lost", sentence)
             await self._end(job, Cancelled(job.id) if job.cancelled else lost, b"")
+        else:  # the worker was dying already when the job was on its way to it
+            job.state = State.QUEUED
+            self._queue.appendleft(job)
+            self._tell_positions()
 
     async def worker_given_up(self, sentence: str) -> None:
         """Nobody will paint what waits, so whoever waits is told."""

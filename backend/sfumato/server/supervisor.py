@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sfumato_wire import (
+    Accepted,
     Ack,
     BlobReceived,
     Cancel,
@@ -166,6 +167,9 @@ class Supervisor:
             if self._job is not None and self._job.id == event.job:
                 for digest in event.digests:
                     self._outgoing.put_nowait((digest, self._job.blobs[digest]))
+        elif isinstance(event, Accepted):
+            if self._job is not None and self._job.id == event.job:
+                self._job.begun = True
         elif isinstance(event, Progress):
             self._desk.worker_progressed(event)
         elif isinstance(event, Result) and event.layer is not None:
