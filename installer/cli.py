@@ -101,5 +101,8 @@ def _parser() -> argparse.ArgumentParser:
         "Removes the environments, the plugin and the state that `install` made. Pictures and documents stay.",
     )
     remove.add_argument("--yes", action="store_true", help="do not ask")
-    command("package", "Builds the plugin's zip (Krita: Tools > Scripts > Import) and the Python wheel into dist/.")
+    command(
+        "package",
+        "Builds the Python wheel and the plugin's zip into dist/ (Krita: Tools > Scripts > Import Python Plugin).",
+    )
     return parser

@@ -25,6 +25,16 @@ def install_plugin() -> None:
     plugin.install_plugin(*plugin.krita_folders())
 
 
+def plugin_files() -> list[Path]:
+    """What of the plugin is in this user's Krita."""
+    return plugin.plugin_files(plugin.krita_folders()[0])
+
+
+def remove_plugin() -> None:
+    """Takes the plugin out of this user's Krita, and its line out of the settings."""
+    plugin.remove_plugin(*plugin.krita_folders())
+
+
 def backend_record() -> Path:
     """The file in which the plugin reads how to start the backend."""
     return state_folder() / "backend.json"

@@ -25,19 +25,19 @@ def uninstall(*, sure: bool) -> int:
             f"A backend is still running on port {port}. Close Krita, or press Stop in its docker, and try again."
         )
     ours = [*daily.environments(data), data / "logs", data / "installer.lock", *(state / name for name in STATE)]
-    doomed = [path for path in [*ours, *krita.plugin_files()] if path.exists()]
-    if not doomed:
+    ours = [path for path in ours if path.exists()]
+    if not ours and not krita.plugin_files():
         line("Nothing of Sfumato is installed for this user.")
         return 0
     line("This will be removed; your pictures and documents are not touched:")
-    for path in doomed:
+    for path in [*ours, *krita.plugin_files()]:
         line(f"  {path}")
     if not sure and not _agreed():
         line("Nothing was removed.")
         return 1
     with Task("Removing"):
-        krita.disable_plugin()
-        for path in doomed:
+        krita.remove_plugin()
+        for path in ours:
             _remove(path)
         for folder in (data, state):
             with contextlib.suppress(OSError):  # not empty: something there is not ours
