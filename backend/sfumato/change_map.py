@@ -97,8 +97,8 @@ def release_steps(values: NDArray[np.int64], steps: int, strength: int, rounding
 
 
 def scaled(values: NDArray[np.int64], strength: int) -> NDArray[np.int64]:
-    """V' = V S / 1000, rounded half up."""
-    return (2 * values * strength + 1000) // 2000
+    """V' = V S / 1000, rounded down: rounded up, half strength would be a hair over half and cost a step more."""
+    return values * strength // 1000
 
 
 def support(values: NDArray[np.uint16], threshold: int = 1) -> Box | None:

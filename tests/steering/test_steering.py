@@ -7,6 +7,7 @@ A constant map at its own strength never injects, so it also passes for a wrappe
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -78,7 +79,8 @@ def check_every_cell_enters_at_its_level(family: str, edit: type[Differential]) 
 
     with steer(pipe, edit(ALL_GREYS)) as run:
         run(**tiny.arguments(family, STEPS), callback_on_step_end=remember)
-        assert run.scheduler is not None and run.scheduler.run is not None
+        assert run.scheduler is not None
+        assert run.scheduler.run is not None
         reference, layout = run.scheduler.run.reference, run.scheduler.run.layout
     k = STEPS - release_steps(ALL_GREYS.cells(16, 16), STEPS, 1000, rounding_of(pipe))
     k = layout.map(k, entering[0]).expand_as(entering[0])
@@ -187,7 +189,7 @@ class TestFractionalRelease:
             steered(pipe, "sd", Differential(ChangeMap.constant(v / 255), "fractional"), steps=4)
             for v in range(0, 256, 5)
         ]
-        for below, above in zip(results, results[1:], strict=False):
+        for below, above in itertools.pairwise(results):
             assert not torch.equal(below, above)
 
     def test_frozen_cells_stay_the_original(self, family: str) -> None:
@@ -196,7 +198,8 @@ class TestFractionalRelease:
         values[:8] = 0
         with steer(pipe, Differential(ChangeMap(values), "fractional")) as run:
             result = run(**tiny.arguments(family, STEPS)).images
-            assert run.scheduler is not None and run.scheduler.run is not None
+            assert run.scheduler is not None
+            assert run.scheduler.run is not None
             kept = run.scheduler.run.layout.map(values == 0, result).expand_as(result)
             x0 = run.scheduler.run.reference.x0
         assert torch.equal(result[kept], x0[kept])
@@ -219,7 +222,8 @@ class TestSolvers:
         try:
             with steer(pipe, Differential(ALL_GREYS)) as run:
                 run(**tiny.arguments("sd", STEPS), callback_on_step_end=look)
-                assert run.scheduler is not None and run.scheduler.run is not None
+                assert run.scheduler is not None
+                assert run.scheduler.run is not None
                 x0 = run.scheduler.run.reference.x0
         finally:
             pipe.scheduler = before

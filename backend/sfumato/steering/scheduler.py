@@ -23,7 +23,7 @@ class Run:
 
     def __init__(self, grid: Grid, layout: Layout, reference: NoisedReference, call: int) -> None:
         self.grid, self.layout, self.reference, self.call = grid, layout, reference, call
-        self.last: tuple[Tensor, Tensor] | None = None  # sample and model output of the last call
+        self.last: tuple[Tensor, Tensor, Tensor] | None = None  # sample, model output, frozen cells of the last call
 
     @property
     def step(self) -> int:
@@ -31,10 +31,11 @@ class Run:
         return self.grid.outer(self.call)
 
     def denoised(self) -> Tensor:
-        """The clean latents as the last call predicts them, on the denoiser's layout; for previews."""
+        """The clean latents as the last call predicts them, in the denoiser's form; for previews."""
         if self.last is None:
             return self.reference.x0
-        return self.grid.x0(self.call - 1, *self.last)
+        sample, output, frozen = self.last
+        return torch.where(frozen, self.reference.x0, self.grid.x0(self.call - 1, sample, output))
 
 
 class Edit(Protocol):
@@ -62,10 +63,8 @@ class SteeredScheduler:
     first: the outer step that the pipeline is told to start at. cells: rows and columns the edit was planned for.
     """
 
-    _own = frozenset(
-        ("_scheduler", "_pipe", "_edit", "_first", "_cells", "_clean", "run")
-        + ("step", "set_timesteps", "add_noise", "scale_noise")
-    )
+    _learnt = ("_scheduler", "_pipe", "_edit", "_first", "_cells", "_clean", "run")
+    _own = frozenset((*_learnt, "step", "set_timesteps", "add_noise", "scale_noise"))
 
     def __init__(self, scheduler: Any, pipe: Any, edit: Edit, first: int, cells: tuple[int, int]) -> None:
         self._scheduler, self._pipe, self._edit, self._first, self._cells = scheduler, pipe, edit, first, cells
@@ -107,12 +106,13 @@ class SteeredScheduler:
 
     def _step(self, model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
         run = self.run or self._begin(sample)
-        run.last = sample, model_output
+        frozen = self._edit.frozen(run)
+        run.last = sample, model_output, frozen
         if _keeps_history(self._scheduler):
             # A multistep solver remembers what it was told: frozen cells tell it their own x0, so that its history
             # stays true when they are released. By where only: free cells keep their bits.
             truth = run.grid.output(run.call, run.reference.x0, run.reference.noise)
-            model_output = torch.where(self._edit.frozen(run), truth, model_output)
+            model_output = torch.where(frozen, truth, model_output)
         result = self._scheduler.step(model_output, timestep, sample, *args, **kwargs)
         if isinstance(result, tuple):
             steered: Any = (self._edit.after_step(run, result[0]), *result[1:])

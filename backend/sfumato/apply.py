@@ -1,0 +1,96 @@
+"""`sfumato apply`: files in, files out, the same job as through the server, in this process."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from sfumato_wire.geometry import Box, crop_box
+from sfumato_wire.levels import Levels
+from sfumato_wire.request import Pixels, Request, digest_of
+
+from sfumato import models
+from sfumato.change_map import support
+from sfumato.composite import flatten
+from sfumato.errors import InputError
+from sfumato.pictures import read_canvas, read_map, write_png
+
+
+def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
+    """Carry out the options of `sfumato apply`; gives the report. Raises InputError, SfumatoError."""
+    start = time.perf_counter()
+    canvas, image = read_canvas(options.canvas)
+    grey = read_map(options.map)
+    height, width = canvas.shape[:2]
+    if grey.shape != (height, width):
+        raise InputError(
+            "sizes_differ",
+            f"The canvas has {width} x {height} pixels and the map {grey.shape[1]} x {grey.shape[0]}. "
+            "Scale the map to the canvas's size.",
+        )
+    info = models.find(options.model).info
+    painted = support(65535 - grey if options.invert_map else grey) or Box(0, 0, 1, 1)
+    reach = 2 * options.soften
+    grown = Box(painted.x - reach, painted.y - reach, painted.width + 2 * reach, painted.height + 2 * reach)
+    grown = grown.intersection(Box(0, 0, width, height))
+    canvas_box = crop_box(grown, width, height, info.native)
+    canvas_bytes, canvas_pixels = _pixels(canvas, canvas_box, "rgba8")
+    map_bytes, map_pixels = _pixels(grey, painted, "gray16")
+    try:
+        request = Request(
+            model=options.model,
+            edit=options.edit,
+            prompt=options.prompt,
+            negative_prompt=options.negative_prompt,
+            width=width,
+            height=height,
+            canvas=canvas_pixels,
+            change_map=map_pixels,
+            seed=options.seed,
+            steps=info.steps if options.steps is None else options.steps,
+            guidance_scale=info.guidance_scale if options.guidance is None else options.guidance,
+            strength=round(options.strength * 1000),
+            levels=Levels(invert=options.invert_map),
+            soften=options.soften,
+            settings=settings,
+        )
+    except ValueError as error:
+        raise InputError("bad_request", str(error)) from None
+    read = time.perf_counter() - start
+
+    from sfumato.studio import Progressed, Studio
+
+    def show(progress: Progressed) -> None:
+        if sys.stderr.isatty():
+            step = f" {progress.step}/{progress.steps}" if progress.stage == "painting" else ""
+            print(f"\r\x1b[K{progress.stage}{step}", end="", file=sys.stderr, flush=True)
+
+    studio = Studio()
+    finished = studio.run(request, canvas_bytes, map_bytes, on_progress=show)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    layer = np.zeros_like(canvas)
+    if finished.layer is not None:
+        box = finished.layer.box
+        part = np.frombuffer(finished.data, np.uint8).reshape(box.height, box.width, 4)
+        layer[box.y : box.bottom, box.x : box.right] = part
+    if options.layer:
+        write_png(options.layer, layer, image)
+    if options.flat:
+        flat = flatten(canvas, layer)
+        write_png(options.flat, flat if _has_alpha(image) else flat[..., :3], image)
+    seconds = {"read": round(read, 4), **finished.report["seconds"], "all": round(time.perf_counter() - start, 4)}
+    return finished.report | {"changed": finished.layer is not None, "seconds": seconds}
+
+
+def _pixels(array: np.ndarray[Any, Any], box: Box, format: str) -> tuple[bytes, Pixels]:
+    part = array[box.y : box.bottom, box.x : box.right]
+    data = np.ascontiguousarray(part, part.dtype.newbyteorder("<")).tobytes()
+    return data, Pixels(box.x, box.y, box.width, box.height, format, digest_of(data))
+
+
+def _has_alpha(image: Any) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info

@@ -1,0 +1,168 @@
+"""The command `sfumato`. Bad input ends with one sentence on stderr and exit code 2, never with a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfumato_wire import rendezvous
+from sfumato_wire.limits import MAX_STEPS
+
+from sfumato import __version__
+from sfumato.errors import InputError, SfumatoError
+
+if TYPE_CHECKING:
+    from sfumato_wire.messages import EditInfo, Parameter
+
+EXAMPLES = """examples:
+  sfumato apply summer.png --map map.png --prompt "a winter meadow" --flat winter.png
+  sfumato apply photo.png --map map.png --invert-map --prompt "autumn" --layer layer.png --strength 0.8
+  sfumato edits            what can be set with --set
+  sfumato serve            the backend that the Krita plugin talks to
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    # Read when torch is loaded. Threads that wait without spinning leave the cores to whoever paints meanwhile.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except InputError as error:
+        print(f"sfumato: {error}", file=sys.stderr)
+        return 2
+    except SfumatoError as error:
+        print(f"sfumato: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("sfumato: Interrupted.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sfumato",
+        description="Edit pictures by a map: white may change fully, black not at all, every grey by its own amount.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"sfumato {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    apply = commands.add_parser("apply", help="edit a picture by a map, without a server")
+    apply.set_defaults(run=_apply)
+    apply.add_argument("canvas", metavar="CANVAS", type=Path, help="the picture to edit")
+    apply.add_argument("--map", required=True, type=Path, help="a picture of the same size: white changes, black keeps")
+    apply.add_argument("--prompt", required=True, help='what should appear; may be empty ("")')
+    apply.add_argument("--negative-prompt", default="", metavar="TEXT", help="what should not appear")
+    apply.add_argument("--edit", default="differential", help="the method (default: %(default)s; see `sfumato edits`)")
+    apply.add_argument("--model", default="sketchbook", help="the model (default: %(default)s; see `sfumato models`)")
+    apply.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the whole map (default: 1)")
+    apply.add_argument("--steps", type=int, help=f"1 to {MAX_STEPS} (default: the model's own)")
+    apply.add_argument("--guidance", type=float, help="how closely to follow the prompt (default: the model's own)")
+    apply.add_argument("--seed", type=int, default=0, help="another number, another result (default: 0)")
+    apply.add_argument("--invert-map", action="store_true", help="the map is painted the other way round: white keeps")
+    apply.add_argument("--soften", type=int, default=0, metavar="PX", help="blur the map by so many pixels")
+    apply.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the edit (see `sfumato edits`)"
+    )
+    apply.add_argument("--layer", type=Path, metavar="OUT.png", help="write what changed, transparent elsewhere")
+    apply.add_argument("--flat", type=Path, metavar="OUT.png", help="write the whole picture with the change in it")
+    apply.add_argument("--json", action="store_true", help="print the plan, the steps and the seconds as JSON")
+
+    serve = commands.add_parser("serve", help="the backend that the Krita plugin talks to")
+    serve.set_defaults(run=_serve)
+    serve.add_argument("--host", default=rendezvous.DEFAULT_HOST, help="address to listen on (default: %(default)s)")
+    serve.add_argument(
+        "--port", type=int, default=rendezvous.DEFAULT_PORT, help="0 takes a free one (default: %(default)s)"
+    )
+
+    for name, run, text in (("edits", _edits, "the edits and their parameters"), ("models", _models, "the models")):
+        listing = commands.add_parser(name, help=f"list {text}")
+        listing.set_defaults(run=run)
+        listing.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from sfumato.server import serve
+
+    return serve(options.host, options.port)
+
+
+def _edits(options: argparse.Namespace) -> int:
+    from sfumato.edits import EDITS
+
+    infos = [module.INFO for module in EDITS.values()]
+    if options.json:
+        print(json.dumps([asdict(info) for info in infos], indent=2))
+        return 0
+    for info in infos:
+        print(f"{info.id}: {info.name}. {info.help}")
+        for p in info.parameters:
+            choices = " | ".join(p.choices) if p.choices else p.type
+            print(f"    --set {p.name}={p.default}  ({choices})\n        {p.help}")
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    from sfumato.models import CATALOGUE
+
+    if options.json:
+        print(json.dumps([asdict(model.info) for model in CATALOGUE.values()], indent=2))
+        return 0
+    for model in CATALOGUE.values():
+        info = model.info
+        print(f"{info.id}: {info.name} ({info.family}), {info.native} pixels, {info.steps} steps by default")
+    return 0
+
+
+def _apply(options: argparse.Namespace) -> int:
+    if not (options.layer or options.flat or options.json):
+        raise InputError("no_output", "Say what to write: --layer OUT.png, --flat OUT.png, or both.")
+    for path in (options.layer, options.flat):
+        # Found out before the work, not after it.
+        if path and not path.parent.is_dir():
+            raise InputError("no_folder", f"There is no folder {path.parent} to write {path.name} into. Make it first.")
+    if not 0 <= options.strength <= 1:
+        raise InputError("bad_strength", f"--strength must lie between 0 and 1; this is {options.strength:g}.")
+
+    from sfumato.apply import apply_files
+
+    report = apply_files(options, _settings(options.set, options.edit))
+    if options.json:
+        print(json.dumps(report, indent=2))
+    return 0
+
+
+def _settings(pairs: list[str], edit: str) -> dict[str, Any]:
+    """NAME=VALUE, with the type that the edit declares; unknown names are the studio's to refuse."""
+    from sfumato.edits import EDITS
+
+    declared: EditInfo | None = EDITS[edit].INFO if edit in EDITS else None
+    known = {p.name: p for p in declared.parameters} if declared else {}
+    settings = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise InputError("bad_setting", f"--set takes NAME=VALUE; this is '{pair}'.")
+        settings[name] = _typed(known[name], text) if name in known else text
+    return settings
+
+
+def _typed(parameter: Parameter, text: str) -> Any:
+    try:
+        if parameter.type == "bool":
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+        return {"int": int, "float": float, "choice": str}[parameter.type](text)
+    except (KeyError, ValueError):
+        raise InputError(
+            "bad_setting", f"The setting '{parameter.name}' is of type {parameter.type}; '{text}' is not."
+        ) from None

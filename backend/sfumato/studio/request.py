@@ -1,0 +1,89 @@
+"""From the bytes of a request to arrays, and its settings completed by what the edit declares. No torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sfumato_wire.geometry import Box
+from sfumato_wire.messages import EditInfo, Parameter
+from sfumato_wire.request import Pixels, Request
+
+from sfumato.change_map import apply_levels, soften
+from sfumato.errors import InputError
+from sfumato.pictures import grey_times_alpha
+
+_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "choice": (str,)}
+
+
+def canvas_array(request: Request, data: bytes) -> NDArray[np.uint8]:
+    """RGBA, uint8 [h, w, 4], a view of the bytes where their order allows it."""
+    pixels = _array(request.canvas, data, np.uint8, 4)
+    return pixels[..., [2, 1, 0, 3]] if request.canvas.format == "bgra8" else pixels
+
+
+def map_array(request: Request, data: bytes) -> tuple[NDArray[np.uint16], Box]:
+    """Grey as painted -> change without the global strength, uint16 [h, w], and where it lies in the document:
+    at the map's own box, grown by what softening spreads."""
+    pixels = request.change_map
+    if pixels.format == "gray8":
+        grey = _array(pixels, data, np.uint8, 1)[..., 0].astype(np.uint16) * np.uint16(257)
+    elif pixels.format == "gray16":
+        grey = _array(pixels, data, "<u2", 1)[..., 0].astype(np.uint16, copy=False)
+    else:
+        both = _array(pixels, data, "<u2", 2)
+        grey, alpha = (both[..., i].astype(np.uint16, copy=False) for i in (0, 1))
+        grey = alpha if request.map_channel == "alpha" else grey_times_alpha(grey, alpha)
+    values, at = apply_levels(grey, request.levels), pixels.box
+    if not request.soften:
+        return values, at
+    reach = 2 * request.soften
+    grown = Box(at.x - reach, at.y - reach, at.width + 2 * reach, at.height + 2 * reach)
+    grown = grown.intersection(Box(0, 0, request.width, request.height))
+    padding = ((at.y - grown.y, grown.bottom - at.bottom), (at.x - grown.x, grown.right - at.right))
+    # A map may reach outside the canvas, where nothing is softened away from it.
+    padding = tuple((max(0, before), max(0, after)) for before, after in padding)
+    at = Box(min(at.x, grown.x), min(at.y, grown.y), 0, 0)
+    values = soften(np.pad(values, padding), request.soften)
+    return values, Box(at.x, at.y, values.shape[1], values.shape[0])
+
+
+def settings_of(request: Request, edit: EditInfo) -> dict[str, Any]:
+    """Every declared parameter with its value. Raises InputError for what is not declared or out of range."""
+    known = {p.name: p for p in edit.parameters}
+    for name in request.settings:
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise InputError("unknown_setting", f"{edit.name} has no setting '{name}'. It has: {names}.")
+    return {name: check(p, request.settings.get(name, p.default)) for name, p in known.items()}
+
+
+def check(parameter: Parameter, value: Any) -> Any:
+    """The value, if the parameter can take it."""
+    name = parameter.name
+    if not isinstance(value, _TYPES[parameter.type]) or (isinstance(value, bool) and parameter.type != "bool"):
+        raise InputError("bad_setting", f"The setting '{name}' takes {_wanted(parameter)}; this is {value!r}.")
+    if parameter.choices and value not in parameter.choices:
+        raise InputError("bad_setting", f"The setting '{name}' takes {_wanted(parameter)}; this is {value!r}.")
+    low, high = parameter.minimum, parameter.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise InputError("bad_setting", f"The setting '{name}' takes {_wanted(parameter)}; this is {value!r}.")
+    return value
+
+
+def _wanted(parameter: Parameter) -> str:
+    if parameter.choices:
+        return "one of " + ", ".join(parameter.choices)
+    if parameter.type == "bool":
+        return "true or false"
+    kind = "a whole number" if parameter.type == "int" else "a number"
+    if parameter.minimum is not None and parameter.maximum is not None:
+        return f"{kind} from {parameter.minimum:g} to {parameter.maximum:g}"
+    return kind
+
+
+def _array(pixels: Pixels, data: bytes, dtype: Any, channels: int) -> NDArray[Any]:
+    if len(data) != pixels.size:
+        raise InputError("wrong_size", f"A picture came with {len(data)} bytes instead of {pixels.size}. Try again.")
+    return np.frombuffer(data, dtype).reshape(pixels.height, pixels.width, channels)

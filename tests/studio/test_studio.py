@@ -1,0 +1,182 @@
+"""One request -> one layer, with the embedded model: black is untouched, white changes, everything is repeatable."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from sfumato.composite import flatten
+from sfumato.errors import Cancelled, InputError
+from sfumato.models.sketchbook.paint import paint
+from sfumato.models.sketchbook.scene import Scene
+from sfumato.studio import Finished, Progressed, Studio
+from sfumato_wire import Box, Levels, Pixels, Request, digest_of
+
+SIDE = 128
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    studio = Studio("cpu")
+    studio.warm_up()
+    return studio
+
+
+@pytest.fixture(scope="module")
+def canvas() -> np.ndarray:
+    rgb = paint(Scene(season="summer", object="house", place="left"), SIDE)
+    return np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
+
+
+def ramp(side: int = SIDE) -> np.ndarray:
+    """Black on the left quarter, then a gradient to white."""
+    row = np.clip(np.arange(side) - side // 4, 0, None) * 65535 // (side - 1 - side // 4)
+    return np.tile(row.astype(np.uint16), (side, 1))
+
+
+def job(canvas: np.ndarray, grey: np.ndarray, **changes: Any) -> tuple[Request, bytes, bytes]:
+    height, width = canvas.shape[:2]
+    pixels = Pixels(0, 0, width, height, "rgba8", digest_of(canvas.tobytes()))
+    grey_bytes = grey.astype("<u2").tobytes()
+    change_map = Pixels(0, 0, grey.shape[1], grey.shape[0], "gray16", digest_of(grey_bytes))
+    fields = {"model": "sketchbook", "edit": "differential", "prompt": "a snowy winter meadow", "steps": STEPS}
+    fields |= {"width": width, "height": height, "canvas": pixels, "change_map": change_map}
+    return Request(**fields | changes), canvas.tobytes(), grey_bytes
+
+
+def flat(canvas: np.ndarray, finished: Finished) -> np.ndarray:
+    assert finished.layer is not None
+    box = finished.layer.box
+    layer = np.frombuffer(finished.data, np.uint8).reshape(box.height, box.width, 4)
+    return flatten(canvas, layer, box.x, box.y)
+
+
+class TestLayer:
+    def test_black_keeps_its_bytes_and_white_changes(self, studio: Studio, canvas: np.ndarray) -> None:
+        grey = ramp()
+        seen: list[Progressed] = []
+        result = flat(canvas, studio.run(*job(canvas, grey), on_progress=seen.append))
+        assert np.array_equal(result[grey == 0], canvas[grey == 0])
+        assert not np.array_equal(result[grey == 65535], canvas[grey == 65535])
+        painting = [p for p in seen if p.stage == "painting"]
+        assert [p.step for p in painting] == list(range(1, STEPS + 1))
+        for progress in painting:
+            assert progress.preview is not None
+            width, height, data = progress.preview
+            assert len(data) == width * height * 3
+
+    def test_the_same_request_gives_the_same_bytes(self, studio: Studio, canvas: np.ndarray) -> None:
+        request = job(canvas, ramp())
+        once, again, fresh = studio.run(*request), studio.run(*request), Studio("cpu").run(*request)
+        assert once.data == again.data == fresh.data
+        other = studio.run(*job(canvas, ramp(), seed=1))
+        assert other.data != once.data
+
+    def test_orders_of_bytes_and_forms_of_maps_agree(self, studio: Studio, canvas: np.ndarray) -> None:
+        rgba = studio.run(*job(canvas, ramp()))
+        bgra_canvas = np.ascontiguousarray(canvas[..., [2, 1, 0, 3]])
+        request, *_ = job(canvas, ramp())
+        opaque = np.dstack([ramp(), np.full((SIDE, SIDE), 65535, np.uint16)]).astype("<u2").tobytes()
+        request = dataclasses.replace(
+            request,
+            canvas=dataclasses.replace(request.canvas, format="bgra8", digest=digest_of(bgra_canvas.tobytes())),
+            change_map=Pixels(0, 0, SIDE, SIDE, "graya16", digest_of(opaque)),
+            layer_format="bgra8",
+        )
+        bgra = studio.run(request, bgra_canvas.tobytes(), opaque)
+        swapped = np.frombuffer(bgra.data, np.uint8).reshape(-1, 4)[:, [2, 1, 0, 3]]
+        assert swapped.tobytes() == rgba.data
+
+    def test_a_crop_that_was_sent_gives_what_the_whole_gives(self, studio: Studio) -> None:
+        canvas = np.dstack([paint(Scene(), 640), np.full((640, 640), 255, np.uint8)])
+        grey = np.zeros((640, 640), np.uint16)
+        grey[300:340, 200:260] = 65535
+        whole = studio.run(*job(canvas, grey))
+        assert whole.layer is not None
+        box = Box(**whole.report["plan"]["crop"])
+        assert box.width == box.height == 256
+        part = np.ascontiguousarray(canvas[box.y : box.bottom, box.x : box.right])
+        stroke = np.ascontiguousarray(grey[300:340, 200:260]).astype("<u2").tobytes()
+        request = dataclasses.replace(
+            job(canvas, grey)[0],
+            canvas=Pixels(box.x, box.y, 256, 256, "rgba8", digest_of(part.tobytes())),
+            change_map=Pixels(200, 300, 60, 40, "gray16", digest_of(stroke)),
+        )
+        sent = studio.run(request, part.tobytes(), stroke)
+        assert sent.layer == whole.layer
+        assert sent.data == whole.data
+
+    def test_strength_levels_and_invert_reach_the_map(self, studio: Studio, canvas: np.ndarray) -> None:
+        white = np.full((SIDE, SIDE), 65535, np.uint16)
+        half = studio.run(*job(canvas, white, strength=500))
+        assert half.report["steps_run"] == STEPS // 2
+        inverted = studio.run(*job(canvas, white, levels=Levels(invert=True)))
+        assert inverted.layer is None
+        assert inverted.report["steps_run"] == 0
+
+    @pytest.mark.parametrize("size", [(1, 1), (1, 300), (31, 17), (300, 41)])
+    def test_odd_sizes(self, studio: Studio, size: tuple[int, int]) -> None:
+        height, width = size
+        canvas = np.full((height, width, 4), 255, np.uint8)
+        canvas[..., 1] = 120
+        grey = np.full((height, width), 65535, np.uint16)
+        grey[:, : width // 2] = 0
+        result = flat(canvas, studio.run(*job(canvas, grey, steps=1)))
+        assert result.shape == canvas.shape
+        assert np.array_equal(result[grey == 0], canvas[grey == 0])
+
+
+class TestCosts:
+    def test_one_sentence_is_read_once_and_one_canvas_encoded_once(self, canvas: np.ndarray) -> None:
+        studio = Studio("cpu")
+        studio.warm_up()
+        pipe = studio._pipes["sketchbook"]
+        counts = {"vae": 0, "text": 0}
+        pipe.vae.encoder.register_forward_hook(lambda *_: counts.__setitem__("vae", counts["vae"] + 1))
+        pipe.text_encoder.register_forward_hook(lambda *_: counts.__setitem__("text", counts["text"] + 1))
+        for seed in range(3):
+            studio.run(*job(canvas, ramp(), steps=1, seed=seed))
+        assert counts == {"vae": 1, "text": 2}  # the prompt and the negative prompt
+
+    def test_an_empty_map_costs_nothing(self, canvas: np.ndarray) -> None:
+        studio = Studio("cpu")
+        finished = studio.run(*job(canvas, np.zeros((SIDE, SIDE), np.uint16)))
+        assert finished.layer is None
+        assert studio._pipes == {}
+
+
+class TestEnds:
+    def test_cancel_acts_within_a_step(self, studio: Studio, canvas: np.ndarray) -> None:
+        seen: list[Progressed] = []
+        with pytest.raises(Cancelled):
+            studio.run(
+                *job(canvas, ramp(), steps=20),
+                on_progress=seen.append,
+                cancelled=lambda: any(p.step == 2 for p in seen),
+            )
+        assert max(p.step for p in seen) == 2
+        assert studio.run(*job(canvas, ramp(), steps=1)).layer is not None
+
+    @pytest.mark.parametrize(
+        ("changes", "sentence"),
+        [
+            ({"model": "nonesuch"}, "There is no model 'nonesuch'. There is: sketchbook."),
+            ({"edit": "nonesuch"}, "There is no edit 'nonesuch'. There is: differential."),
+            ({"settings": {"shine": 1}}, "has no setting 'shine'"),
+            ({"settings": {"release": "sometimes"}}, "takes one of fractional, whole"),
+            ({"settings": {"release": True}}, "takes one of fractional, whole"),
+        ],
+    )
+    def test_bad_requests_get_a_sentence(
+        self, studio: Studio, canvas: np.ndarray, changes: dict[str, Any], sentence: str
+    ) -> None:
+        with pytest.raises(InputError, match=sentence):
+            studio.run(*job(canvas, ramp(), **changes))
+
+    def test_short_bytes_get_a_sentence(self, studio: Studio, canvas: np.ndarray) -> None:
+        request, pixels, grey = job(canvas, ramp())
+        with pytest.raises(InputError, match="came with"):
+            studio.run(request, pixels, grey[:-2])
