@@ -46,9 +46,14 @@ def _wait_for(record: Path, process: subprocess.Popen[bytes], log: Path) -> None
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise Stop(f"The backend ended at once with code {process.returncode}. What it said is in {log}.")
+            raise Stop(f"The backend ended at once: {_last_words(log)} All that it said is in {log}.")
         with contextlib.suppress(OSError, ValueError):
             json.loads(record.read_text(encoding="utf-8"))["port"]
             return
         time.sleep(0.05)
     raise Stop(f"The backend did not listen within {PATIENCE:.0f} s. What it said is in {log}.")
+
+
+def _last_words(log: Path) -> str:
+    said = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((text.strip() for text in reversed(said) if text.strip()), "it said nothing.")

@@ -27,7 +27,7 @@ def doctor() -> int:
     findings = [look() for look in LOOKS]
     for finding in findings:
         line(f"{'ok  ' if finding.good else 'TODO'}  {finding.text}")
-    advice = [finding.advice for finding in findings if finding.advice]
+    advice = list(dict.fromkeys(finding.advice for finding in findings if finding.advice))
     line()
     if not advice:
         line("All is well.")
