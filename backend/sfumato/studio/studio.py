@@ -95,7 +95,7 @@ class Studio:
             info = model.info
             planned = plan(strong, at, document, request.canvas.box, info.native, model.multiple, model.pixels)
         report: dict[str, Any] = {"model": model.info.id, "edit": request.edit, "seed": request.seed}
-        report |= {"steps": request.steps, "settings": settings, "device": self.device}
+        report |= {"steps": request.steps, "settings": dict(settings), "device": self.device}
         if planned is None:
             return _unchanged(report, clock)
         values, strong = (_at(v, at, planned.crop) for v in (values, strong))
