@@ -97,7 +97,8 @@ Event = Message | BlobReceived
 
 class _Incoming:
     def __init__(self) -> None:
-        self.data = bytearray()
+        self.parts: list[bytes] = []
+        self.size = 0  # of the parts
         self.sha = hashlib.sha256()
 
 
@@ -229,22 +230,27 @@ class Connection:
     def _blob(self, part: Blob) -> BlobReceived | None:
         if self.state is not State.OPEN or not self._expected[part.digest, part.size]:
             raise RemoteProtocolError("A part of a blob came that nobody asked for.")
+        if len(part.payload) != min(
+            CHUNK, part.size - part.offset
+        ):  # or a flood of crumbs would cost many times its bytes
+            raise RemoteProtocolError("The parts of a blob are of a wrong size.")
         if part.offset == 0:  # an earlier one of this name may have been given up when its job was cancelled
             self._incoming[part.digest] = _Incoming()
         incoming = self._incoming.get(part.digest)
-        if incoming is None or part.offset != len(incoming.data):
+        if incoming is None or part.offset != incoming.size:
             raise RemoteProtocolError("The parts of a blob came out of order.")
-        if sum(len(blob.data) for blob in self._incoming.values()) + len(part.payload) > MAX_INCOMING:
+        if sum(blob.size for blob in self._incoming.values()) + len(part.payload) > MAX_INCOMING:
             raise RemoteProtocolError("Too many blobs were begun and not finished.")
-        incoming.data += part.payload
+        incoming.parts.append(part.payload)
+        incoming.size += len(part.payload)
         incoming.sha.update(part.payload)
-        if len(incoming.data) < part.size:
+        if incoming.size < part.size:
             return None
         del self._incoming[part.digest]
         _take(self._expected, (part.digest, part.size))
         if incoming.sha.hexdigest() != part.digest:
             raise RemoteProtocolError("A blob does not match its digest.")
-        return BlobReceived(part.digest, bytes(incoming.data))
+        return BlobReceived(part.digest, b"".join(incoming.parts))
 
 
 def _name(job: str, error: type[ProtocolError]) -> str:

@@ -19,7 +19,7 @@ from .messages import Message
 
 _LENGTHS = struct.Struct("!II")
 _KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in typing.get_args(Message)}
-_HINTS = {cls: typing.get_type_hints(cls) for cls in _KINDS.values()}
+_HINTS: dict[type[Any], dict[str, Any]] = {}
 
 
 def encode(message: Message) -> bytes:
@@ -59,7 +59,8 @@ class Decoder:
         if len(self._buffer) < total:
             return None
         start = _LENGTHS.size + header_length
-        header, payload = bytes(self._buffer[_LENGTHS.size : start]), bytes(self._buffer[start:total])
+        with memoryview(self._buffer) as view:  # a slice of the buffer itself would copy twice
+            header, payload = bytes(view[_LENGTHS.size : start]), bytes(view[start:total])
         del self._buffer[:total]
         return _message(header, payload)
 
@@ -78,19 +79,25 @@ def _message(header: bytes, payload: bytes) -> Message:
     if not isinstance(tree, dict) or not isinstance(kind := tree.pop("kind", None), str) or kind not in _KINDS:
         raise RemoteProtocolError("A message is of no known kind: update the older of plugin and backend.")
     cls = _KINDS[kind]
-    if "payload" in tree or (payload and "payload" not in _HINTS[cls]):
+    if "payload" in tree or (payload and "payload" not in _hints(cls)):
         raise RemoteProtocolError(f"A {kind} message carries a payload where none belongs.")
     try:
         values = _fields(cls, tree, without="payload")
-        if "payload" in _HINTS[cls]:
+        if "payload" in _hints(cls):
             values["payload"] = payload
         return typing.cast(Message, cls(**values))
     except (ValueError, TypeError) as error:
         raise RemoteProtocolError(f"A {kind} message is wrong: {error}") from None
 
 
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    if cls not in _HINTS:  # working them out takes longer than all the rest
+        _HINTS[cls] = typing.get_type_hints(cls)
+    return _HINTS[cls]
+
+
 def _fields(cls: type[Any], tree: dict[str, Any], without: str = "") -> dict[str, Any]:
-    hints = _HINTS.setdefault(cls, typing.get_type_hints(cls))
+    hints = _hints(cls)
     values = {}
     for spec in dataclasses.fields(cls):
         if spec.name == without:

@@ -6,7 +6,7 @@ MIB = 1024 * 1024
 
 MAX_MESSAGE = 1 * MIB  # one frame: lengths, header and payload
 MAX_HEADER = 128 * 1024  # the JSON part of a frame
-CHUNK = 512 * 1024  # blob bytes a frame carries
+CHUNK = 512 * 1024  # blob bytes a frame carries; the last one of a blob fewer
 MAX_SIDE = 65_535  # pixels along one side of anything
 MAX_BLOB = 512 * MIB  # one picture
 MAX_PREVIEW = 256 * 1024  # bytes of a preview: 256 x 256 RGB and some

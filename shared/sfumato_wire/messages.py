@@ -117,7 +117,7 @@ class NeedBlobs:
 
 @dataclass(frozen=True)
 class Blob:
-    """A part of a blob, in order of offset."""
+    """A part of a blob, in order of offset: `limits.CHUNK` bytes, or what is left."""
 
     kind: ClassVar[str] = "blob"
     digest: str
