@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from sfumato.server.home import read_token
 from sfumato.server.main import Settings, run
 from sfumato_wire import (
-    Blob,
     BlobReceived,
     Connection,
     Event,
@@ -25,7 +24,6 @@ from sfumato_wire import (
     Welcome,
     digest_of,
 )
-from sfumato_wire.frames import Decoder
 from websockets.asyncio.client import ClientConnection, connect
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_worker.py")))
@@ -98,7 +96,7 @@ class Client:
         self.pictures |= work[1]
         await self.say(Submit(name, work[0]))
 
-    async def hear(self, kind: type[T], name: str | None = None) -> T:
+    async def hear(self, kind: type[T] | tuple[type[T], ...], name: str | None = None) -> T:
         """The next message of this kind (about this job), passing over others."""
         while True:
             while self._fresh:
@@ -139,13 +137,3 @@ async def client(port: int, home: Path, jobs: tuple[str, ...] = ()) -> AsyncIter
         await visitor.say(Hello("test", jobs=jobs))
         await visitor.hear(Welcome)
         yield visitor
-
-
-def frames_of(data: bytes) -> list[Message]:
-    """The messages in recorded bytes."""
-    decoder = Decoder()
-    decoder.feed(data)
-    return list(iter(decoder.next_message, None))
-
-
-__all__ = ["Blob", "Client", "asynchronous", "client", "door", "frames_of", "job", "server"]

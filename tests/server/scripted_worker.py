@@ -55,7 +55,8 @@ class ScriptedStudio:
         for step in range(request.steps):
             if cancelled():
                 raise Cancelled
-            on_progress(Progressed("painting", step, request.steps, (2, 2, bytes(12))))
+            side = 290 if act == "large previews" else 2
+            on_progress(Progressed("painting", step, request.steps, (side, side, bytes(side * side * 3))))
             if act == "die" and step == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
             if act == "exit" and step == 1:

@@ -1,9 +1,8 @@
 """A job's life over real sockets: submit, pictures, progress, result, and everything that may get in between."""
 
-import asyncio
 from pathlib import Path
 
-from server.harness import asynchronous, client, job, server
+from server.harness import Client, asynchronous, client, job, server
 from sfumato_wire import (
     Accepted,
     Ack,
@@ -172,10 +171,49 @@ async def test_a_disconnect_cancels_nothing_and_clients_do_not_hear_each_other(t
 
 
 @asynchronous
-async def test_a_slow_client_gets_the_newest_progress_and_every_end(tmp_path: Path) -> None:
-    async with server(tmp_path) as port, client(port, tmp_path) as me:
-        await me.submit("a", job(steps=900))
+async def test_who_does_not_read_misses_progress_and_nothing_else(tmp_path: Path) -> None:
+    async with server(tmp_path) as port, client(port, tmp_path) as me, client(port, tmp_path) as other:
+        await me.submit("a", job("large previews", steps=150))
         await me.hear(Accepted)
-        await asyncio.sleep(0.3)  # nothing is read meanwhile
+        await other.submit("b", job("nothing"))
+        await other.hear(Result)  # so a has ended, and its owner has not read a word of it
         await me.hear(Result)
-        assert len([event for event in me.heard if isinstance(event, Progress)]) <= 900
+        await me.layer()
+        steps = [event.step for event in me.heard if isinstance(event, Progress)]
+        assert len(steps) < 150
+        assert steps == sorted(steps)
+
+
+@asynchronous
+async def test_the_line_breaks_after_every_message(tmp_path: Path) -> None:
+    """However far a talk came: who comes back gets the job's one end, and the job is painted once."""
+    work = job("slow", side=600, steps=4)
+    layer = bytes([255]) * (600 * 600 * 4)
+    async with server(tmp_path) as port:
+        for count in range(40):
+            name = f"cut after {count}"
+            async with client(port, tmp_path) as me:
+                await me.submit(name, work)
+                heard_all = await hear_some(me, count)
+            async with client(port, tmp_path, jobs=(name,)) as me:
+                ending = await me.hear((Result, Failed))
+                if isinstance(ending, Failed):
+                    assert ending.code == "unknown_job"
+                    assert count < 3, "only before its pictures had come"
+                    await me.say(Ack(name))
+                    await me.submit(name, work)
+                    await me.hear(Result)
+                assert await me.layer() == layer
+                await me.say(Ack(name))
+            if heard_all:
+                return
+    raise AssertionError("the talk does not end")
+
+
+async def hear_some(me: Client, count: int) -> bool:
+    """So many messages; whether the layer was among them."""
+    for _ in range(count):
+        event = await me.hear(object)
+        if isinstance(event, BlobReceived):
+            return True
+    return False

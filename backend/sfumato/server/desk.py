@@ -209,7 +209,8 @@ class Desk:
         """Nobody will paint what waits, so whoever waits is told."""
         self.worker_status(Status("down", sentence))
         for job in list(self._queue):
-            await self._end(job, Failed(job.id, "worker_down", sentence), b"")
+            if job in self._queue:  # not cancelled meanwhile
+                await self._end(job, Failed(job.id, "worker_down", sentence), b"")
 
     # The desk's own.
 
