@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from krita import Krita
+from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita
 
 from . import pixels
 from .qt import QByteArray, QIcon, QImage
@@ -25,6 +25,9 @@ NOT_MAPS = ("transformmask", "colorizemask", "referenceimages")
 BAND = 512 * 1024  # pixels read at a time, so that the UI breathes in between
 NOTE = "sfumato/maps"  # annotation in the document: which layers are change maps
 GREY_LABEL = 8  # colour label
+
+
+__all__ = ["DockWidget", "Document", "Host", "Layer"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,14 @@ class Host:
 
     def icon(self, name: str) -> QIcon:
         return self._app.icon(name)
+
+    def register_docker(self, name: str, docker: type) -> None:
+        """On the right, where Krita keeps its own."""
+        # Krita 6.1 scopes the enum; before it only the unscoped name is there.
+        places = getattr(DockWidgetFactoryBase, "DockPosition", DockWidgetFactoryBase)
+        right = getattr(places, "DockRight", None)
+        right = DockWidgetFactoryBase.DockRight if right is None else right
+        self._app.addDockWidgetFactory(DockWidgetFactory(name, right, docker))
 
     def document(self) -> Document | None:
         """The active document."""

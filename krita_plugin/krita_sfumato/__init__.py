@@ -1,0 +1,57 @@
+"""Sfumato: image editing where every pixel has its own strength. This registers the docker with Krita."""
+
+from __future__ import annotations
+
+import sys
+
+OLDEST_PYTHON = (3, 10)
+
+
+def _register() -> None:
+    from .host import DockWidget, Host
+
+    shared = {}
+
+    class SfumatoDocker(DockWidget):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            super().__init__()
+            from .application import Application
+            from .docker import Panel
+
+            self.setWindowTitle("Sfumato")
+            application = shared.setdefault("application", None) or Application()
+            shared["application"] = application
+            panel = Panel(application.host.icon)
+            self.setWidget(panel)
+            application.attach(panel)
+            self._changed = application.refresh
+
+        def canvasChanged(self, canvas: object) -> None:
+            if hasattr(self, "_changed"):
+                self._changed()
+
+    Host().register_docker("sfumato", SfumatoDocker)
+
+
+def _say_why_not(reason: str) -> None:
+    """One sentence in the terminal and the log of Krita; the docker is simply not there."""
+    print(f"Sfumato: {reason}", file=sys.stderr)
+
+
+try:
+    import krita as _krita  # type: ignore[import-not-found]  # noqa: F401
+
+    _inside_krita = True
+except ImportError:
+    _inside_krita = False
+
+if _inside_krita:
+    if sys.version_info < OLDEST_PYTHON:
+        _say_why_not(
+            "this Krita brings Python %d.%d; 3.10 is needed: please use Krita 5.2 or newer." % sys.version_info[:2]
+        )
+    else:
+        try:
+            _register()
+        except Exception as error:
+            _say_why_not(f"the docker could not be made in this version of Krita ({type(error).__name__}: {error}).")

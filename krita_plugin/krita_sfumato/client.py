@@ -1,0 +1,301 @@
+"""The socket to the backend, on a thread of its own: hashing, sending, receiving and reconnecting happen here.
+
+One thread owns the protocol's state; a second one only reads the socket into the first one's inbox. Jobs outlive
+connections: whatever is open is named in the next Hello, and what a restarted backend does not know is sent again.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .draft import Draft
+from .events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
+from .vendor.sfumato_wire import (
+    Accepted,
+    Ack,
+    BlobReceived,
+    Cancel,
+    Cancelled,
+    Connection,
+    Failed,
+    Hello,
+    NeedBlobs,
+    Progress,
+    ProtocolError,
+    Refused,
+    Request,
+    Result,
+    Role,
+    Status,
+    Submit,
+    Welcome,
+)
+from .vendor.sfumato_wire.limits import MAX_MESSAGE
+from .vendor.sfumato_wire.rendezvous import SERVER_RECORD, TOKEN
+from .vendor.websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from .vendor.websockets.sync.client import ClientConnection, connect
+
+RETRY = (0.25, 0.5, 1.0, 2.0)  # seconds between attempts, the last one again and again: a look at a small file
+AHEAD = 64  # frames the reader may be ahead of the protocol
+TRIES = 3  # how often a job is sent to backends that do not know it
+
+
+@dataclass
+class _Job:
+    """key: the plugin's name of it; wire: the backend's, a new one each time it is sent anew."""
+
+    key: str
+    wire: str
+    request: Request | None
+    blobs: dict[str, bytes] = field(default_factory=dict, repr=False)
+    told: bool = False  # a backend has heard of it
+    tries: int = 1
+    result: Result | None = None
+    delivered: bool = False  # the plugin has its result
+    done: bool = False  # the plugin has its end, the backend has no Ack yet
+
+
+class Client:
+    """All methods may be called from any thread and never wait. `wake` is called when there are new events."""
+
+    def __init__(self, home: Path, wake: Callable[[], None], software: str) -> None:
+        self._home, self._wake, self._software = home, wake, software
+        self._inbox: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._room = threading.Semaphore(AHEAD)
+        self._lock = threading.Lock()
+        self._outbox: list[Event] = []
+        self._jobs: dict[str, _Job] = {}
+        self._closing = False
+        self._session = 0
+        self._thread = threading.Thread(target=self._run, name="sfumato-client", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, job: str, draft: Draft) -> None:
+        self._inbox.put(("submit", (job, draft)))
+
+    def cancel(self, job: str) -> None:
+        self._inbox.put(("cancel", job))
+
+    def acknowledge(self, job: str) -> None:
+        """The plugin has what the job gave."""
+        self._inbox.put(("ack", job))
+
+    def hurry(self) -> None:
+        """Try to connect now."""
+        self._inbox.put(("hurry", None))
+
+    def close(self) -> None:
+        self._closing = True
+        self._inbox.put(("close", None))
+
+    def events(self) -> list[Event]:
+        """What happened since the last call."""
+        with self._lock:
+            events, self._outbox = self._outbox, []
+        return events
+
+    # ------------------------------------------------------------------ on the client's thread
+
+    def _say(self, event: Event) -> None:
+        with self._lock:
+            was_empty = not self._outbox
+            last = self._outbox[-1] if self._outbox else None
+            # A backend that chatters must not fill the memory or drown the UI: the newest news are enough.
+            if type(last) is type(event) and (
+                isinstance(event, (Told, Unlinked))
+                or (isinstance(event, Moved) and isinstance(last, Moved) and last.job == event.job)
+            ):
+                self._outbox[-1] = event
+            else:
+                self._outbox.append(event)
+        if was_empty:
+            self._wake()
+
+    def _run(self) -> None:
+        attempt = 0
+        while not self._closing:
+            socket, why = self._connect()
+            if socket is None:
+                self._say(why)
+                attempt = 0 if self._idle(RETRY[min(attempt, len(RETRY) - 1)]) else attempt + 1
+                continue
+            attempt = 0
+            try:
+                with socket:
+                    why = self._converse(socket)
+            except (OSError, WebSocketException):
+                why = Unlinked("lost")
+            except ProtocolError as error:
+                why = Unlinked("lost", str(error))
+            if not self._closing:
+                self._say(why)
+                if why.why == "refused":
+                    self._idle(RETRY[-1])
+
+    def _connect(self) -> tuple[ClientConnection | None, Unlinked]:
+        try:
+            record = json.loads((self._home / SERVER_RECORD).read_text(encoding="utf-8"))
+            token = (self._home / TOKEN).read_text(encoding="ascii").strip()
+            host, port = str(record["host"]), int(record["port"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None, Unlinked("absent")
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        try:
+            return connect(
+                f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}",
+                additional_headers={"Authorization": f"Bearer {token}"},
+                compression=None,
+                max_size=MAX_MESSAGE,
+                proxy=None,
+                open_timeout=5,
+            ), Unlinked("absent")
+        except (InvalidHandshake, InvalidURI):
+            return None, Unlinked("refused")
+        except (OSError, WebSocketException):
+            return None, Unlinked("absent")
+
+    def _idle(self, seconds: float) -> bool:
+        """Without a connection: only keep what the plugin wants. True when it wants to connect at once."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._closing:
+            try:
+                kind, what = self._inbox.get(timeout=left)
+            except queue.Empty:
+                return False
+            if kind == "hurry":
+                return True
+            self._obey(kind, what, None, None)
+        return False
+
+    def _converse(self, socket: ClientConnection) -> Unlinked:
+        """Until the connection ends."""
+        wire = Connection(Role.CLIENT)
+        self._session += 1
+        self._welcomed = False
+        resumed = tuple(job.wire for job in self._jobs.values() if job.told)
+        socket.send(wire.send(Hello(self._software, jobs=resumed)))
+        self._say(Greeting())
+        reader = threading.Thread(target=self._read, args=(socket, self._session), name="sfumato-reader", daemon=True)
+        reader.start()
+        while not self._closing:
+            kind, what = self._inbox.get()
+            if kind == "data":
+                session, data = what
+                self._room.release()
+                if session != self._session:
+                    continue
+                for event in wire.receive_data(data):
+                    if isinstance(event, Refused):
+                        return Unlinked("refused", event.sentence)
+                    self._hear(event, wire, socket)
+            elif kind == "gone":
+                if what == self._session:
+                    return Unlinked("lost")
+            else:
+                self._obey(kind, what, wire, socket)
+        return Unlinked("absent")
+
+    def _read(self, socket: ClientConnection, session: int) -> None:
+        try:
+            for data in socket:
+                self._room.acquire()
+                self._inbox.put(("data", (session, data if isinstance(data, bytes) else b"")))
+        except Exception:  # whatever ended it, the connection is gone; nothing may escape from a thread inside Krita
+            pass
+        self._inbox.put(("gone", session))
+
+    def _obey(self, kind: str, what: Any, wire: Connection | None, socket: ClientConnection | None) -> None:
+        """What the plugin wants. Without a connection (None) it is kept or ended here."""
+        if kind == "submit":
+            key, draft = what
+            try:
+                request, blobs = draft.request()
+            except ValueError as error:
+                self._say(Ended(key, "bad_request", str(error)))
+                return
+            self._jobs[key] = job = _Job(key, key, request, blobs)
+            if wire and socket and self._welcomed:
+                self._submit(job, wire, socket)
+        elif kind == "cancel" and (job := self._jobs.get(what)) is not None:
+            if wire and socket and self._welcomed and job.told:
+                socket.send(wire.send(Cancel(job.wire)))
+            else:
+                del self._jobs[what]
+                self._say(Ended(what, "cancelled"))
+        elif kind == "ack" and (job := self._jobs.get(what)) is not None:
+            job.done = True
+            self._settle(wire, socket)
+
+    def _hear(self, event: Any, wire: Connection, socket: ClientConnection) -> None:
+        """What the backend says."""
+        if isinstance(event, Welcome):
+            self._say(Linked(event))
+            if not self._welcomed:
+                self._welcomed = True
+                for job in [job for job in self._jobs.values() if not job.told]:
+                    self._submit(job, wire, socket)
+            return
+        if isinstance(event, Status):
+            self._say(Told(event))
+            return
+        if isinstance(event, BlobReceived):
+            for job in self._jobs.values():
+                if job.result and job.result.layer and job.result.layer.digest == event.digest:
+                    self._deliver(job, event.data)
+            return
+        job = next((j for j in self._jobs.values() if j.wire == event.job), None)
+        if job is None:
+            return
+        if isinstance(event, NeedBlobs):
+            for digest in event.digests:
+                for frame in wire.send_blob(job.blobs[digest], digest):
+                    socket.send(frame)
+        elif isinstance(event, Accepted):
+            self._say(Queued(job.key, event.position))
+        elif isinstance(event, Progress):
+            self._say(Moved(job.key, event))
+        elif isinstance(event, Result):
+            job.result = event
+            if event.layer is None:
+                self._deliver(job, b"")
+        elif isinstance(event, Failed) and event.code == "unknown_job" and job.request and job.tries < TRIES:
+            # The backend was restarted: the same request again, under a new name.
+            socket.send(wire.send(Ack(job.wire)))
+            job.tries += 1
+            job.wire = f"{job.key}.{job.tries}"
+            self._submit(job, wire, socket)
+        elif isinstance(event, Failed):
+            self._say(Ended(job.key, event.code, event.sentence))
+            job.done = True
+        elif isinstance(event, Cancelled):
+            self._say(Ended(job.key, "cancelled"))
+            job.done = True
+        self._settle(wire, socket)
+
+    def _deliver(self, job: _Job, data: bytes) -> None:
+        """Once: a result that was not acknowledged comes again with the next connection."""
+        if not job.delivered and job.result:
+            job.delivered = True
+            self._say(Finished(job.key, job.result.layer, data, job.result.report))
+
+    def _submit(self, job: _Job, wire: Connection, socket: ClientConnection) -> None:
+        assert job.request is not None
+        job.told = True
+        socket.send(wire.send(Submit(job.wire, job.request)))
+
+    def _settle(self, wire: Connection | None, socket: ClientConnection | None) -> None:
+        """Acknowledge what has come to its end; without a connection that waits for the next one."""
+        if wire is None or socket is None or not self._welcomed:
+            return
+        for job in [job for job in self._jobs.values() if job.done and job.wire not in wire.open_jobs]:
+            socket.send(wire.send(Ack(job.wire)))
+            del self._jobs[job.key]

@@ -1,0 +1,255 @@
+"""What the docker can do and in which state it is. Knows neither Qt nor Krita; `view` says what there is to show."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Any
+
+from . import sentences
+from .edit import Edit, Homeless, Kept, Trouble, check, place, prepare
+from .events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
+from .interfaces import Compute, Document, Link, Process
+from .state import Settings, View
+from .vendor.sfumato_wire import Welcome
+
+PATIENCE = 180.0  # seconds until a silent backend is called so; the first import of torch is slow
+Steps = Generator[str, None, None]
+
+
+class Controller:
+    def __init__(
+        self,
+        active: Callable[[], Document | None],
+        link: Link,
+        process: Process,
+        compute: Compute,
+        log_folder: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """active: the document the painter looks at; compute: calls a function on another thread."""
+        self.view = View()
+        self._active, self._link, self._process, self._compute = active, link, process, compute
+        self._log_folder, self._clock = log_folder, clock
+        self._welcome: Welcome | None = None
+        self._waiting_since: float | None = None  # for a backend that starts
+        self._edit: Edit | None = None
+        self._steps: Steps | None = None
+        self._kept: list[Kept] = []
+
+    @property
+    def is_working(self) -> bool:
+        """Whether `advance` wants to be called."""
+        return self._steps is not None
+
+    # ------------------------------------------------------------------ what the painter does
+
+    def apply(self, settings: Settings) -> None:
+        """Begin an edit of the active document. One at a time; one whose backend is gone gives way."""
+        if self._edit is not None and self.view.stalled:
+            self._link.cancel(self._edit.job)
+            self._finish("")
+        if self._edit is not None:
+            self._show(sentence=sentences.BUSY, is_trouble=True)
+            return
+        try:
+            document = check(self._active(), settings)
+            if self.view.link == "absent":
+                self._start()
+        except Trouble as trouble:
+            self._finish(str(trouble), is_trouble=True)
+            return
+        seed = random.randrange(2**31) if settings.seed is None else settings.seed
+        settings = replace(settings, seed=seed)
+        maps = tuple(dict.fromkeys([settings.map_id, *document.maps()[0]]))
+        self._edit = Edit(uuid.uuid4().hex, document, settings, maps, self._clock())
+        self._steps = self._run(self._edit)
+        self._show(sentence="", is_trouble=False, busy=True, stage="", fraction=None, preview=None, seed=seed)
+        self.advance()
+
+    def cancel(self) -> None:
+        edit = self._edit
+        if edit is None:
+            return
+        if edit.submitted:
+            self._link.cancel(edit.job)
+        if edit.submitted and not self.view.stalled:
+            self._steps = None
+            self._show(stage=sentences.STAGES["cancelling"], fraction=None)
+        else:
+            self._finish(sentences.CANCELLED)
+
+    def new_map(self) -> str:
+        """A new change map in the active document; its id, or "" with a sentence."""
+        document = self._active()
+        if document is None:
+            self._tell(sentences.NO_DOCUMENT, is_trouble=True)
+            return ""
+        layer = document.new_map(sentences.MAP_NAME)
+        document.remember_maps([*document.maps()[0], layer], layer)
+        self._tell(sentences.MAP_NEW)
+        return layer
+
+    def place(self) -> None:
+        """Put a kept edit into the active document: because the painter says so, never by itself."""
+        document = self._active()
+        if document is None or not self._kept:
+            self._tell(sentences.NO_DOCUMENT, is_trouble=True)
+            return
+        kept = self._kept.pop(0)
+        document.add_layer(kept.name, kept.data, kept.box, document.maps()[0])
+        self._link.acknowledge(kept.job)
+        self._tell(sentences.PLACED)
+
+    def start(self) -> None:
+        try:
+            self._start()
+        except Trouble as trouble:
+            self._tell(str(trouble), is_trouble=True)
+
+    def stop(self) -> None:
+        self._waiting_since = None
+        self._process.stop()
+
+    # ------------------------------------------------------------------ what happens
+
+    def advance(self) -> None:
+        """The next step of an edit."""
+        if self._steps is None:
+            return
+        try:
+            stage = next(self._steps)
+        except StopIteration:
+            self._steps = None
+        except Trouble as trouble:
+            self._finish(str(trouble), is_trouble=True)
+        else:
+            self._show(stage=sentences.STAGES[stage])
+
+    def hear(self, event: Event) -> None:
+        """News from the client."""
+        if isinstance(event, Linked):
+            self._welcome, self._waiting_since = event.welcome, None
+            self._show(models=event.welcome.models, link="ready", link_sentence=event.welcome.device)
+            if self.view.stalled:
+                self._show(stalled=False, sentence="", is_trouble=False, stage=sentences.STAGES["sending"])
+        elif isinstance(event, Greeting):
+            self._waiting_since = self._clock()
+            self._show(link="starting", link_sentence="")
+        elif isinstance(event, Unlinked):
+            self._unlinked(event)
+        elif isinstance(event, Told):
+            if event.status.state in ("starting", "down"):
+                self._show(link=event.status.state, link_sentence=event.status.sentence)
+            elif self._welcome is not None:
+                self._show(link="ready", link_sentence=self._welcome.device)
+        elif self._edit is not None and event.job == self._edit.job:
+            self._heard_of(self._edit, event)
+
+    def watch(self) -> None:
+        """A look at a backend that starts, twice a second."""
+        if self._waiting_since is None:
+            return
+        if reason := self._process.failure():
+            self._show(link="absent", link_sentence="")
+            self._no_backend(sentences.DID_NOT_START.format(reason=reason))
+        elif self._clock() - self._waiting_since > PATIENCE:
+            self._no_backend(sentences.SILENT.format(folder=self._log_folder))
+
+    def mishap(self, log: str) -> None:
+        """An error nobody foresaw was written to the log."""
+        if self._edit is not None and self._edit.submitted:
+            self._link.cancel(self._edit.job)
+        self._finish(sentences.MISHAP.format(log=log), is_trouble=True)
+
+    # ------------------------------------------------------------------ inside
+
+    def _run(self, edit: Edit) -> Steps:
+        while self._welcome is None:
+            yield "waiting"
+        draft = yield from prepare(edit, self._welcome, self._compute)
+        edit.submitted = True
+        self._link.submit(edit.job, draft)
+
+    def _end(self, edit: Edit, result: Finished) -> Steps:
+        try:
+            yield from place(edit, result)
+        except Homeless:
+            assert result.layer is not None
+            name = sentences.layer_name(edit.settings.prompt)
+            self._kept.append(Kept(edit.job, name, result.layer.box, result.data))
+            raise
+        except Trouble:
+            self._link.acknowledge(edit.job)
+            raise
+        self._link.acknowledge(edit.job)
+        self._finish(sentences.DONE.format(seconds=self._clock() - edit.began))
+
+    def _heard_of(self, edit: Edit, event: Queued | Moved | Finished | Ended) -> None:
+        if isinstance(event, Queued):
+            self._show(stage=sentences.STAGES["queued"], fraction=None)
+        elif isinstance(event, Moved):
+            progress = event.progress
+            stage = sentences.STAGES.get(progress.stage, progress.stage)
+            if progress.stage == "painting":
+                stage = f"{stage}: step {progress.step} of {progress.steps}"
+            self._show(stage=stage, fraction=progress.step / progress.steps if progress.steps else None)
+            if progress.preview is not None:
+                self._show(preview=(progress.preview.width, progress.preview.height, progress.payload))
+        elif isinstance(event, Finished):
+            if event.layer is None:
+                self._link.acknowledge(edit.job)
+                self._finish(sentences.NOTHING_CHANGED)
+            else:
+                self._steps = self._end(edit, event)
+        elif event.code == "cancelled":
+            self._finish(sentences.CANCELLED)
+        else:
+            self._finish(event.sentence, is_trouble=True)
+
+    def _start(self) -> None:
+        if not self._process.command():
+            raise Trouble(sentences.NOT_INSTALLED)
+        self._waiting_since = self._clock()
+        self._process.start()
+        self._link.hurry()
+        self._show(link="starting", link_sentence="")
+
+    def _unlinked(self, event: Unlinked) -> None:
+        self._welcome = None
+        if event.why == "absent" and self._waiting_since is not None and self._process.is_starting_or_running():
+            return  # it starts: nobody listens yet
+        if event.why == "refused":
+            self._show(link="refused", link_sentence="")
+            self._no_backend(event.sentence or sentences.REFUSED)
+            return
+        self._waiting_since = None
+        self._show(link=event.why, link_sentence="")
+        if self._edit is None or self._steps is not None or self.view.stalled:
+            return
+        if event.why == "absent":
+            self._no_backend(sentences.STOPPED_IN_EDIT)
+        else:
+            self._show(stage=sentences.STAGES["lost"], fraction=None)
+
+    def _no_backend(self, sentence: str) -> None:
+        """An edit that was sent waits for a better backend; one that was not ends."""
+        self._waiting_since = None
+        if self._edit is not None and self._edit.submitted:
+            self._show(stalled=True, sentence=sentence, is_trouble=True, stage="", fraction=None, preview=None)
+        else:
+            self._finish(sentence, is_trouble=True)
+
+    def _finish(self, sentence: str, is_trouble: bool = False) -> None:
+        self._edit, self._steps = None, None
+        self._show(busy=False, stalled=False, stage="", fraction=None, preview=None)
+        self._tell(sentence, is_trouble)
+
+    def _tell(self, sentence: str, is_trouble: bool = False) -> None:
+        self._show(sentence=sentence, is_trouble=is_trouble, kept=self._kept[0].name if self._kept else "")
+
+    def _show(self, **changes: Any) -> None:
+        self.view = replace(self.view, **changes)

@@ -1,0 +1,37 @@
+"""What the painter asked for and the pixels it needs, before anything was hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .vendor.sfumato_wire import Box, Pixels, Request, digest_of
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Raw rows somewhere in the document."""
+
+    box: Box
+    format: str
+    data: bytes = field(repr=False)
+
+    def named(self) -> Pixels:
+        """Its description on the wire. Hashes: not for the UI thread."""
+        box = self.box
+        return Pixels(box.x, box.y, box.width, box.height, self.format, digest_of(self.data))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A request whose pictures have no names yet; `fields` are those of Request."""
+
+    canvas: Picture
+    change_map: Picture
+    fields: dict[str, Any]
+
+    def request(self) -> tuple[Request, dict[str, bytes]]:
+        """The request and its blobs by digest. Hashes: not for the UI thread."""
+        canvas, change_map = self.canvas.named(), self.change_map.named()
+        blobs = {canvas.digest: self.canvas.data, change_map.digest: self.change_map.data}
+        return Request(canvas=canvas, change_map=change_map, **self.fields), blobs

@@ -1,0 +1,155 @@
+"""One edit, step by step: from the painter's layers to a Draft, and from a result to a layer.
+
+The steps are generators that yield the stage they are in; each step is short, and in between Krita goes on.
+Whatever keeps an edit from going on is a Trouble with a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import pixels, sentences
+from .draft import Draft, Picture
+from .events import Finished
+from .interfaces import Compute, Document
+from .state import Settings
+from .vendor.sfumato_wire import Box, Levels, ModelInfo, Welcome, crop_box
+
+
+class Trouble(Exception):
+    """The edit cannot go on; the text is for the painter."""
+
+
+class Homeless(Trouble):
+    """The result has no picture to go to any more."""
+
+
+@dataclass
+class Edit:
+    """maps: the layers that are no part of the picture."""
+
+    job: str
+    document: Document
+    settings: Settings
+    maps: tuple[str, ...]
+    began: float
+    submitted: bool = False
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A finished edit whose picture is not there any more."""
+
+    job: str
+    name: str
+    box: Box
+    data: bytes = field(repr=False)
+
+
+def check(document: Document | None, settings: Settings) -> Document:
+    """What can be said the moment Apply is pressed."""
+    if document is None:
+        raise Trouble(sentences.NO_DOCUMENT)
+    if not settings.map_id:
+        raise Trouble(sentences.NO_MAP)
+    if not document.has(settings.map_id):
+        raise Trouble(sentences.MAP_GONE)
+    if settings.strength <= 0:
+        raise Trouble(sentences.NO_STRENGTH)
+    return document
+
+
+def prepare(edit: Edit, welcome: Welcome, compute: Compute) -> Generator[str, None, Draft]:
+    """Reads the map, then the part of the picture that it needs."""
+    document, settings = edit.document, edit.settings
+    model = next((m for m in welcome.models if m.id == settings.model), None) or next(iter(welcome.models), None)
+    if model is None or not welcome.edits:
+        raise Trouble(sentences.NO_MODEL)
+    yield "reading"
+    while document.is_open() and not document.is_idle():
+        yield "pause_to_read"
+    width, height = _still(document)
+    change_map = yield from _read_map(document, settings, width, height, compute)
+    _still(document)
+    box = crop_box(change_map.box, width, height, model.native)
+    canvas = Picture(box, "bgra8", document.read_picture(box, edit.maps))
+    yield "sending"
+    return Draft(canvas, change_map, _fields(settings, model, welcome.edits[0].id, width, height))
+
+
+def place(edit: Edit, result: Finished) -> Generator[str, None, None]:
+    """The result into the document it belongs to, or nowhere."""
+    document = edit.document
+    assert result.layer is not None
+    box = result.layer.box
+    if result.layer.format != "bgra8" or not Box(0, 0, document.width, document.height).contains(box):
+        raise Trouble(sentences.WRONG_RESULT)
+    yield "placing"
+    while document.is_open() and not document.is_idle():
+        yield "pause_to_place"
+    if not document.is_open():
+        raise Homeless(sentences.DOCUMENT_CLOSED.format(name=document.name))
+    if document.size() != (document.width, document.height):
+        raise Homeless(sentences.DOCUMENT_RESIZED.format(name=document.name))
+    document.add_layer(sentences.layer_name(edit.settings.prompt), result.data, box, edit.maps)
+    document.remember_maps(document.maps()[0], edit.settings.map_id)
+
+
+def _read_map(
+    document: Document, settings: Settings, width: int, height: int, compute: Compute
+) -> Generator[str, None, Picture]:
+    """The painted part of the map. Inverted, what is not painted changes fully, so all of the canvas counts."""
+    layer = settings.map_id
+    name = next((other.name for other in document.layers() if other.id == layer), None)
+    if name is None:
+        raise Trouble(sentences.MAP_GONE)
+    box = Box(0, 0, width, height) if settings.inverted else document.map_box(layer)
+    if not box.area:
+        raise Trouble(sentences.MAP_EMPTY.format(name=name))
+    kind = document.map_format(layer)
+    bands: list[bytes] = []
+    try:
+        for band in document.read_map(layer, box):
+            bands.append(band)
+            yield "reading"
+    except LookupError:
+        raise Trouble(sentences.MAP_GONE) from None
+    found = compute(pixels.support, bands, box.width, kind, settings.inverted, settings.alpha_only)
+    while not found.done():
+        yield "reading"
+    inner: Box | None = found.result()
+    if inner is None:
+        is_painted = any(band.strip(b"\0") for band in bands)
+        raise Trouble((sentences.MAP_BLACK if is_painted else sentences.MAP_EMPTY).format(name=name))
+    cut = compute(pixels.cut, bands, box.width, kind, inner)
+    while not cut.done():
+        yield "reading"
+    return Picture(Box(box.x + inner.x, box.y + inner.y, inner.width, inner.height), kind, cut.result())
+
+
+def _still(document: Document) -> tuple[int, int]:
+    """The size now; an edit belongs to the size it was read at."""
+    if not document.is_open():
+        raise Trouble(sentences.NO_DOCUMENT)
+    document.width, document.height = document.size()
+    return document.width, document.height
+
+
+def _fields(settings: Settings, model: ModelInfo, edit: str, width: int, height: int) -> dict[str, Any]:
+    return {
+        "model": model.id,
+        "edit": edit,
+        "prompt": settings.prompt,
+        "negative_prompt": settings.negative_prompt,
+        "width": width,
+        "height": height,
+        "seed": settings.seed or 0,
+        "steps": settings.steps or model.steps,
+        "guidance_scale": model.guidance_scale,
+        "strength": round(settings.strength * 10),
+        "levels": Levels(invert=settings.inverted),
+        "map_channel": "alpha" if settings.alpha_only else "luminance",
+        "layer_format": "bgra8",
+    }

@@ -1,0 +1,51 @@
+"""What passes between docker and controller: the controls' values one way, everything to show the other way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .sentences import LINK
+from .vendor.sfumato_wire import ModelInfo
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the docker's controls say. strength in percent; steps 0: the model's own; seed None: a new one."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    map_id: str = ""
+    alpha_only: bool = False
+    inverted: bool = False
+    strength: float = 100.0
+    steps: int = 0
+    seed: int | None = None
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything the docker shows beside its controls."""
+
+    link: str = "absent"
+    link_sentence: str = ""
+    models: tuple[ModelInfo, ...] = ()
+    sentence: str = ""
+    is_trouble: bool = False
+    busy: bool = False
+    stalled: bool = False  # an edit waits for a backend that is gone; a new Apply takes its place
+    stage: str = ""
+    fraction: float | None = None  # None: busy, nobody knows how long
+    preview: tuple[int, int, bytes] | None = None  # width, height, RGB
+    seed: int | None = None  # of the last edit
+    kept: str = ""  # name of a finished edit that waits to be placed
+
+    @property
+    def can_start(self) -> bool:
+        return self.link == "absent"
+
+    @property
+    def link_text(self) -> str:
+        """The status line."""
+        text = LINK.get(self.link, self.link)
+        return f"{text}: {self.link_sentence}" if self.link_sentence else text
