@@ -48,7 +48,9 @@ class Environment:
         """Brings it to what the lock says. Raises Stop."""
         with only_one(self.folder.parent / "installer.lock"):
             cpu = machine.wants_cpu_torch()
-            packages = _fingerprint(LOCK.read_bytes(), sys.version, sys.base_prefix, cpu, os.environ.get(TORCH_INDEX))
+            index = os.environ.get(TORCH_INDEX)
+            # An environment outlives security updates of its Python, so the patch version does not count.
+            packages = _fingerprint(LOCK.read_bytes(), sys.version_info[:2], sys.base_prefix, cpu, index)
             if not self._is_whole(packages):
                 machine.require_space(self.folder, SPACE_CPU if cpu else SPACE_CUDA)
                 remove(self.folder)
