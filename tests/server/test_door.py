@@ -189,7 +189,9 @@ def test_the_token_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
         (home / "token").chmod(0o640)
         with pytest.raises(SfumatoError, match="Others can read"):
             read_token(home)
-        home.chmod(0o770)
+        home.chmod(0o775)
+        assert stat.S_IMODE(open_home({"SFUMATO_HOME": str(home)}).stat().st_mode) == 0o755
+        home.chmod(0o777)
         with pytest.raises(SfumatoError, match="chmod"):
             open_home({"SFUMATO_HOME": str(home)})
 

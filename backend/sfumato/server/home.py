@@ -34,6 +34,10 @@ def open_home(environ: Mapping[str, str]) -> Path:
     home = Path(state_folder(environ, sys.platform, os.path.expanduser("~")))
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = home.stat()
+        if os.name == "posix" and status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWOTH:
+            # Installer or plugin may have made it first, and some systems give a user's group the right to write.
+            home.chmod(stat.S_IMODE(status.st_mode) & ~stat.S_IWGRP)
         mode = home.stat().st_mode
     except OSError as error:
         raise SfumatoError("home", f"The folder {home} cannot be used: {error.strerror}.") from None
