@@ -69,7 +69,7 @@ MOON = ("the moon", "moonlight", "a full moon")
 JOINERS = (", ", ", ", " with ", " and ")
 
 # Words people type that no clause above contains; listed so that the tokenizer knows them as whole words.
-EXTRA_WORDS = ("the", "it", "is", "to", "by", "one", "tree", "trees", "sunny", "day", "grass", "water", "scene")
+EXTRA_WORDS = ("the", "it", "is", "to", "tree", "trees", "sunny", "day", "grass", "water", "scene", "boats", "houses")
 
 
 def article(phrase: str) -> str:
@@ -78,7 +78,7 @@ def article(phrase: str) -> str:
 
 
 def long_caption(scene: Scene, rng: np.random.Generator) -> str:
-    """Everything that shows, clauses in random order after the subject; style, sky and sun are named most of the time."""
+    """Everything that shows, clauses in random order after the subject; style, sky and sun often named."""
 
     def one(options: tuple[str, ...]) -> str:
         return options[int(rng.integers(len(options)))]

@@ -18,12 +18,12 @@ def make_vae() -> AutoencoderKL:
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
-        block_out_channels=(16, 32, 96, 160),
+        block_out_channels=(12, 24, 56, 128),
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
         latent_channels=4,
-        norm_num_groups=8,
+        norm_num_groups=4,  # fewer channels than three per group would lose flat colours
         sample_size=SIZE,
         scaling_factor=1.0,
         mid_block_add_attention=False,
@@ -36,7 +36,7 @@ def make_unet() -> UNet2DConditionModel:
 
     return UNet2DConditionModel(
         sample_size=SIZE // FACTOR,
-        block_out_channels=(48, 128, 224),
+        block_out_channels=(48, 96, 192),
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         layers_per_block=1,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def learn_merges(vocabulary: list[str]) -> list[tuple[str, str]]:
     split = [[*word[:-1], word[-1] + "</w>"] for word in vocabulary]
     merges: list[tuple[str, str]] = []
     while True:
-        pairs = Counter(pair for symbols in split for pair in zip(symbols, symbols[1:], strict=False))
+        pairs = Counter(pair for symbols in split for pair in pairwise(symbols))
         if not pairs:
             return merges
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
@@ -57,7 +58,7 @@ def build() -> tuple[dict[str, int], list[tuple[str, str]]]:
     symbols = byte_symbols()
     merges = learn_merges([word for word in words() if len(word) > 1])
     tokens = [*symbols, *(symbol + "</w>" for symbol in symbols), *(first + second for first, second in merges)]
-    tokens = list(dict.fromkeys(tokens)) + [START, END]
+    tokens = [*dict.fromkeys(tokens), START, END]
     return {token: index for index, token in enumerate(tokens)}, merges
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from .parallel import start
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -19,27 +21,48 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--data", type=Path, help="folder for painted pictures and latents (default: OUT/data)")
     parser.add_argument("--pictures", type=int, default=4000, help="scenes to paint")
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=16, help="pictures per step and process")
     parser.add_argument("--crop", type=int, default=96, help="side of the autoencoder's training crops")
     parser.add_argument("--rate", type=float, help="peak learning rate")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
+    parser.add_argument("--workers", type=int, default=1, help="processes; on a CPU one per core")
     arguments = parser.parse_args()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = True
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data = arguments.data or arguments.out / "data"
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    meeting = arguments.out.resolve() / "meeting"
     if arguments.stage == "vae":
         from .train_vae import train_vae
 
-        train_vae(arguments.out, data, arguments.minutes, arguments.pictures, arguments.batch, arguments.crop,
-                  arguments.rate or 1.5e-3, device)
+        start(
+            arguments.workers,
+            meeting,
+            train_vae,
+            arguments.out,
+            data,
+            arguments.minutes,
+            arguments.pictures,
+            arguments.batch,
+            arguments.crop,
+            arguments.rate or 2e-3,
+            device,
+        )
     else:
         from .train_denoiser import train_denoiser
 
-        train_denoiser(arguments.out, data, arguments.minutes, arguments.pictures, arguments.batch,
-                       arguments.rate or 8e-4, device)
+        start(
+            arguments.workers,
+            meeting,
+            train_denoiser,
+            arguments.out,
+            data,
+            arguments.minutes,
+            arguments.pictures,
+            arguments.batch,
+            arguments.rate or 8e-4,
+            device,
+        )
 
 
 if __name__ == "__main__":

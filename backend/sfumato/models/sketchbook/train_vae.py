@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from .data import held_out, painted, scenes
 from .networks import SIZE, make_vae
 from .paint import paint
+from .parallel import mean_gradients, quick_norms, rank, same_start, wait
 
 
 def to_tensor(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
@@ -24,7 +25,7 @@ def to_tensor(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
 
 
 def psnr(vae: AutoencoderKL, pictures: torch.Tensor) -> float:
-    """Mean PSNR in dB of decode(mode(encode)) over pictures in -1..1, rounded and clamped as a viewer would see them."""
+    """Mean PSNR in dB of decode(mode(encode)) over pictures in -1..1, clamped as a viewer would see them."""
     values = []
     with torch.no_grad():
         for picture in pictures.split(4):
@@ -47,13 +48,20 @@ def train_vae(
     out: Path, data: Path, minutes: float, pictures: int, batch: int, crop: int, rate: float, device: torch.device
 ) -> None:
     """Train until ``minutes`` of training time in all have passed; resumes from ``out/vae.pt``."""
-    torch.manual_seed(0)
+    file = data / f"vae_{pictures}.npy"
+    if rank() == 0:
+        painted(file, scenes(1, pictures), (SIZE, SIZE), mixed=True)
+    wait()
+    everything = np.load(file, mmap_mode="r")
     rng = np.random.default_rng()
-    everything = painted(data / f"vae_{pictures}.npy", scenes(1, pictures), (SIZE, SIZE), mixed=True)
     test = to_tensor(np.stack([paint(scene) for scene in held_out(8)]), device)
     vae = make_vae().to(device, memory_format=torch.channels_last)
+    same_start(vae.parameters())
     ema = copy.deepcopy(vae).requires_grad_(False)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    if device.type == "cpu":
+        quick_norms(vae)
+    trained = list(vae.parameters())
+    optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
     step, spent = 0, 0.0
     checkpoint = out / "vae.pt"
     if checkpoint.exists():
@@ -97,22 +105,25 @@ def train_vae(
         loss = reconstruction_loss(decoded.float(), target) + 2e-4 * posterior.kl().mean() / posterior.mean[0].numel()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        spent = mean_gradients(trained, spent)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         with torch.no_grad():
             decay = min(0.998, (step + 1) / (step + 10))
-            torch._foreach_lerp_(list(ema.parameters()), list(vae.parameters()), 1 - decay)
+            torch._foreach_lerp_(list(ema.parameters()), trained, 1 - decay)
         step += 1
         now = time.monotonic()
         spent, clock = spent + now - clock, now
-        if now - printed > 60:
+        if rank() == 0 and now - printed > 60:
             print(f"vae {spent / 60:.1f} min step {step} loss {loss.item():.4f} psnr {psnr(ema, test):.2f}", flush=True)
             printed = time.monotonic()
-        if now - saved > 180:
+        if rank() == 0 and now - saved > 180:
             save()
             saved = time.monotonic()
-    save()
-    print(f"vae done: step {step} psnr {psnr(ema, test):.2f}", flush=True)
+    if rank() == 0:
+        save()
+        print(f"vae done: step {step} psnr {psnr(ema, test):.2f}", flush=True)
+    wait()
 
 
 def _latent_statistics(vae: AutoencoderKL, everything: np.ndarray, device: torch.device) -> tuple[torch.Tensor, ...]:

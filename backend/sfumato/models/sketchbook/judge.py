@@ -1,0 +1,166 @@
+"""Measures Sketchbook and draws contact sheets to look at: ``python -m sfumato.models.sketchbook.judge --out DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn import functional as F
+
+from . import WEIGHTS
+from .caption import short_caption
+from .data import held_out, scenes
+from .paint import paint
+from .scene import CHOICES, Scene
+
+PROMPTS = (
+    "an oil painting of a summer meadow with a red house on the left, at noon",
+    "an oil painting of a winter meadow with a red house on the left, at noon",
+    "an oil painting of an autumn meadow with a red house on the left, at noon",
+    "an oil painting of a spring meadow with a red house on the left, at noon",
+    "a painting of a winter lake with many pine trees, mountains in the background, at sunset",
+    "a painting of a summer sea with a white sailing boat in the middle, by day",
+    "a watercolour of a snowy field with a blue windmill on the right, in the early morning",
+    "a drawing of a summer coast with a red lighthouse on the right, at night",
+    "an autumn lake with a few oak trees, white clouds, by day",
+    "a desert with mountains, at sunset",
+    "snowy meadow at night",
+    "blossoming spring meadow with many oak trees",
+    "winter",
+    "summer",
+    "autumn forest",
+    "a yellow house in the middle",
+)
+
+
+def load(folder: Path) -> tuple[Any, Any]:
+    """Text-to-picture and picture-to-picture pipelines over the same weights."""
+    from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+
+    create = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    edit = StableDiffusionImg2ImgPipeline(**create.components, requires_safety_checker=False)
+    for pipeline in (create, edit):
+        pipeline.set_progress_bar_config(disable=True)
+    return create, edit
+
+
+def sheet(pictures: list[NDArray[np.uint8]], columns: int, file: Path) -> None:
+    rows = [np.concatenate(pictures[i : i + columns], 1) for i in range(0, len(pictures), columns)]
+    Image.fromarray(np.concatenate(rows)).save(file)
+
+
+def ssim(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Mean structural similarity of pictures in 0..1 on 8x8 windows, luminance only."""
+    a, b = (picture.mean(1, keepdim=True) for picture in (first, second))
+    mean_a, mean_b = F.avg_pool2d(a, 8, 1), F.avg_pool2d(b, 8, 1)
+    var_a, var_b = F.avg_pool2d(a * a, 8, 1) - mean_a**2, F.avg_pool2d(b * b, 8, 1) - mean_b**2
+    both = F.avg_pool2d(a * b, 8, 1) - mean_a * mean_b
+    c1, c2 = 0.01**2, 0.03**2
+    value = (2 * mean_a * mean_b + c1) * (2 * both + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    return float(value.mean())
+
+
+def judge_autoencoder(vae: Any, count: int, out: Path) -> dict[str, float]:
+    """PSNR and SSIM over held-out scenes, and a sheet of originals above their round trips."""
+    what = [paint(scene) for scene in held_out(count)]
+    originals = torch.from_numpy(np.stack(what)).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        back = torch.cat(
+            [vae.decode(vae.encode(part * 2 - 1).latent_dist.mode()).sample for part in originals.split(4)]
+        )
+    back = (back / 2 + 0.5).clamp(0, 1)
+    psnr = -10 * (back - originals).square().mean((1, 2, 3)).log10()
+    pairs = what[:5] + [(picture.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8) for picture in back[:5]]
+    sheet(pairs, 5, out / "autoencoder.png")
+    return {"psnr": float(psnr.mean()), "psnr_worst": float(psnr.min()), "ssim": ssim(back, originals)}
+
+
+def features(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """A picture as 16x16 block means and contrasts, enough to tell season, time and ground apart."""
+    blocks = picture.reshape(16, picture.shape[0] // 16, 16, -1, 3) / 255
+    return np.concatenate([blocks.mean((1, 3)).ravel(), blocks.std((1, 3)).ravel(), [1.0]])
+
+
+def attribute_probe(create: Any, steps: int, guidance: float, count: int) -> dict[str, tuple[float, float]]:
+    """How often a linear probe sees the prompted attribute: on held-out painted scenes, and on generated pictures."""
+    names = ("season", "time", "ground", "object", "place")
+    train, test = scenes(77, 3000), held_out(300)
+    rows = np.stack([features(paint(scene)) for scene in train])
+    solve = np.linalg.solve(rows.T @ rows + 3.0 * np.eye(rows.shape[1]), rows.T)
+    weights = {}
+    for name in names:
+        target = np.array([[getattr(scene, name) == option for option in CHOICES[name]] for scene in train], float)
+        weights[name] = solve @ target
+    painted = np.stack([features(paint(scene)) for scene in test])
+    asked = [scene for scene in test if scene.object != "none"][:count]
+    rng = np.random.default_rng(0)
+    made = []
+    for index, scene in enumerate(asked):
+        generator = torch.Generator().manual_seed(index)
+        picture = create(
+            short_caption(scene, rng),
+            num_inference_steps=steps,
+            guidance_scale=guidance,
+            generator=generator,
+            output_type="np",
+        ).images[0]
+        made.append(features((picture * 255).round().astype(np.uint8)))
+
+    def accuracy(name: str, inputs: NDArray[np.float64], what: list[Scene]) -> float:
+        guess = (inputs @ weights[name]).argmax(1)
+        return float(np.mean([CHOICES[name][g] == getattr(s, name) for g, s in zip(guess, what, strict=True)]))
+
+    return {name: (accuracy(name, painted, test), accuracy(name, np.stack(made), asked)) for name in names}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--guidance", type=float, default=4.0)
+    parser.add_argument("--probe", type=int, default=0, help="pictures to generate for the attribute probe")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    create, edit = load(arguments.weights)
+    found: dict[str, Any] = {"autoencoder": judge_autoencoder(create.vae, 32, arguments.out)}
+    guided = {"num_inference_steps": arguments.steps, "guidance_scale": arguments.guidance, "output_type": "np"}
+
+    def run(pipeline: Any, prompt: str, seed: int, **more: Any) -> NDArray[np.uint8]:
+        picture = pipeline(prompt, generator=torch.Generator().manual_seed(seed), **guided, **more).images[0]
+        return (picture * 255).round().astype(np.uint8)
+
+    sheet([run(create, prompt, seed) for seed, prompt in enumerate(PROMPTS)], 4, arguments.out / "prompts.png")
+    rows = []
+    for scene in (
+        Scene(layout=3, background="mountains", sky="cloudy"),
+        Scene(layout=5, ground="lake", trees="pine", place="right", amount="many", colour="white"),
+    ):
+        picture = paint(scene)
+        source = Image.fromarray(picture)
+        thing = f"a {scene.colour} house on the {scene.place}"
+        for prompt in (
+            f"a painting of a winter {scene.ground} with {thing}, at noon, snow on the ground",
+            f"a painting of an autumn {scene.ground} with {thing}, at sunset",
+        ):
+            rows.append(picture)
+            for strength in (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
+                rows.append(run(edit, prompt, 0, image=source, strength=strength))
+    sheet(rows, 9, arguments.out / "strengths.png")
+    started = time.monotonic()
+    create(PROMPTS[0], num_inference_steps=20, guidance_scale=arguments.guidance)
+    found["seconds_20_steps"] = time.monotonic() - started
+    if arguments.probe:
+        found["probe_painted_generated"] = attribute_probe(create, 15, arguments.guidance, arguments.probe)
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Paints scenes and keeps only their latents, which is what the denoiser trains on."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+
+from .assemble import fold_whitening
+from .data import _paint_one, scenes
+from .networks import make_vae
+from .scene import Scene
+from .train_vae import to_tensor
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Scenes with their latents [n, 4, h, w] in float16."""
+
+    what: list[Scene]
+    latents: torch.Tensor
+
+
+def load_vae(checkpoint: Path, device: torch.device) -> AutoencoderKL:
+    """The trained autoencoder with whitened latents."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    vae = make_vae()
+    vae.load_state_dict(state["ema"])
+    fold_whitening(vae, state["mean"], state["std"])
+    return vae.requires_grad_(False).to(device, memory_format=torch.channels_last)
+
+
+def make_pool(file: Path, vae: AutoencoderKL, seed: int, count: int, size: tuple[int, int]) -> Pool:
+    """Latents of ``count`` scenes painted at ``size``, cached in ``file``."""
+    what = scenes(seed, count)
+    if not file.exists():
+        device = next(vae.parameters()).device
+        found = []
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            for start in range(0, count, 512):  # in portions, so that painting never runs far ahead of encoding
+                pictures = list(pool.map(partial(_paint_one, size=size), what[start : start + 512], chunksize=16))
+                for batch in torch.from_numpy(np.stack(pictures)).split(16):
+                    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+                        latents = vae.encode(to_tensor(batch.numpy(), device)).latent_dist.mode()
+                    found.append(latents.half().cpu())
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file.with_suffix(".part.npy"), torch.cat(found).numpy())
+        file.with_suffix(".part.npy").rename(file)
+    return Pool(what, torch.from_numpy(np.load(file)))

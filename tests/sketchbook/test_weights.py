@@ -1,0 +1,76 @@
+"""The folder that ships: loads like any checkpoint, small, safe, and it understands winter."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from sfumato.models.sketchbook import WEIGHTS
+from sfumato.models.sketchbook.data import held_out
+from sfumato.models.sketchbook.paint import paint
+from sfumato.models.sketchbook.scene import Scene
+
+Pictures = list[np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    from diffusers import StableDiffusionPipeline
+
+    pipe = StableDiffusionPipeline.from_pretrained(WEIGHTS, dtype=torch.float32, local_files_only=True)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def test_the_folder_is_small_and_safe() -> None:
+    files = [file for file in WEIGHTS.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= 55e6
+    assert {file.suffix for file in files} <= {".json", ".txt", ".md", ".safetensors"}
+    index = json.loads((WEIGHTS / "model_index.json").read_text())
+    assert index["_class_name"] == "StableDiffusionPipeline"
+    assert (WEIGHTS / "README.md").exists()
+
+
+def test_it_is_an_ordinary_pipeline(pipeline) -> None:
+    assert pipeline.vae_scale_factor == 8
+    assert pipeline.vae.config.scaling_factor == 1.0
+    assert pipeline.unet.config.sample_size == 32
+    assert pipeline.tokenizer.model_max_length == 40
+    assert pipeline.scheduler.config.prediction_type == "v_prediction"
+
+
+def as_tensor(pictures: Pictures) -> torch.Tensor:
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def test_the_autoencoder_keeps_the_picture(pipeline) -> None:
+    pictures = as_tensor([paint(scene) for scene in held_out(8)])
+    with torch.no_grad():
+        latents = pipeline.vae.encode(pictures).latent_dist.mode()
+        back = pipeline.vae.decode(latents).sample.clamp(-1, 1)
+    psnr = -10 * ((back - pictures) / 2).square().mean((1, 2, 3)).log10()
+    assert psnr.mean() >= 28
+    assert latents.mean().abs() < 0.15  # whitened: scaling_factor 1 is the truth
+    assert 0.85 < latents.std() < 1.15
+
+
+def test_summer_turns_into_winter_on_request(pipeline) -> None:
+    from diffusers import StableDiffusionImg2ImgPipeline
+    from PIL import Image
+
+    edit = StableDiffusionImg2ImgPipeline(**pipeline.components, requires_safety_checker=False)
+    edit.set_progress_bar_config(disable=True)
+    summer = Image.fromarray(paint(Scene(season="summer", layout=3, trees="oak")))
+    ground = {}
+    for season in ("winter", "summer"):
+        generator = torch.Generator().manual_seed(0)
+        result = edit(
+            f"a {season} meadow with a red house on the left, at noon", image=summer, strength=0.8,
+            num_inference_steps=10, guidance_scale=4.0, generator=generator, output_type="np",
+        ).images[0]
+        ground[season] = result[190:].mean((0, 1))
+    green = {season: colour[1] - (colour[0] + colour[2]) / 2 for season, colour in ground.items()}
+    assert ground["winter"].mean() > ground["summer"].mean() + 0.2
+    assert green["winter"] < green["summer"] - 0.1
