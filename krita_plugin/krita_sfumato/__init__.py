@@ -48,7 +48,8 @@ except ImportError:
 if _inside_krita:
     if sys.version_info < OLDEST_PYTHON:
         _say_why_not(
-            "this Krita brings Python %d.%d; 3.10 is needed: please use Krita 5.2 or newer." % sys.version_info[:2]
+            f"this Krita brings Python {sys.version_info.major}.{sys.version_info.minor}; it needs 3.10: "
+            "please use Krita 5.2 or newer."
         )
     else:
         try:

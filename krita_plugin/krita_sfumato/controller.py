@@ -133,7 +133,7 @@ class Controller:
         """News from the client."""
         if isinstance(event, Linked):
             self._welcome, self._waiting_since = event.welcome, None
-            self._show(models=event.welcome.models, link="ready", link_sentence=event.welcome.device)
+            self._show(models=event.welcome.models, link="ready", link_sentence=self._ready())
             if self.view.stalled:
                 self._show(stalled=False, sentence="", is_trouble=False, stage=sentences.STAGES["sending"])
         elif isinstance(event, Greeting):
@@ -145,7 +145,7 @@ class Controller:
             if event.status.state in ("starting", "down"):
                 self._show(link=event.status.state, link_sentence=event.status.sentence)
             elif self._welcome is not None:
-                self._show(link="ready", link_sentence=self._welcome.device)
+                self._show(link="ready", link_sentence=self._ready())
         elif self._edit is not None and event.job == self._edit.job:
             self._heard_of(self._edit, event)
 
@@ -209,6 +209,9 @@ class Controller:
             self._finish(sentences.CANCELLED)
         else:
             self._finish(event.sentence, is_trouble=True)
+
+    def _ready(self) -> str:
+        return sentences.READY.format(device=self._welcome.device) if self._welcome else ""
 
     def _start(self) -> None:
         if not self._process.command():

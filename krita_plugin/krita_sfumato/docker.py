@@ -16,6 +16,7 @@ from .qt import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSize,
     QSizePolicy,
     Qt,
     QToolButton,
@@ -29,8 +30,8 @@ from .widgets import CalmComboBox, CalmSpinBox, LayerChooser, Percent, Prompt, T
 SEEDS = 2**31 - 1
 
 
-class Panel(QScrollArea):
-    """What is inside the docker."""
+class Panel(QWidget):
+    """What is inside the docker: controls that scroll when there is little room, and below them what always is seen."""
 
     apply = pyqtSignal()
     cancel = pyqtSignal()
@@ -42,22 +43,24 @@ class Panel(QScrollArea):
 
     def __init__(self, icon: Callable[[str], QIcon]) -> None:
         super().__init__()
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._models: tuple[str, ...] = ()
+        self._model_info: dict[str, Any] = {}
         self._steps_touched = False
         self._can_start = True
         inner = QWidget()
         column = QVBoxLayout(inner)
-        column.setContentsMargins(6, 6, 6, 6)
-        column.setSpacing(6)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
         self._build_prompts(column)
         self._build_form(column, icon)
-        self._build_actions(column)
         column.addStretch(1)
-        self._build_status(column)
-        self.setWidget(inner)
+        scroll = _Scroll(inner)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(4, 4, 4, 4)
+        outer.setSpacing(4)
+        outer.addWidget(scroll, 1)
+        self._build_actions(outer)
+        self._build_status(outer)
         self._name_widgets()
 
     # ------------------------------------------------------------------ building
@@ -96,7 +99,7 @@ class Panel(QScrollArea):
         self.new.setIcon(icon("list-add"))
         self.new.setAutoRaise(True)
         self.new.setToolTip("New change map: adds an empty layer. Paint white on it where the picture may change.")
-        form.addRow("Change map:", _row(self.map, self.new))
+        form.addRow("Map:", _row(self.map, self.new))
         self.channel = CalmComboBox("What of the layer counts")
         self.channel.addItem("Brightness", False)
         self.channel.addItem("Opacity", True)
@@ -105,7 +108,7 @@ class Panel(QScrollArea):
         )
         self.inverted = QCheckBox("Invert")
         self.inverted.setToolTip("For maps that show what to keep in white")
-        form.addRow("Read as:", _row(self.channel, self.inverted))
+        form.addRow("Counts:", _row(self.channel, self.inverted))
         self.strength = Percent(100, "How much the whitest parts may change; greys follow in proportion.")
         form.addRow("Strength:", self.strength)
         self.steps = CalmSpinBox(1, 1000, 20, "More steps take longer and tell more greys apart.")
@@ -129,7 +132,6 @@ class Panel(QScrollArea):
         self.model.hide()
         self.model_label.hide()
         self.model.currentIndexChanged.connect(self._model_changed)
-        self._model_info: dict[str, Any] = {}
         column.addLayout(form)
         self.map.chosen.connect(self.map_chosen)
         self.new.clicked.connect(lambda *_: self.new_map.emit())
@@ -264,6 +266,21 @@ class Panel(QScrollArea):
         self.seed.setEnabled(not on)
         if on and not self.seed.value():
             self.seed.setValue(random.randrange(SEEDS))
+
+
+class _Scroll(QScrollArea):
+    """Scrolls up and down only, so it is never narrower than what is in it."""
+
+    def __init__(self, inner: QWidget) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(inner)
+
+    def minimumSizeHint(self) -> QSize:
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(self.widget().minimumSizeHint().width() + bar, 60)
 
 
 def _row(wide: QWidget, narrow: QWidget) -> QWidget:

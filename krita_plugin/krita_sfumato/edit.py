@@ -17,6 +17,8 @@ from .interfaces import Compute, Document
 from .state import Settings
 from .vendor.sfumato_wire import Box, Levels, ModelInfo, Welcome, crop_box
 
+SETTLING = 40  # steps that Krita is given to make the new layer the active one
+
 
 class Trouble(Exception):
     """The edit cannot go on; the text is for the painter."""
@@ -56,6 +58,8 @@ def check(document: Document | None, settings: Settings) -> Document:
         raise Trouble(sentences.NO_MAP)
     if not document.has(settings.map_id):
         raise Trouble(sentences.MAP_GONE)
+    if not settings.inverted and not document.map_box(settings.map_id).area:
+        raise Trouble(sentences.MAP_EMPTY.format(name=_name_of(document, settings.map_id)))
     if settings.strength <= 0:
         raise Trouble(sentences.NO_STRENGTH)
     return document
@@ -95,6 +99,10 @@ def place(edit: Edit, result: Finished) -> Generator[str, None, None]:
         raise Homeless(sentences.DOCUMENT_RESIZED.format(name=document.name))
     document.add_layer(sentences.layer_name(edit.settings.prompt), result.data, box, edit.maps)
     document.remember_maps(document.maps()[0], edit.settings.map_id)
+    for _ in range(SETTLING):
+        yield "placing"
+        if document.restore_active():
+            break
 
 
 def _read_map(
@@ -102,9 +110,7 @@ def _read_map(
 ) -> Generator[str, None, Picture]:
     """The painted part of the map. Inverted, what is not painted changes fully, so all of the canvas counts."""
     layer = settings.map_id
-    name = next((other.name for other in document.layers() if other.id == layer), None)
-    if name is None:
-        raise Trouble(sentences.MAP_GONE)
+    name = _name_of(document, layer)
     box = Box(0, 0, width, height) if settings.inverted else document.map_box(layer)
     if not box.area:
         raise Trouble(sentences.MAP_EMPTY.format(name=name))
@@ -127,6 +133,13 @@ def _read_map(
     while not cut.done():
         yield "reading"
     return Picture(Box(box.x + inner.x, box.y + inner.y, inner.width, inner.height), kind, cut.result())
+
+
+def _name_of(document: Document, layer: str) -> str:
+    for other in document.layers():
+        if other.id == layer:
+            return str(other.name)
+    raise Trouble(sentences.MAP_GONE)
 
 
 def _still(document: Document) -> tuple[int, int]:

@@ -78,6 +78,7 @@ class Document:
     def __init__(self, app: Any, document: Any) -> None:
         self._app = app
         self._document = document
+        self._active: Any = None  # the layer the painter was on
         self.id = _id(document.rootNode())
         self.width = int(document.width())
         self.height = int(document.height())
@@ -197,21 +198,33 @@ class Document:
     def add_layer(self, name: str, bgra: bytes, box: Box, maps: Sequence[str]) -> None:
         """A new layer above everything that was part of the picture and below the maps on top: one undo step.
 
-        Filled before it is added, so that one undo step holds layer and pixels. Made by a scratch document in sRGB,
-        because converting a layer of this document would leave an undo step of its own.
+        Filled before it is added, so that one undo step holds layer and pixels. In other colour spaces a scratch
+        document makes it, because converting a layer of this document would leave an undo step of its own.
         """
-        active = self._document.activeNode()
-        above = None
-        for child in reversed(self._document.rootNode().childNodes()):
-            if _id(child) not in maps and child.type() not in MASKS:
-                above = child
-                break
-        with _scratch(self._app, "RGBA", "U8", SRGB) as scratch:
-            node = scratch.createNode(name, "paintlayer")
+        self._active = self._document.activeNode()
+        root = self._document.rootNode()
+        below = [child for child in root.childNodes() if _id(child) not in maps and child.type() not in MASKS]
+
+        def add(maker: Any) -> None:
+            node = maker.createNode(name, "paintlayer")
             node.setPixelData(QByteArray(bgra), box.x, box.y, box.width, box.height)
-            self._document.rootNode().addChildNode(node, above)
-        if active is not None:
-            self._document.setActiveNode(active)  # the painter goes on where they were
+            root.addChildNode(node, below[-1] if below else None)
+
+        space = (self._document.colorModel(), self._document.colorDepth(), self._document.colorProfile())
+        if space == ("RGBA", "U8", SRGB):
+            add(self._document)
+        else:
+            with _scratch(self._app, "RGBA", "U8", SRGB) as scratch:
+                add(scratch)
+
+    def restore_active(self) -> bool:
+        """The painter goes on where they were. Krita makes a new layer the active one a moment after it was added, so
+        this is to be called until it is True."""
+        now = self._document.activeNode()
+        if self._active is None or (now is not None and _id(now) == _id(self._active)):
+            return False
+        self._document.setActiveNode(self._active)
+        return True
 
     # ------------------------------------------------------------------ inside
 

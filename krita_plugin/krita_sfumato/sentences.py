@@ -24,13 +24,14 @@ STOPPED_IN_EDIT = (
 NO_MODEL = "The backend has no model to paint with. Its log says why."
 
 LINK = {
-    "absent": "Not running",
-    "starting": "Starting …",
-    "lost": "Reconnecting …",
-    "refused": "Refused",
-    "ready": "Ready",
-    "down": "Stopped painting",
+    "absent": "The backend is not running.",
+    "starting": "The backend is starting …",
+    "lost": "Reaching the backend again …",
+    "refused": "The backend refuses this plugin.",
+    "ready": "Ready.",
+    "down": "The backend has stopped painting.",
 }
+READY = "Ready to paint on {device}."
 
 STAGES = {
     "waiting": "Waiting for the backend …",

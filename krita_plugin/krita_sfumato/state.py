@@ -47,5 +47,4 @@ class View:
     @property
     def link_text(self) -> str:
         """The status line."""
-        text = LINK.get(self.link, self.link)
-        return f"{text}: {self.link_sentence}" if self.link_sentence else text
+        return self.link_sentence or LINK.get(self.link, self.link)

@@ -62,7 +62,7 @@ class CalmComboBox(QComboBox):
         self.setToolTip(tip)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
+        self.setMinimumContentsLength(5)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def wheelEvent(self, event: Any) -> None:
@@ -83,6 +83,7 @@ class Percent(QWidget):
         self.slider.setRange(0, 100)
         self.slider.setValue(value)
         self.slider.setToolTip(tip)
+        self.slider.setMinimumWidth(40)
         self.box = CalmSpinBox(0, 100, value, tip)
         self.box.setSuffix(" %")
         self.slider.valueChanged.connect(self.box.setValue)

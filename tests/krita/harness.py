@@ -120,8 +120,8 @@ class Krita:
         display = Display()
         environment = self.environment() | {
             "DISPLAY": display.name,
-            "SFUMATO_SCENARIO": str(scenario),
-            "SFUMATO_SCENARIO_OUT": str(out),
+            "SFUMATO_SCENARIO": str(scenario.resolve()),
+            "SFUMATO_SCENARIO_OUT": str(out.resolve()),
             "SFUMATO_SCENARIO_T0": str(time.monotonic()),
             **(extra or {}),
         }

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 if "PyQt6.QtCore" in sys.modules:
-    from PyQt6.QtCore import QTimer
+    from PyQt6.QtCore import Qt, QTimer
     from PyQt6.QtWidgets import QApplication, QWidget
 else:
-    from PyQt5.QtCore import QTimer
+    from PyQt5.QtCore import Qt, QTimer
     from PyQt5.QtWidgets import QApplication, QWidget
 
 from krita import Krita
@@ -86,6 +86,33 @@ class Kit:
             if found is not None:
                 return found
         raise LookupError(f"no widget is called {name}")
+
+    def window(self, width: int = 1600, height: int = 1000) -> None:
+        """A window of a fixed size with the Sfumato docker in sight."""
+        window = self.app.activeWindow().qwindow()
+        window.showNormal()
+        window.setGeometry(0, 0, width, height)
+        for docker in self.app.dockers():
+            if docker.objectName() in ("PresetDocker", "PresetHistory"):
+                docker.setVisible(False)
+            elif docker.objectName() == "sfumato":
+                docker.setVisible(True)
+                docker.raise_()
+                window.resizeDocks([docker], [440], Qt.Orientation.Vertical)
+
+    def docker(self) -> QWidget:
+        return next(d for d in self.app.dockers() if d.objectName() == "sfumato")
+
+    def undo_text(self) -> str:
+        return str(self.app.action("edit_undo").text())
+
+    def bytes_of(self, document, name: str) -> bytes:
+        """The document's own pixels as seen now, in its own depth; kept for the test to look at."""
+        document.waitForDone()
+        document.refreshProjection()
+        data = bytes(document.pixelData(0, 0, document.width(), document.height()))
+        (self.out / f"{name}.raw").write_bytes(data)
+        return data
 
     def screenshot(self, name: str, widget: QWidget | None = None) -> None:
         target = widget or self.app.activeWindow().qwindow()
