@@ -35,7 +35,8 @@ def test_apply_writes_layer_and_flat(folder: Path, capsys: pytest.CaptureFixture
     assert apply(folder, *extra) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["steps_run"] == 2
-    assert report["settings"] == {"release": "whole", "resample": "area"}
+    assert report["settings"]["release"] == "whole"
+    assert report["settings"]["band"] == 1 / 16
     assert report["plan"]["crop"] == {"x": 0, "y": 0, "width": SIDE, "height": SIDE}
     canvas, grey, flat, layer = (
         np.asarray(Image.open(folder / f"{name}.png")) for name in ("canvas", "map", "flat", "layer")
@@ -74,6 +75,8 @@ def test_an_empty_map_gives_the_canvas(folder: Path, capsys: pytest.CaptureFixtu
         (("--set", "release"), "--set takes NAME=VALUE"),
         (("--set", "shine=1"), "has no setting 'shine'"),
         (("--set", "release=never"), "takes one of fractional, whole"),
+        (("--set", "band=wide"), "'band' is of type float; 'wide' is not"),
+        (("--set", "band=2"), "takes a number from 0 to 1"),
         (("--layer", "nowhere/layer.png"), "There is no folder nowhere"),
     ],
 )

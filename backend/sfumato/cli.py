@@ -18,7 +18,7 @@ from sfumato import __version__
 from sfumato.errors import InputError, SfumatoError
 
 if TYPE_CHECKING:
-    from sfumato_wire.messages import EditInfo, Parameter
+    from sfumato_wire.messages import Parameter
 
 EXAMPLES = """examples:
   sfumato apply summer.png --map map.png --prompt "a winter meadow" --flat winter.png
@@ -98,9 +98,9 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _edits(options: argparse.Namespace) -> int:
-    from sfumato.edits import EDITS
+    from sfumato.studio.declared import DECLARED
 
-    infos = [module.INFO for module in EDITS.values()]
+    infos = list(DECLARED.values())
     if options.json:
         print(json.dumps([asdict(info) for info in infos], indent=2))
         return 0
@@ -108,7 +108,10 @@ def _edits(options: argparse.Namespace) -> int:
         print(f"{info.id}: {info.name}. {info.help}")
         for p in info.parameters:
             choices = " | ".join(p.choices) if p.choices else p.type
-            print(f"    --set {p.name}={p.default}  ({choices})\n        {p.help}")
+            print(
+                f"    --set {p.name}={p.default:g}" if p.type == "float" else f"    --set {p.name}={p.default}", end=""
+            )
+            print(f"  ({choices})\n        {p.help}")
     return 0
 
 
@@ -144,10 +147,9 @@ def _apply(options: argparse.Namespace) -> int:
 
 def _settings(pairs: list[str], edit: str) -> dict[str, Any]:
     """NAME=VALUE, with the type that the edit declares; unknown names are the studio's to refuse."""
-    from sfumato.edits import EDITS
+    from sfumato.studio.declared import DECLARED
 
-    declared: EditInfo | None = EDITS[edit].INFO if edit in EDITS else None
-    known = {p.name: p for p in declared.parameters} if declared else {}
+    known = {p.name: p for p in DECLARED[edit].parameters} if edit in DECLARED else {}
     settings = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")

@@ -117,6 +117,13 @@ class TestLayer:
         assert inverted.layer is None
         assert inverted.report["steps_run"] == 0
 
+    def test_plain_composite_covers_wherever_the_map_is_not_black(self, studio: Studio, canvas: np.ndarray) -> None:
+        grey = ramp()
+        finished = studio.run(*job(canvas, grey, settings={"composite": "plain"}))
+        assert finished.layer is not None
+        alpha = np.frombuffer(finished.data, np.uint8).reshape(SIDE, SIDE, 4)[..., 3]
+        assert np.array_equal(alpha, np.where(grey > 0, 255, 0))
+
     @pytest.mark.parametrize("size", [(1, 1), (1, 300), (31, 17), (300, 41)])
     def test_odd_sizes(self, studio: Studio, size: tuple[int, int]) -> None:
         height, width = size

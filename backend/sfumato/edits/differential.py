@@ -31,13 +31,6 @@ INFO = EditInfo(
             "How greys between two steps count: 'fractional' lets every grey count, 'whole' rounds to whole steps.",
             choices=("fractional", "whole"),
         ),
-        Parameter(
-            "resample",
-            "choice",
-            "area",
-            "How a map's pixels share a cell of the model: their mean ('area'), or any change counts ('max').",
-            choices=("area", "max"),
-        ),
     ),
 )
 

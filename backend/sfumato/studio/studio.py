@@ -22,6 +22,7 @@ from sfumato.edits import EDITS
 from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.steering import rounding_of, steer
 from sfumato.studio.cache import TensorCache
+from sfumato.studio.declared import DECLARED
 from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, to_working
 from sfumato.studio.plan import Plan, plan
 from sfumato.studio.request import canvas_array, map_array, settings_of
@@ -60,7 +61,7 @@ class Studio:
         self._device = device or _best_device()
         self.device = torch.cuda.get_device_name() if self._device == "cuda" else self._device
         self.models: tuple[ModelInfo, ...] = tuple(model.info for model in models.CATALOGUE.values())
-        self.edits: tuple[EditInfo, ...] = tuple(edit.INFO for edit in EDITS.values())
+        self.edits: tuple[EditInfo, ...] = tuple(DECLARED.values())
         self._pipes: dict[str, Any] = {}
         self._canvases: TensorCache[tuple[Tensor, Tensor, Tensor]] = TensorCache(LATENT_CACHE)
         self._texts: TensorCache[tuple[Tensor, Tensor]] = TensorCache(TEXT_CACHE)
@@ -87,7 +88,7 @@ class Studio:
         """
         clock = Clock()
         model, edit_module = models.find(request.model), _find_edit(request.edit)
-        settings = settings_of(request, edit_module.INFO)
+        settings = settings_of(request, DECLARED[request.edit])
         with clock("plan"):
             values, at = map_array(request, change_map)
             strong = (values.astype(np.uint32) * request.strength // 1000).astype(np.uint16)
@@ -95,13 +96,12 @@ class Studio:
             info = model.info
             planned = plan(strong, at, document, request.canvas.box, info.native, model.multiple, model.pixels)
         report: dict[str, Any] = {"model": model.info.id, "edit": request.edit, "seed": request.seed}
-        report |= {"steps": request.steps, "settings": dict(settings), "device": self.device}
+        report |= {"steps": request.steps, "settings": settings, "device": self.device}
         if planned is None:
             return _unchanged(report, clock)
         values, strong = (_at(v, at, planned.crop) for v in (values, strong))
-        resample = settings.pop("resample", "area")
-        cells = ChangeMap(values, request.strength, covered=planned.covered, resample=resample)
-        edit = edit_module.create(cells, **settings)
+        cells = ChangeMap(values, request.strength, covered=planned.covered, resample=settings["resample"])
+        edit = edit_module.create(cells, **{p.name: settings[p.name] for p in edit_module.INFO.parameters})
         if model.info.id not in self._pipes:
             on_progress(Progressed("loading", 0, 0))
         with clock("load"):
@@ -148,7 +148,15 @@ class Studio:
                     "no_picture", "The model's answer is not a picture. Lower the guidance or try another seed."
                 )
         with clock("composite"):
-            painted = layer(original, from_working(decoded, planned), from_working(roundtrip, planned), strong)
+            smooth = settings["composite"] == "smooth"
+            painted = layer(
+                original,
+                from_working(decoded, planned),
+                from_working(roundtrip, planned) if smooth else None,
+                strong,
+                settings["band"] if smooth else 0.0,
+                settings["detail"],
+            )
             if request.layer_format == "bgra8":
                 painted = painted[..., [2, 1, 0, 3]]
             data = painted.tobytes()

@@ -1,0 +1,36 @@
+"""What can be set in a request: an edit's own parameters, then those of the map and the composite, which all share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sfumato_wire.messages import EditInfo, Parameter
+
+from sfumato.composite import BAND
+from sfumato.edits import EDITS
+
+_MAP = (
+    Parameter(
+        "resample",
+        "choice",
+        "area",
+        "How the map's pixels share a cell of the model: their mean ('area'), or any change counts ('max').",
+        choices=("area", "max"),
+    ),
+)
+_COMPOSITE = (
+    Parameter(
+        "composite",
+        "choice",
+        "smooth",
+        "'smooth' fades faint changes in and keeps their detail; 'plain' shows the model's picture wherever the map "
+        "is not black.",
+        choices=("smooth", "plain"),
+    ),
+    Parameter("band", "float", BAND, "Change at which the new picture covers fully ('smooth').", 0.0, 1.0),
+    Parameter("detail", "float", 1.0, "How much detail of little changed pixels is given back ('smooth').", 0.0, 1.0),
+)
+
+DECLARED: dict[str, EditInfo] = {
+    name: replace(edit.INFO, parameters=(*edit.INFO.parameters, *_MAP, *_COMPOSITE)) for name, edit in EDITS.items()
+}
