@@ -56,4 +56,5 @@ def _wait_for(record: Path, process: subprocess.Popen[bytes], log: Path) -> None
 
 def _last_words(log: Path) -> str:
     said = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    return next((text.strip() for text in reversed(said) if text.strip()), "it said nothing.")
+    last = next((text.strip() for text in reversed(said) if text.strip()), "it said nothing")
+    return f"{last.removesuffix('.')}."
