@@ -211,7 +211,8 @@ class Controller:
             self._finish(event.sentence, is_trouble=True)
 
     def _ready(self) -> str:
-        return sentences.READY.format(device=self._welcome.device) if self._welcome else ""
+        device = self._welcome.device if self._welcome else ""
+        return sentences.READY.format(device=sentences.DEVICES.get(device.partition(":")[0], device))
 
     def _start(self) -> None:
         if not self._process.command():
@@ -223,8 +224,9 @@ class Controller:
 
     def _unlinked(self, event: Unlinked) -> None:
         self._welcome = None
-        if event.why == "absent" and self._waiting_since is not None and self._process.is_starting_or_running():
-            return  # it starts: nobody listens yet
+        starts = self._process.is_starting_or_running() or self._process.failure()
+        if event.why == "absent" and self._waiting_since is not None and starts:
+            return  # nobody listens yet; `watch` sees when it fails
         if event.why == "refused":
             self._show(link="refused", link_sentence="")
             self._no_backend(event.sentence or sentences.REFUSED)

@@ -108,7 +108,7 @@ class Panel(QWidget):
         )
         self.inverted = QCheckBox("Invert")
         self.inverted.setToolTip("For maps that show what to keep in white")
-        form.addRow("Counts:", _row(self.channel, self.inverted))
+        form.addRow("Read as:", _row(self.channel, self.inverted))
         self.strength = Percent(100, "How much the whitest parts may change; greys follow in proportion.")
         form.addRow("Strength:", self.strength)
         self.steps = CalmSpinBox(1, 1000, 20, "More steps take longer and tell more greys apart.")

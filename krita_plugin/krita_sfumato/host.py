@@ -80,12 +80,10 @@ class Document:
         self._document = document
         self._active: Any = None  # the layer the painter was on
         self.id = _id(document.rootNode())
+        file = str(document.fileName()).replace("\\", "/").rpartition("/")[2]
+        self.name = file or str(document.name()) or "The picture"
         self.width = int(document.width())
         self.height = int(document.height())
-
-    @property
-    def name(self) -> str:
-        return str(self._document.name() or self._document.fileName() or "the picture")
 
     def is_open(self) -> bool:
         """libkis hands out a new wrapper each time, and those of closed documents still answer."""

@@ -32,6 +32,7 @@ LINK = {
     "down": "The backend has stopped painting.",
 }
 READY = "Ready to paint on {device}."
+DEVICES = {"cpu": "the processor", "cuda": "the graphics card", "mps": "the graphics chip"}
 
 STAGES = {
     "waiting": "Waiting for the backend …",

@@ -21,6 +21,7 @@ from .qt import (
 )
 
 INDENT = "    "
+NARROW = 44  # pixels that a value needs at least, so that a narrow docker does not cut anything off
 
 
 class CalmSpinBox(QSpinBox):
@@ -29,6 +30,7 @@ class CalmSpinBox(QSpinBox):
     def __init__(self, low: int, high: int, value: int, tip: str) -> None:
         super().__init__()
         self.setRange(low, high)
+        self.setMinimumWidth(NARROW)
         self.setValue(value)
         self.setToolTip(tip)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -63,6 +65,7 @@ class CalmComboBox(QComboBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(5)
+        self.setMinimumWidth(NARROW)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def wheelEvent(self, event: Any) -> None:
@@ -83,7 +86,7 @@ class Percent(QWidget):
         self.slider.setRange(0, 100)
         self.slider.setValue(value)
         self.slider.setToolTip(tip)
-        self.slider.setMinimumWidth(40)
+        self.slider.setMinimumWidth(NARROW)
         self.box = CalmSpinBox(0, 100, value, tip)
         self.box.setSuffix(" %")
         self.slider.valueChanged.connect(self.box.setValue)
