@@ -3,7 +3,7 @@
 import sys
 
 
-def start():
+def start() -> int:
     if sys.version_info < (3, 11):  # noqa: UP036
         found = ".".join(str(part) for part in sys.version_info[:3])
         sys.stderr.write("Sfumato needs Python 3.11 or newer; this is %s. " % found)  # noqa: UP031

@@ -28,6 +28,7 @@ def test(arguments: list[str]) -> int:
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
         "mypy": ["mypy"],
+        "mypy of the installer": ["mypy", "-p", "installer"],
     }.items():
         line(f"\n$ {' '.join(command)}")
         if subprocess.run([python, "-m", *command], cwd=CHECKOUT, check=False).returncode:

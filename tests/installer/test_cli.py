@@ -14,7 +14,7 @@ COMMANDS = ("demo", "test", "install", "doctor", "uninstall", "package")
 def test_alone_it_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
     said = capsys.readouterr().out
-    assert all(f"  {command} " in said for command in COMMANDS)
+    assert all(f"    {command} " in said for command in COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -23,6 +23,24 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         cli.main([command, "--help"])
     assert ended.value.code == 0
     assert len(capsys.readouterr().out) > 100
+
+
+@pytest.mark.parametrize(
+    ("command", "function"),
+    [
+        ("demo", "demo.command.demo"),
+        ("test", "checks.test"),
+        ("install", "daily.install"),
+        ("doctor", "doctor.doctor"),
+        ("uninstall", "uninstall.uninstall"),
+        ("package", "package.package"),
+    ],
+)
+def test_every_command_does_its_own(command: str, function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(f"installer.{function}", lambda *_, **__: called.append(command) or 7)
+    assert cli.main([command]) == 7
+    assert called == [command]
 
 
 def test_unknown_command_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:
