@@ -94,7 +94,7 @@ class Environment:
     def _packages(self, cpu: bool) -> None:
         require_venv(self.log)
         with Task("Making the Python environment") as task:
-            make: list[str | Path] = [sys.executable, "-m", "venv", self.folder]
+            make = [sys.executable, "-m", "venv", self.folder]
             run(make, task=task, log=self.log, what="Making the Python environment", cwd=CHECKOUT)
         with Task("Installing the pinned packages") as task:
             chosen = self.folder / "chosen.txt"

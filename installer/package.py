@@ -17,7 +17,7 @@ def package() -> int:
     with Task("Building the wheel") as task:
         for old in DIST.glob("sfumato-*.whl"):
             old.unlink()
-        wheel_of: list[str | Path] = ["--no-deps", "--no-build-isolation", "-w", DIST, CHECKOUT]
+        wheel_of = ["--no-deps", "--no-build-isolation", "-w", DIST, CHECKOUT]
         command = [environment.python, "-m", "pip", "wheel", *wheel_of]
         run(command, task=task, log=WORK / "logs" / "package.log", what="Building the wheel", cwd=CHECKOUT)
     archive = plugin.package_zip(DIST / "krita_sfumato.zip")

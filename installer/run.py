@@ -22,7 +22,7 @@ class Failed(Stop):
 
 
 def run(
-    command: Sequence[str | Path],
+    command: Sequence[object],
     *,
     task: Task,
     log: Path,
