@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     def plain(prog: str) -> argparse.HelpFormatter:
-        return argparse.RawDescriptionHelpFormatter(prog, max_help_position=20)
+        return argparse.RawDescriptionHelpFormatter(prog, max_help_position=24)
 
     parser = argparse.ArgumentParser(prog="python3 -m installer", description=ABOUT, formatter_class=plain)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
@@ -95,7 +95,7 @@ def _package(_: argparse.Namespace) -> int:
 
 COMMANDS = {
     "demo": Command(
-        "see it work: one picture through the real backend, a page to look at",
+        "see it work: one picture, edited, on a page",
         "Makes .sfumato/venv in this folder, starts a backend of its own, sends it a picture, a map and a prompt,\n"
         "and leaves sfumato-demo/ with canvas.png, map.png, layer.png, result.png and index.html. Where Krita is\n"
         "installed the plugin is put into it. The first run installs about 1.3 GB; the second takes seconds.\n"

@@ -14,7 +14,7 @@ COMMANDS = ("demo", "test", "install", "doctor", "uninstall", "package")
 def test_alone_it_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
     said = capsys.readouterr().out
-    assert all(f"\n    {command} " in said for command in COMMANDS)
+    assert all(f"\n    {command}" in said for command in COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
