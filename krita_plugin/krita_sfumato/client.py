@@ -39,7 +39,7 @@ from .vendor.sfumato_wire import (
 )
 from .vendor.sfumato_wire.limits import MAX_MESSAGE
 from .vendor.sfumato_wire.rendezvous import SERVER_RECORD, TOKEN
-from .vendor.websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from .vendor.websockets.exceptions import InvalidStatus, WebSocketException
 from .vendor.websockets.sync.client import ClientConnection, connect
 
 RETRY = (0.25, 0.5, 1.0, 2.0)  # seconds between attempts, the last one again and again: a look at a small file
@@ -158,7 +158,7 @@ class Client:
                 proxy=None,
                 open_timeout=5,
             ), Unlinked("absent")
-        except (InvalidHandshake, InvalidURI):
+        except InvalidStatus:
             return None, Unlinked("refused")
         except (OSError, WebSocketException):
             return None, Unlinked("absent")
