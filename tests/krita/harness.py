@@ -60,6 +60,22 @@ class Display:
         self.process.wait(10)
 
 
+class Backend:
+    """`sfumato serve` outside of Krita, which finds it by the state folder."""
+
+    def __init__(self, python: str, environment: Mapping[str, str], state: Path) -> None:
+        self.process = subprocess.Popen(
+            [python, "-m", "sfumato", "serve", "--port", "0"],
+            env={**environment, "SFUMATO_HOME": str(state)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
 class Krita:
     """One isolated Krita home. `run` may be called more than once: later starts are faster."""
 
@@ -75,7 +91,7 @@ class Krita:
     def environment(self) -> dict[str, str]:
         return {
             # Krita embeds the system's Python; a pyenv or venv in front of it would hide PyQt from it.
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "HOME": str(self.home),
             "XDG_DATA_HOME": str(self.home / "data"),
             "XDG_CONFIG_HOME": str(self.config),
@@ -106,20 +122,28 @@ class Krita:
             text = text.replace("[python]\n", "[python]\nenable_sfumato_driver=true\n", 1)
         rc.write_text(text, encoding="utf-8")
 
+    def starts_backend(self, python: str) -> None:
+        """What the installer writes down: the docker can start the backend."""
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        command = {"command": [python, "-m", "sfumato", "serve", "--port", "0"]}
+        (self.state / "backend.json").write_text(json.dumps(command), encoding="utf-8")
+
     def run(
         self,
         scenario: Path,
         out: Path,
         timeout: float = 240.0,
         extra: Mapping[str, str] | None = None,
-        command: tuple[str, ...] = ("krita", "--nosplash"),
+        root: Path | None = None,
     ) -> Report:
-        """Start Krita, run the scenario, return its report."""
+        """Start Krita, run the scenario, return its report. root: a whole other system that Krita is in (chroot); this
+        home and the scenarios must be there at the same paths."""
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.json").unlink(missing_ok=True)
-        display = Display()
+        display = Display(extra=("-listen", "tcp", "-ac") if root else ())
+        command = (*(("chroot", str(root)) if root else ()), "krita", "--nosplash")
         environment = self.environment() | {
-            "DISPLAY": display.name,
+            "DISPLAY": f"127.0.0.1{display.name}" if root else display.name,
             "SFUMATO_SCENARIO": str(scenario.resolve()),
             "SFUMATO_SCENARIO_OUT": str(out.resolve()),
             "SFUMATO_SCENARIO_T0": str(time.monotonic()),

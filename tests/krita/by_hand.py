@@ -1,0 +1,63 @@
+"""Run one scenario by hand and print what it wrote down.
+
+    python tests/krita/by_hand.py painting --out FOLDER [--root SYSTEM --home FOLDER]
+
+The Python that runs this must have the backend installed. With --root Krita is started inside that system (chroot).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import harness
+from pictures import scene
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenario")
+    parser.add_argument("--out", type=Path, required=True, help="where report, screenshots and pixels go")
+    parser.add_argument("--root", type=Path, help="a system with another Krita in it")
+    parser.add_argument("--home", type=Path, help="the home for Krita; with --root, visible there at the same path")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    krita = harness.Krita(options.home or Path(tempfile.mkdtemp(prefix="sfumato-krita-")))
+    krita.install()
+    krita.starts_backend(sys.executable)
+    backend = harness.Backend(sys.executable, os.environ, krita.state) if options.root else None
+    try:
+        while backend and not (krita.state / "server.json").exists():
+            time.sleep(0.2)
+        folder = krita.home / "scenario"
+        folder.mkdir(exist_ok=True)
+        for file in (harness.HERE / "scenarios").glob("*.py"):
+            (folder / file.name).write_bytes(file.read_bytes())
+        out = krita.home / "out" if options.root else options.out
+        picture = scene(krita.home / "scene.png")
+        report = krita.run(
+            folder / f"{options.scenario}.py", out, extra={"SFUMATO_PICTURE": str(picture)}, root=options.root
+        )
+        if out != options.out:
+            for file in out.iterdir():
+                (options.out / file.name).write_bytes(file.read_bytes())
+    finally:
+        if backend:
+            backend.stop()
+    print(json.dumps(report.results, indent=1, ensure_ascii=False))
+    for line in report.failures:
+        print("FAILED", line)
+    if report.error:
+        print(report.error)
+    return 1 if report.failures or report.error else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
