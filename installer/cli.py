@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from .errors import Stop
 
 ABOUT = "Installs, tries, tests and removes Sfumato. Needs nothing but Python 3.11 and this folder."
-STOPPED = "Stopped. Run the same command again: it goes on from what is finished."
+STOPPED = "Stopped. Nothing is broken: run the same command again."
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if chosen.for_pytest and chosen.command != "test":
         parser.error("only `test` takes arguments after --, for pytest")
+    signal.signal(signal.SIGTERM, _interrupt)  # so that what it started ends with it
     try:
         return COMMANDS[chosen.command].run(chosen)
     except Stop as error:
@@ -42,6 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\n{STOPPED}", file=sys.stderr)
         return 130
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
