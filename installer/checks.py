@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 
 from . import debian
@@ -35,6 +36,8 @@ def test(arguments: list[str]) -> int:
             bad.append(name)
     if bad:
         line(f"\nNot right yet: {', '.join(bad)}. The tests run all the same.")
+    # A job in the background ignores Ctrl-C, and so would every program that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     line(f"\n$ pytest {' '.join(arguments)}".rstrip())
     # No test may reach for weights on the network, and none may meet the user's own backend.
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "SFUMATO_HOME": str(WORK / "test-home")}
