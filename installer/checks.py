@@ -13,9 +13,9 @@ from .errors import Stop
 from .places import CHECKOUT, WORK
 from .say import line
 
-PROGRAMS = ("krita", "Xvfb", "xdotool")
+PROGRAMS = ("krita", "Xvfb")
 # Krita only recommends what its Python plugins need, so it is named here.
-PACKAGES = ("krita", "python3-pyqt5", "xvfb", "xauth", "xdotool")
+PACKAGES = ("krita", "python3-pyqt5", "xvfb")
 
 
 def test(arguments: list[str]) -> int:
