@@ -67,8 +67,13 @@ def test_summer_turns_into_winter_on_request(pipeline) -> None:
     for season in ("winter", "summer"):
         generator = torch.Generator().manual_seed(0)
         result = edit(
-            f"a {season} meadow with a red house on the left, at noon", image=summer, strength=0.8,
-            num_inference_steps=10, guidance_scale=4.0, generator=generator, output_type="np",
+            f"a {season} meadow with a red house on the left, at noon",
+            image=summer,
+            strength=0.8,
+            num_inference_steps=10,
+            guidance_scale=4.0,
+            generator=generator,
+            output_type="np",
         ).images[0]
         ground[season] = result[190:].mean((0, 1))
     green = {season: colour[1] - (colour[0] + colour[2]) / 2 for season, colour in ground.items()}

@@ -92,8 +92,8 @@ class Sampler:
 
     def draw(self, step: int, progress: float) -> tuple[list[Scene], torch.Tensor]:
         chances = (
-            {"half": 0.75, "full": 0.25}
-            if progress < 0.4
+            {"half": 0.8, "full": 0.2}
+            if progress < 0.5
             else {"half": 0.1, "full": 0.75, "crop": 0.07, "wide": 0.04, "tall": 0.04}
         )
         names = list(chances)
