@@ -38,14 +38,7 @@ def _say_why_not(reason: str) -> None:
     print(f"Sfumato: {reason}", file=sys.stderr)
 
 
-try:
-    import krita as _krita  # type: ignore[import-not-found]  # noqa: F401
-
-    _inside_krita = True
-except ImportError:
-    _inside_krita = False
-
-if _inside_krita:
+if "krita" in sys.modules:  # elsewhere, in tests, there is nothing to register with
     if sys.version_info < OLDEST_PYTHON:
         _say_why_not(
             f"this Krita brings Python {sys.version_info.major}.{sys.version_info.minor}; it needs 3.10: "

@@ -6,7 +6,6 @@ connections: whatever is open is named in the next Hello, and what a restarted b
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .dial import dial
 from .draft import Draft
 from .events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
 from .vendor.sfumato_wire import (
@@ -37,13 +37,12 @@ from .vendor.sfumato_wire import (
     Submit,
     Welcome,
 )
-from .vendor.sfumato_wire.limits import MAX_MESSAGE
-from .vendor.sfumato_wire.rendezvous import SERVER_RECORD, TOKEN
-from .vendor.websockets.exceptions import InvalidStatus, WebSocketException
-from .vendor.websockets.sync.client import ClientConnection, connect
+from .vendor.websockets.exceptions import WebSocketException
+from .vendor.websockets.sync.client import ClientConnection
 
 RETRY = (0.25, 0.5, 1.0, 2.0)  # seconds between attempts, the last one again and again: a look at a small file
 AHEAD = 64  # frames the reader may be ahead of the protocol
+MOST_NEWS = 1000  # events nobody has fetched; beyond that only what ends something is kept
 TRIES = 3  # how often a job is sent to backends that do not know it
 
 
@@ -110,6 +109,8 @@ class Client:
             was_empty = not self._outbox
             last = self._outbox[-1] if self._outbox else None
             # A backend that chatters must not fill the memory or drown the UI: the newest news are enough.
+            if len(self._outbox) > MOST_NEWS and isinstance(event, (Told, Moved, Queued)):
+                return
             if type(last) is type(event) and (
                 isinstance(event, (Told, Unlinked))
                 or (isinstance(event, Moved) and isinstance(last, Moved) and last.job == event.job)
@@ -123,7 +124,7 @@ class Client:
     def _run(self) -> None:
         attempt = 0
         while not self._closing:
-            socket, why = self._connect()
+            socket, why = dial(self._home)
             if socket is None:
                 self._say(why)
                 attempt = 0 if self._idle(RETRY[min(attempt, len(RETRY) - 1)]) else attempt + 1
@@ -140,28 +141,6 @@ class Client:
                 self._say(why)
                 if why.why == "refused":
                     self._idle(RETRY[-1])
-
-    def _connect(self) -> tuple[ClientConnection | None, Unlinked]:
-        try:
-            record = json.loads((self._home / SERVER_RECORD).read_text(encoding="utf-8"))
-            token = (self._home / TOKEN).read_text(encoding="ascii").strip()
-            host, port = str(record["host"]), int(record["port"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None, Unlinked("absent")
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        try:
-            return connect(
-                f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}",
-                additional_headers={"Authorization": f"Bearer {token}"},
-                compression=None,
-                max_size=MAX_MESSAGE,
-                proxy=None,
-                open_timeout=5,
-            ), Unlinked("absent")
-        except InvalidStatus:
-            return None, Unlinked("refused")
-        except (OSError, WebSocketException):
-            return None, Unlinked("absent")
 
     def _idle(self, seconds: float) -> bool:
         """Without a connection: only keep what the plugin wants. True when it wants to connect at once."""

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita
 
 from . import pixels
-from .qt import QByteArray, QIcon, QImage
+from .qt import QByteArray, QIcon
+from .reading import Converter, bands, read_bgra, read_node, scratch_document
 from .vendor.sfumato_wire import Box
 
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
-GREY = "Gray-D50-elle-V2-srgbtrc.icc"  # grey as seen: the tone curve of sRGB
 MASKS = ("transparencymask", "selectionmask", "filtermask")  # one byte per pixel
 NOT_MAPS = ("transformmask", "colorizemask", "referenceimages")
-BAND = 512 * 1024  # pixels read at a time, so that the UI breathes in between
 NOTE = "sfumato/maps"  # annotation in the document: which layers are change maps
 GREY_LABEL = 8  # colour label
 
@@ -155,13 +153,13 @@ class Document:
         """
         node = self._need(layer)
         if node.type() in MASKS:
-            for part in _bands(box):
-                yield _read(node, part, 1)
+            for part in bands(box):
+                yield read_node(node, part, 1)
             return
         model, depth, profile = node.colorModel(), node.colorDepth(), node.colorProfile()
         quick = (model, depth) == ("RGBA", "U8") and profile.startswith("sRGB") and "g10" not in profile
-        with _Converter(self._app, model, depth, profile) as converter:
-            for part in _bands(box):
+        with Converter(self._app, model, depth, profile) as converter:
+            for part in bands(box):
                 raw = bytes(node.projectionPixelData(part.x, part.y, part.width, part.height))
                 if quick and pixels.neutral(raw):
                     yield pixels.graya16(raw[1::4], raw[3::4])
@@ -172,7 +170,7 @@ class Document:
         """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden."""
         seen = [path for node, _, path in self._walk() if _id(node) in without and self._is_seen(node)]
         if not seen:
-            return _bgra(self._document, box)
+            return read_bgra(self._document, box)
         # Hiding a layer through libkis does not refresh the picture, and refreshing all of it takes seconds on a large
         # canvas. So: a clone (its tiles are shared), the layer hidden in it, and its blending mode set to what it is,
         # which repaints exactly the pixels below the layer. The painter's document is never touched.
@@ -186,7 +184,7 @@ class Document:
                 node.setVisible(False)
                 node.setBlendingMode(node.blendingMode())
             clone.waitForDone()
-            return _bgra(clone, box)
+            return read_bgra(clone, box)
         finally:
             clone.setModified(False)
             clone.close()
@@ -212,7 +210,7 @@ class Document:
         if space == ("RGBA", "U8", SRGB):
             add(self._document)
         else:
-            with _scratch(self._app, "RGBA", "U8", SRGB) as scratch:
+            with scratch_document(self._app, "RGBA", "U8", SRGB) as scratch:
                 add(scratch)
 
     def restore_active(self) -> bool:
@@ -258,70 +256,5 @@ class Document:
         return True
 
 
-class _Converter:
-    """Native pixels of a colour space -> graya16, as seen. 8-bit greys stay exact: v becomes 257 v."""
-
-    def __init__(self, app: Any, model: str, depth: str, profile: str) -> None:
-        self._app, self._space, self._depth = app, (model, depth, profile), "U8" if depth == "U8" else "U16"
-        self._context: Any = None
-        self._scratch: Any = None
-
-    def __enter__(self) -> _Converter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._context is not None:
-            self._context.__exit__(None, None, None)
-
-    def grey(self, raw: bytes, width: int, height: int) -> bytes:
-        if self._context is None:
-            self._context = _scratch(self._app, *self._space)
-            self._scratch = self._context.__enter__()
-        node = self._scratch.createNode("map", "paintlayer")
-        node.setPixelData(QByteArray(raw), 0, 0, width, height)
-        # Through 16 bits an 8-bit grey would be off by up to 4 of 65,535.
-        node.setColorSpace("GRAYA", self._depth, GREY)
-        self._scratch.waitForDone()
-        out = _read(node, Box(0, 0, width, height), 2 if self._depth == "U8" else 4)
-        return pixels.graya16(out[0::2], out[1::2]) if self._depth == "U8" else out
-
-
-@contextmanager
-def _scratch(app: Any, model: str, depth: str, profile: str) -> Iterator[Any]:
-    """A document without a window: what happens in it leaves no trace in the painter's undo history."""
-    document = app.createDocument(16, 16, "Sfumato", model, depth, profile, 72.0)
-    document.setBatchmode(True)
-    try:
-        yield document
-    finally:
-        document.setModified(False)
-        document.close()
-
-
 def _id(node: Any) -> str:
     return str(node.uniqueId().toString()) if node is not None else ""
-
-
-def _bands(box: Box) -> Iterator[Box]:
-    rows = max(1, BAND // max(1, box.width))
-    for y in range(box.y, box.bottom, rows):
-        yield Box(box.x, y, box.width, min(rows, box.bottom - y))
-
-
-def _read(node: Any, box: Box, size: int) -> bytes:
-    """libkis answers with less than was asked for when something is wrong; nobody must read beyond that."""
-    data = bytes(node.projectionPixelData(box.x, box.y, box.width, box.height))
-    if len(data) != box.area * size:
-        data = bytes(node.pixelData(box.x, box.y, box.width, box.height))
-    if len(data) != box.area * size:
-        raise ValueError(f"Krita gave {len(data)} bytes for {box.width} x {box.height} pixels.")
-    return data
-
-
-def _bgra(document: Any, box: Box) -> bytes:
-    image = document.projection(box.x, box.y, box.width, box.height)
-    if image.format() != QImage.Format.Format_ARGB32:
-        image = image.convertToFormat(QImage.Format.Format_ARGB32)
-    if (image.width(), image.height()) != (box.width, box.height):
-        raise ValueError("Krita gave a picture of another size.")
-    return bytes(image.constBits().asstring(box.area * 4))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +25,16 @@ def missing() -> str:
         if shutil.which(program) is None:
             return f"{program} is not installed (Debian: apt install krita xvfb)"
     return ""
+
+
+def installer() -> Any:
+    """`installer/plugin.py`, by its path: tests have a folder of the same name."""
+    spec = importlib.util.spec_from_file_location("sfumato_plugin_installer", REPOSITORY / "installer" / "plugin.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @dataclass
@@ -106,10 +116,7 @@ class Krita:
     def install(self, plugin: bool = True) -> None:
         """The plugin as a painter would get it, and the test driver."""
         if plugin:
-            sys.path.insert(0, str(REPOSITORY))
-            from installer.plugin import install_plugin
-
-            install_plugin(self.resources, self.config)
+            installer().install_plugin(self.resources, self.config)
         target = self.resources / "pykrita"
         target.mkdir(parents=True, exist_ok=True)
         shutil.copy(HERE / "driver" / "sfumato_driver.desktop", target)
@@ -127,6 +134,16 @@ class Krita:
         self.state.mkdir(mode=0o700, exist_ok=True)
         command = {"command": [python, "-m", "sfumato", "serve", "--port", "0"]}
         (self.state / "backend.json").write_text(json.dumps(command), encoding="utf-8")
+
+    def _stop_backend(self) -> None:
+        """One that the docker started outlives a Krita that ends as abruptly as ours."""
+        try:
+            pid = int(json.loads((self.state / "server.json").read_text(encoding="utf-8"))["pid"])
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except (OSError, ValueError, KeyError):
+            return
+        if f"SFUMATO_HOME={self.state}".encode() in environment.split(b"\0"):
+            os.kill(pid, signal.SIGTERM)
 
     def run(
         self,
@@ -162,8 +179,11 @@ class Krita:
                     process.wait()
         finally:
             display.stop()
+            self._stop_backend()
         text = log.read_text(encoding="utf-8", errors="replace")
         report = out / "report.json"
         if not report.exists():
-            return Report({}, [], f"Krita ended without a report (exit {process.returncode}):\n{text[-4000:]}", text, out)
+            return Report(
+                {}, [], f"Krita ended without a report (exit {process.returncode}):\n{text[-4000:]}", text, out
+            )
         return Report(**json.loads(report.read_text(encoding="utf-8")), log=text, folder=out)

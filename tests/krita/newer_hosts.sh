@@ -1,8 +1,9 @@
 #!/bin/sh
 # The main scenario in newer Kritas: Debian forky (5.3, Qt 5) and sid with experimental (6.0, Qt 6).
 #
-#   sudo tests/krita/newer_hosts.sh FOLDER [PYTHON]
+#   sudo MIRROR=http://... tests/krita/newer_hosts.sh FOLDER [PYTHON]
 #
+# MIRROR   a Debian mirror; needed the first time only
 # FOLDER   gets a whole small system for each host (about 1.7 GB each, made once) and what the scenarios wrote down
 # PYTHON   a Python with the backend installed; the one on the PATH unless given
 #
@@ -11,7 +12,7 @@ set -eu
 folder=$(realpath "$1")
 python=${2:-python3}
 here=$(cd "$(dirname "$0")" && pwd)
-mirror=http://deb.debian.org/debian
+mirror=${MIRROR:-}
 # A mirror that is a snapshot has an old date, which is no reason to refuse it here.
 apt="apt-get -q -y -o Acquire::Check-Valid-Until=false"
 roots=""
@@ -34,6 +35,7 @@ make() { # name, suite, extra sources, packages ...
     root=$folder/$1 suite=$2 more=$3
     shift 3
     if [ ! -e "$root/usr/bin/krita" ]; then
+        : "${MIRROR:?name a Debian mirror, for example MIRROR=http://.../debian}"
         debootstrap --variant=minbase "$suite" "$root" "$mirror" /usr/share/debootstrap/scripts/sid
         printf 'deb %s %s main\n%s\n' "$mirror" "$suite" "$more" > "$root/etc/apt/sources.list"
         enter "$root"
@@ -57,7 +59,7 @@ scenario() { # name
 
 mkdir -p "$folder"
 make forky forky "" krita python3-pyqt5 fonts-dejavu-core
-make sid sid "deb $mirror experimental main" -t experimental krita python3-pyqt6 fonts-dejavu-core
+make sid sid "deb $mirror experimental main" -t experimental krita python3-pyqt6 qt6-svg-plugins fonts-dejavu-core
 failed=0
 scenario forky || failed=1
 scenario sid || failed=1

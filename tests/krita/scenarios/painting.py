@@ -1,12 +1,10 @@
 """The way a painter goes: open a picture, a new change map, paint it, say what, Apply, undo, go on; with mistakes."""
 
 import os
-import signal
-
-SRGB = "sRGB-elle-V2-srgbtrc.icc"
+import time
 
 
-def map_pixels(width, height, opaque=True):
+def map_pixels(width, height):
     """A gradient from black to white over the upper three quarters, hard black below; BGRA."""
     row = b"".join(bytes([255 * x // (width - 1)] * 3 + [255]) for x in range(width))
     black = bytes([0, 0, 0, 255]) * width
@@ -20,8 +18,7 @@ def scenario(kit):
     prompt, apply = kit.find("sfumato_prompt"), kit.find("sfumato_apply_button")
     message, chooser = kit.find("sfumato_message"), kit.find("sfumato_map")
     steps, dice, seed = kit.find("sfumato_steps"), kit.find("sfumato_dice"), kit.find("sfumato_seed")
-    status, switch = kit.find("sfumato_status"), kit.find("sfumato_switch")
-    cancel = kit.find("sfumato_cancel_button")
+    status, cancel = kit.find("sfumato_status"), kit.find("sfumato_cancel_button")
 
     def busy():
         return cancel.isEnabled()
@@ -64,6 +61,7 @@ def scenario(kit):
     yield 2
     kit.screenshot("docker_starting", kit.docker())
     yield kit.until(lambda: not busy(), "the black map to be told", 120)
+    yield kit.until(lambda: "Ready" in status.text(), "the status", 10)
     kit.check("black_map", "is black everywhere" in message.text(), message.text())
     kit.note("status", status.text())
     kit.screenshot("docker_ready", kit.docker())
@@ -76,8 +74,6 @@ def scenario(kit):
     layers_before = [n.name() for n in document.rootNode().childNodes()]
     active_before = document.activeNode().name()
     steps.setValue(8)
-
-    import time
 
     began = time.perf_counter()
     ticker = kit.ticker()
@@ -105,6 +101,7 @@ def scenario(kit):
     map_node.setVisible(False)
     after = kit.bytes_of(document, "after")
     kit.check("something_changed", after != before)
+    yield 0.2
     kit.screenshot("window_result")
 
     # One undo removes it, redo brings it back.

@@ -1,0 +1,53 @@
+"""The plugin in a real Krita, against the real backend. What is checked inside Krita is in `scenarios/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from . import harness
+
+pytestmark = pytest.mark.krita
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+def run(krita: harness.Krita, name: str, out: Path, **extra: str) -> harness.Report:
+    report = krita.run(SCENARIOS / f"{name}.py", out, extra=extra)
+    for key, value in report.results.items():
+        print(f"{key}: {value}")
+    assert report.error is None, report.error
+    assert not report.failures
+    assert "Traceback" not in report.log
+    return report
+
+
+def test_painting(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
+    report = run(krita, "painting", tmp_path, SFUMATO_PICTURE=str(scene))
+    assert float(report.results["longest_gap_s"]) < 1.0
+    width, height = report.results["size"]
+    before, after = (pixels(tmp_path / f"{name}.raw", width, height) for name in ("before", "after"))
+    grey = np.zeros((height, width), int)
+    grey[: height * 3 // 4] = 255 * np.arange(width) // (width - 1)
+    assert np.array_equal(before[grey == 0], after[grey == 0]), "a pixel changed where the map is black"
+    change = np.abs(after - before)[..., :3].mean(axis=2)
+    bins = [float(change[(grey > 0) & (grey * 16 // 256 == i)].mean()) for i in range(16)]
+    pearson = float(np.corrcoef(range(16), bins)[0, 1])
+    print(
+        f"change by grey: {[round(b, 1) for b in bins]}; Pearson {pearson:.3f}; white : dark {bins[15] / bins[0]:.1f}"
+    )
+    assert pearson >= 0.9
+    assert bins[15] >= 5 * bins[0]
+
+
+def test_documents_of_every_kind(krita: harness.Krita, tmp_path: Path) -> None:
+    run(krita, "corners", tmp_path)
+
+
+def test_backends_that_die(krita: harness.Krita, tmp_path: Path) -> None:
+    run(krita, "faults", tmp_path)
+
+
+def pixels(file: Path, width: int, height: int) -> np.ndarray:
+    return np.frombuffer(file.read_bytes(), np.uint8).reshape(height, width, 4).astype(int)

@@ -1,0 +1,145 @@
+"""Stand-ins for Krita, the socket and the process. They remember what was asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from krita_sfumato.draft import Draft
+from krita_sfumato.vendor.sfumato_wire import Box, EditInfo, ModelInfo, Welcome
+
+WELCOME = Welcome(
+    "test",
+    1,
+    "cpu",
+    (ModelInfo("sketchbook", "Sketchbook", "sd", 64, 20, 5.0),),
+    (EditInfo("differential", "Differential", ""),),
+)
+
+
+@dataclass(frozen=True)
+class FakeLayer:
+    id: str
+    name: str
+    depth: int = 0
+
+
+class FakeDocument:
+    """A canvas with one map: grey and alpha of one value within a box."""
+
+    def __init__(self, width: int = 200, height: int = 100, box: Box | None = None, grey: int = 255) -> None:
+        self.id, self.name = "document", "meadow.kra"
+        self.width, self.height = width, height
+        self.now = (width, height)
+        self.box = Box(20, 30, 40, 10) if box is None else box
+        self.grey = grey
+        self.list = [FakeLayer("map", "Change map"), FakeLayer("background", "Background")]
+        self.open, self.idle = True, True
+        self.added: list[tuple[str, bytes, Box]] = []
+        self.remembered: tuple[list[str], str] = ([], "")
+        self.read: list[tuple[Box, tuple[str, ...]]] = []
+
+    def is_open(self) -> bool:
+        return self.open
+
+    def is_idle(self) -> bool:
+        return self.idle
+
+    def size(self) -> tuple[int, int]:
+        return self.now
+
+    def layers(self) -> Sequence[FakeLayer]:
+        return self.list
+
+    def has(self, layer: str) -> bool:
+        return any(other.id == layer for other in self.list)
+
+    def maps(self) -> tuple[list[str], str]:
+        return self.remembered
+
+    def remember_maps(self, maps: Sequence[str], chosen: str) -> None:
+        self.remembered = (list(maps), chosen)
+
+    def new_map(self, name: str) -> str:
+        self.list.insert(0, FakeLayer("new", name))
+        return "new"
+
+    def map_box(self, layer: str) -> Box:
+        return self.box
+
+    def map_format(self, layer: str) -> str:
+        return "graya16"
+
+    def read_map(self, layer: str, box: Box) -> Iterator[bytes]:
+        if not self.has(layer):
+            raise LookupError
+        for _ in range(box.height):
+            yield bytes([self.grey, self.grey, 255, 255]) * box.width
+
+    def read_picture(self, box: Box, without: Sequence[str]) -> bytes:
+        self.read.append((box, tuple(without)))
+        return bytes(box.area * 4)
+
+    def add_layer(self, name: str, bgra: bytes, box: Box, maps: Sequence[str]) -> None:
+        self.added.append((name, bgra, box))
+
+    def restore_active(self) -> bool:
+        return True
+
+
+@dataclass
+class FakeLink:
+    submitted: list[tuple[str, Draft]] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
+
+    def submit(self, job: str, draft: Draft) -> None:
+        self.submitted.append((job, draft))
+
+    def cancel(self, job: str) -> None:
+        self.cancelled.append(job)
+
+    def acknowledge(self, job: str) -> None:
+        self.acknowledged.append(job)
+
+    def hurry(self) -> None:
+        pass
+
+
+@dataclass
+class FakeProcess:
+    words: list[str] = field(default_factory=lambda: ["python", "-m", "sfumato", "serve"])
+    running: bool = False
+    error: str = ""
+    stopped: bool = False
+
+    def command(self) -> list[str]:
+        return self.words
+
+    def start(self) -> None:
+        self.running = True
+
+    def stop(self) -> None:
+        self.running, self.stopped = False, True
+
+    def is_starting_or_running(self) -> bool:
+        return self.running
+
+    def failure(self) -> str:
+        return self.error
+
+
+class Later:
+    """Computed at once, said to be done a step later."""
+
+    def __init__(self, call: Callable[..., Any], *arguments: Any) -> None:
+        self._value = call(*arguments)
+        self._asked = False
+
+    def done(self) -> bool:
+        asked, self._asked = self._asked, True
+        return asked
+
+    def result(self) -> Any:
+        return self._value

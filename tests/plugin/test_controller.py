@@ -1,0 +1,322 @@
+"""The docker's state, without Qt and Krita: what is said, what is sent, and where a result goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from krita_sfumato import sentences
+from krita_sfumato.controller import PATIENCE, Controller
+from krita_sfumato.events import Ended, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
+from krita_sfumato.state import Settings
+from krita_sfumato.vendor.sfumato_wire import Box, Pixels, Preview, Progress, Status
+from plugin.fakes import WELCOME, FakeDocument, FakeLink, FakeProcess, Later
+
+SETTINGS = Settings(prompt="snow  on the hills", map_id="map", strength=80, seed=7)
+BOX = Box(24, 30, 10, 5)
+LAYER = Pixels(BOX.x, BOX.y, BOX.width, BOX.height, "bgra8", "0" * 64)
+
+
+class Desk:
+    """A controller with everything around it faked."""
+
+    def __init__(self, document: FakeDocument | None = None) -> None:
+        self.document: FakeDocument | None = document or FakeDocument()
+        self.link, self.process, self.time = FakeLink(), FakeProcess(), 0.0
+        self.controller = Controller(
+            lambda: self.document, self.link, self.process, Later, "logs", clock=lambda: self.time
+        )
+
+    @property
+    def view(self):
+        return self.controller.view
+
+    def ready(self) -> Desk:
+        self.controller.hear(Greeting())
+        self.controller.hear(Linked(WELCOME))
+        return self
+
+    def settle(self, steps: int = 1000) -> None:
+        while self.controller.is_working and steps:
+            self.controller.advance()
+            steps -= 1
+
+    def apply(self, settings: Settings = SETTINGS) -> str:
+        """Press Apply and go on until the job is sent; its id."""
+        self.controller.apply(settings)
+        self.settle()
+        return self.link.submitted[-1][0] if self.link.submitted else ""
+
+    def finish(self, job: str, layer: Pixels | None = LAYER) -> None:
+        self.controller.hear(Finished(job, layer, b"pixels"))
+        self.settle()
+
+
+def test_an_edit_from_apply_to_layer() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    draft = desk.link.submitted[0][1]
+    assert draft.change_map.box == Box(20, 30, 40, 10)
+    assert len(draft.change_map.data) == 40 * 10 * 4
+    assert desk.document.read == [(draft.canvas.box, ("map",))]
+    assert draft.canvas.box.contains(draft.change_map.box)
+    request, blobs = draft.request()
+    assert (request.strength, request.steps, request.seed, request.layer_format) == (800, 20, 7, "bgra8")
+    assert set(blobs) == {request.canvas.digest, request.change_map.digest}
+    assert desk.view.busy
+    desk.controller.hear(Queued(job, 0))
+    preview = Preview(2, 1)
+    desk.controller.hear(Moved(job, Progress(job, "painting", 3, 12, preview, b"123456")))
+    assert (desk.view.fraction, desk.view.preview) == (0.25, (2, 1, b"123456"))
+    assert "step 3 of 12" in desk.view.stage
+    desk.finish(job)
+    assert desk.document.added == [("snow on the hills", b"pixels", BOX)]
+    assert desk.link.acknowledged == [job]
+    assert not desk.view.busy
+    assert desk.view.preview is None
+    assert "Done" in desk.view.sentence
+
+
+@pytest.mark.parametrize(
+    ("settings", "change", "sentence"),
+    [
+        (SETTINGS, lambda desk: setattr(desk, "document", None), sentences.NO_DOCUMENT),
+        (Settings(), None, sentences.NO_MAP),
+        (Settings(map_id="gone"), None, sentences.MAP_GONE),
+        (Settings(map_id="map", strength=0), None, sentences.NO_STRENGTH),
+        (SETTINGS, lambda desk: setattr(desk.document, "box", Box(0, 0, 0, 0)), "Nothing is painted"),
+        (SETTINGS, lambda desk: setattr(desk.document, "grey", 0), "is black everywhere"),
+    ],
+)
+def test_bad_input_gets_a_sentence(settings: Settings, change: Callable[[Desk], None] | None, sentence: str) -> None:
+    desk = Desk().ready()
+    if change:
+        change(desk)
+    assert desk.apply(settings) == ""
+    assert sentence in desk.view.sentence
+    assert desk.view.is_trouble
+    assert not desk.view.busy
+
+
+def test_the_map_is_deleted_while_it_is_read() -> None:
+    desk = Desk().ready()
+    desk.document.idle = False
+    desk.controller.apply(SETTINGS)
+    desk.controller.advance()
+    desk.document.list.clear()
+    desk.document.idle = True
+    desk.settle()
+    assert desk.view.sentence == sentences.MAP_GONE
+
+
+def test_an_inverted_map_counts_all_of_the_canvas() -> None:
+    desk = Desk(FakeDocument(grey=0)).ready()
+    desk.apply(Settings(map_id="map", inverted=True))
+    draft = desk.link.submitted[0][1]
+    assert draft.change_map.box == Box(0, 0, 200, 100)
+    assert draft.fields["levels"].invert
+
+
+def test_nothing_is_read_or_written_in_the_middle_of_a_stroke() -> None:
+    desk = Desk().ready()
+    desk.document.idle = False
+    desk.controller.apply(SETTINGS)
+    desk.settle(20)
+    assert not desk.document.read
+    desk.document.idle = True
+    desk.settle()
+    job = desk.link.submitted[0][0]
+    desk.document.idle = False
+    desk.controller.hear(Finished(job, LAYER, b"pixels"))
+    desk.settle(20)
+    assert not desk.document.added
+    desk.document.idle = True
+    desk.settle()
+    assert len(desk.document.added) == 1
+
+
+def test_one_edit_at_a_time() -> None:
+    desk = Desk().ready()
+    desk.apply()
+    desk.controller.apply(SETTINGS)
+    assert desk.view.sentence == sentences.BUSY
+    assert len(desk.link.submitted) == 1
+    assert desk.view.busy
+
+
+def test_apply_starts_a_backend_and_waits_for_it() -> None:
+    desk = Desk()
+    desk.controller.apply(SETTINGS)
+    assert desk.process.running
+    desk.controller.hear(Unlinked("absent"))
+    assert desk.view.link == "starting"
+    desk.settle(5)
+    assert not desk.link.submitted
+    desk.ready()
+    desk.settle()
+    assert len(desk.link.submitted) == 1
+
+
+def test_no_backend_is_installed() -> None:
+    desk = Desk()
+    desk.process.words = []
+    desk.controller.apply(SETTINGS)
+    assert desk.view.sentence == sentences.NOT_INSTALLED
+    assert not desk.view.busy
+    desk.controller.start()
+    assert desk.view.sentence == sentences.NOT_INSTALLED
+
+
+def test_a_backend_that_cannot_start_says_why() -> None:
+    desk = Desk()
+    desk.controller.apply(SETTINGS)
+    desk.process.running, desk.process.error = False, "the port is in use"
+    desk.controller.hear(Unlinked("absent"))
+    desk.controller.watch()
+    assert "the port is in use" in desk.view.sentence
+    assert desk.view.can_start
+    assert not desk.view.busy
+
+
+def test_a_backend_that_never_answers() -> None:
+    desk = Desk()
+    desk.controller.start()
+    desk.time = PATIENCE + 1
+    desk.controller.watch()
+    assert "does not answer" in desk.view.sentence
+
+
+def test_a_backend_that_dies_in_an_edit_and_comes_back() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.controller.hear(Unlinked("lost"))
+    assert desk.view.busy
+    assert not desk.view.stalled
+    desk.controller.hear(Unlinked("absent"))
+    assert desk.view.sentence == sentences.STOPPED_IN_EDIT
+    assert desk.view.stalled
+    assert desk.view.can_start
+    desk.controller.start()
+    desk.ready()
+    assert not desk.view.stalled
+    desk.finish(job)
+    assert len(desk.document.added) == 1
+
+
+def test_a_new_apply_takes_the_place_of_an_edit_whose_backend_is_gone() -> None:
+    desk = Desk().ready()
+    first = desk.apply()
+    desk.controller.hear(Unlinked("absent"))
+    desk.controller.apply(SETTINGS)
+    assert desk.link.cancelled == [first]
+    desk.ready()
+    desk.settle()
+    second = desk.link.submitted[-1][0]
+    assert second != first
+    desk.finish(first)
+    assert not desk.document.added
+    desk.finish(second)
+    assert len(desk.document.added) == 1
+
+
+def test_a_refusing_backend() -> None:
+    desk = Desk().ready()
+    desk.controller.hear(Unlinked("refused", "Update the plugin."))
+    assert desk.view.sentence == "Update the plugin."
+
+
+def test_the_painting_process_restarts() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.controller.hear(Told(Status("starting", "The painting process stopped and starts again.")))
+    assert "stopped" in desk.view.link_text
+    desk.controller.hear(Ended(job, "worker_lost", "It stopped: press Apply again."))
+    assert desk.view.sentence == "It stopped: press Apply again."
+    assert not desk.view.busy
+    desk.controller.hear(Told(Status("ready", "")))
+    assert desk.view.link == "ready"
+
+
+def test_cancel_before_and_after_sending() -> None:
+    desk = Desk()
+    desk.controller.apply(SETTINGS)
+    desk.controller.cancel()
+    assert not desk.view.busy
+    desk.ready()
+    job = desk.apply()
+    desk.controller.cancel()
+    assert desk.link.cancelled == [job]
+    assert desk.view.busy
+    desk.controller.hear(Ended(job, "cancelled"))
+    assert desk.view.sentence == sentences.CANCELLED
+    desk.controller.cancel()
+
+
+@pytest.mark.parametrize("what", ["closed", "resized"])
+def test_a_result_never_lands_in_the_wrong_document(what: str) -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    first = desk.document
+    if what == "closed":
+        first.open = False
+    else:
+        first.now = (100, 100)
+    desk.document = FakeDocument()
+    desk.finish(job)
+    assert not first.added
+    assert not desk.document.added
+    assert "kept" in desk.view.sentence
+    assert desk.view.kept == "snow on the hills"
+    assert desk.link.acknowledged == []
+    desk.controller.place()
+    assert desk.document.added == [("snow on the hills", b"pixels", BOX)]
+    assert desk.link.acknowledged == [job]
+    assert not desk.view.kept
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Pixels(-5, 0, 10, 5, "bgra8", "0" * 64),
+        Pixels(195, 0, 10, 5, "bgra8", "0" * 64),
+        Pixels(0, 0, 10, 5, "rgba8", "0" * 64),
+    ],
+)
+def test_a_result_that_does_not_fit_is_refused(layer: Pixels) -> None:
+    desk = Desk().ready()
+    desk.finish(desk.apply(), layer)
+    assert not desk.document.added
+    assert desk.view.sentence == sentences.WRONG_RESULT
+
+
+def test_nothing_changed() -> None:
+    desk = Desk().ready()
+    desk.finish(desk.apply(), None)
+    assert desk.view.sentence == sentences.NOTHING_CHANGED
+    assert not desk.document.added
+
+
+def test_a_new_map_is_remembered_and_no_part_of_any_picture() -> None:
+    desk = Desk().ready()
+    assert desk.controller.new_map() == "new"
+    assert desk.document.remembered == (["new"], "new")
+    desk.apply()
+    assert desk.document.read[0][1] == ("map", "new")
+    desk.document = None
+    assert desk.controller.new_map() == ""
+    assert desk.view.sentence == sentences.NO_DOCUMENT
+
+
+def test_a_mishap_ends_the_edit_with_one_sentence() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.controller.mishap("plugin.log")
+    assert "plugin.log" in desk.view.sentence
+    assert desk.link.cancelled == [job]
+    assert not desk.view.busy
+
+
+def test_a_random_seed_is_shown() -> None:
+    desk = Desk().ready()
+    desk.apply(Settings(map_id="map", seed=None))
+    assert desk.view.seed == desk.link.submitted[0][1].fields["seed"]
