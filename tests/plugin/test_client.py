@@ -1,0 +1,269 @@
+"""The client's thread against a scripted backend: jobs survive everything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from krita_sfumato.client import Client
+from krita_sfumato.draft import Draft, Picture
+from krita_sfumato.events import Ended, Event, Finished, Linked, Moved, Queued, Unlinked
+from krita_sfumato.vendor.sfumato_wire import Box
+from plugin.scripted_server import ScriptedServer, Talk
+from sfumato_wire import (
+    Accepted,
+    Ack,
+    BlobReceived,
+    Cancel,
+    Cancelled,
+    EditInfo,
+    Failed,
+    ModelInfo,
+    NeedBlobs,
+    Pixels,
+    Progress,
+    Refused,
+    Result,
+    Submit,
+    Welcome,
+    digest_of,
+)
+
+WELCOME = Welcome("test", 1, "cpu", (ModelInfo("m", "M", "sd", 64, 20, 5.0),), (EditInfo("e", "E", ""),))
+BOX = Box(0, 0, 600, 400)
+DRAFT = Draft(
+    Picture(BOX, "bgra8", bytes(BOX.area * 4)),
+    Picture(Box(1, 2, 3, 4), "graya16", b"\xff" * 48),
+    {"model": "m", "edit": "e", "prompt": "", "width": 600, "height": 400, "layer_format": "bgra8"},
+)
+LAYER = b"layer" * 4 * 20
+RESULT = Pixels(5, 6, 10, 10, "bgra8", digest_of(LAYER))
+
+
+class Plugin:
+    """The client and what it told."""
+
+    def __init__(self, home: Path) -> None:
+        self.events: list[Event] = []
+        self.client = Client(home, lambda: None, "test")
+        self.client.start()
+
+    def until(self, kind: type, check: Callable[[Any], bool] = lambda _: True, seconds: float = 10) -> Any:
+        deadline = time.monotonic() + seconds
+        seen = 0
+        while time.monotonic() < deadline:
+            self.events += self.client.events()
+            for event in self.events[seen:]:
+                if isinstance(event, kind) and check(event):
+                    return event
+            seen = len(self.events)
+            time.sleep(0.005)
+        raise AssertionError(f"no {kind.__name__}; there was {self.events}")
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Iterator[Callable[..., tuple[Plugin, ScriptedServer]]]:
+    made: list[Any] = []
+
+    def make(script: Callable[[Talk, int], None]) -> tuple[Plugin, ScriptedServer]:
+        server = ScriptedServer(tmp_path / "home", script)
+        plugin = Plugin(tmp_path / "home")
+        made.extend((server, plugin))
+        return plugin, server
+
+    yield make
+    for server, plugin in zip(made[::2], made[1::2], strict=True):
+        plugin.client.close()
+        server.stop()
+        assert not server.errors
+
+
+def deliver(talk: Talk, job: str) -> None:
+    talk.say(Result(job, RESULT, {"seconds": 1.0}))
+    talk.send_blob(LAYER, RESULT.digest)
+
+
+def test_a_job_from_submit_to_ack(scripted: Callable[..., Any]) -> None:
+    heard: list[Any] = []
+
+    def script(talk: Talk, _: int) -> None:
+        talk.say(WELCOME)
+        submit = talk.hear_of(Submit)
+        assert submit.request.canvas.size == BOX.area * 4
+        needs = tuple(dict.fromkeys((submit.request.canvas.digest, submit.request.change_map.digest)))
+        talk.say(NeedBlobs(submit.job, needs))
+        for _ in needs:
+            heard.append(talk.hear_of(BlobReceived))
+        talk.say(Accepted(submit.job, 0))
+        talk.say(Progress(submit.job, "painting", 1, 2))
+        deliver(talk, submit.job)
+        heard.append(talk.hear_of(Ack))
+        talk.hear()
+
+    plugin, _ = scripted(script)
+    plugin.client.submit("job", DRAFT)
+    plugin.until(Linked)
+    plugin.until(Queued)
+    assert plugin.until(Moved).job == "job"
+    result = plugin.until(Finished)
+    assert (result.job, result.layer.digest, result.layer.box.x, result.data) == ("job", RESULT.digest, 5, LAYER)
+    plugin.client.acknowledge("job")
+    while len(heard) < 3:
+        time.sleep(0.01)
+    assert heard[2] == Ack("job")
+
+
+def test_a_connection_that_breaks_is_resumed(scripted: Callable[..., Any]) -> None:
+    def script(talk: Talk, number: int) -> None:
+        talk.say(WELCOME)
+        if number == 1:
+            submit = talk.hear_of(Submit)
+            talk.say(Accepted(submit.job, 0))
+            talk.hang_up()
+        else:
+            talk.say(Accepted("job", 0))
+            deliver(talk, "job")
+            talk.hear_of(Ack)
+
+    plugin, server = scripted(script)
+    plugin.client.submit("job", DRAFT)
+    assert plugin.until(Finished).data == LAYER
+    assert [hello.jobs for hello in server.hellos] == [(), ("job",)]
+    assert any(event == Unlinked("lost") for event in plugin.events)
+    plugin.client.acknowledge("job")
+
+
+def test_a_restarted_backend_gets_the_job_again(scripted: Callable[..., Any]) -> None:
+    def script(talk: Talk, number: int) -> None:
+        talk.say(WELCOME)
+        if number == 1:
+            talk.hear_of(Submit)
+            talk.hang_up()
+            return
+        talk.say(Failed("job", "unknown_job", "?"))
+        again = talk.hear_of(Submit)
+        assert again.job != "job"
+        talk.say(Accepted(again.job, 0))
+        deliver(talk, again.job)
+        assert talk.hear_of(Ack) == Ack(again.job)
+
+    plugin, _ = scripted(script)
+    plugin.client.submit("job", DRAFT)
+    assert plugin.until(Finished).job == "job"
+    plugin.client.acknowledge("job")
+
+
+def test_a_result_that_comes_twice_is_told_once(scripted: Callable[..., Any]) -> None:
+    acks: list[Any] = []
+
+    def script(talk: Talk, number: int) -> None:
+        talk.say(WELCOME)
+        if number == 1:
+            talk.say(Accepted(talk.hear_of(Submit).job, 0))
+        if number <= 2:
+            deliver(talk, "job")
+        if number == 1:
+            time.sleep(0.2)
+            talk.hang_up()
+        else:
+            acks.append(talk.hear_of(Ack))
+
+    plugin, _ = scripted(script)
+    plugin.client.submit("job", DRAFT)
+    plugin.until(Finished)
+    plugin.until(Unlinked)
+    plugin.client.acknowledge("job")
+    deadline = time.monotonic() + 5
+    while not acks and time.monotonic() < deadline:
+        time.sleep(0.01)
+    plugin.events += plugin.client.events()
+    assert acks == [Ack("job")]
+    assert len([event for event in plugin.events if isinstance(event, Finished)]) == 1
+
+
+def test_cancel(scripted: Callable[..., Any]) -> None:
+    def script(talk: Talk, _: int) -> None:
+        talk.say(WELCOME)
+        talk.say(Accepted(talk.hear_of(Submit).job, 0))
+        talk.say(Cancelled(talk.hear_of(Cancel).job))
+        assert talk.hear_of(Ack) == Ack("job")
+
+    plugin, _ = scripted(script)
+    plugin.client.submit("job", DRAFT)
+    plugin.until(Queued)
+    plugin.client.cancel("job")
+    assert plugin.until(Ended).code == "cancelled"
+
+
+def test_cancel_without_a_backend(tmp_path: Path) -> None:
+    plugin = Plugin(tmp_path)
+    plugin.client.submit("job", DRAFT)
+    plugin.client.cancel("job")
+    assert plugin.until(Ended) == Ended("job", "cancelled")
+    plugin.client.close()
+
+
+def test_a_request_that_cannot_be_is_told(tmp_path: Path) -> None:
+    plugin = Plugin(tmp_path)
+    plugin.client.submit("job", Draft(DRAFT.canvas, DRAFT.change_map, {**DRAFT.fields, "steps": 0}))
+    assert "Steps must lie" in plugin.until(Ended).sentence
+    plugin.client.close()
+
+
+def test_last_words_of_a_server(scripted: Callable[..., Any]) -> None:
+    plugin, _ = scripted(lambda talk, _: talk.say(Refused("version", "Update the plugin.")))
+    assert plugin.until(Unlinked, lambda e: e.why == "refused").sentence == "Update the plugin."
+
+
+def test_a_wrong_token(scripted: Callable[..., Any]) -> None:
+    plugin, server = scripted(lambda talk, _: None)
+    (server.home / "token").write_text("wrong")
+    plugin.client.hurry()
+    plugin.until(Unlinked, lambda e: e.why == "refused")
+
+
+def test_nobody_listens_and_rubbish_in_the_record(tmp_path: Path) -> None:
+    plugin = Plugin(tmp_path)
+    plugin.until(Unlinked, lambda e: e.why == "absent")
+    (tmp_path / "token").write_text("t" * 40)
+    for record in ("", "{}", "[]", '{"host": "127.0.0.1", "port": 9}', '{"host": "127.0.0.1", "port": 99999}'):
+        (tmp_path / "server.json").write_text(record)
+        plugin.client.events()
+        plugin.events.clear()
+        plugin.client.hurry()
+        plugin.until(Unlinked, lambda e: e.why == "absent")
+    plugin.client.close()
+
+
+def test_a_backend_that_breaks_the_rules_is_left(scripted: Callable[..., Any]) -> None:
+    def script(talk: Talk, number: int) -> None:
+        if number == 1:
+            talk.socket.send(b"\xff" * 64)
+            talk.hear()
+        else:
+            talk.say(WELCOME)
+            talk.hear()
+
+    plugin, _ = scripted(script)
+    assert plugin.until(Unlinked, lambda e: e.why == "lost").sentence
+    plugin.until(Linked)
+
+
+def test_a_chattering_backend_does_not_fill_the_memory(scripted: Callable[..., Any]) -> None:
+    def script(talk: Talk, _: int) -> None:
+        talk.say(WELCOME)
+        job = talk.hear_of(Submit).job
+        talk.say(Accepted(job, 0))
+        for step in range(20_000):
+            talk.say(Progress(job, "painting", step % 100, 100))
+        talk.say(Failed(job, "x", "enough"))
+        talk.hear_of(Ack)
+
+    plugin, _ = scripted(script)
+    plugin.client.submit("job", DRAFT)
+    time.sleep(1.0)
+    assert len(plugin.client._outbox) < 10
+    assert plugin.until(Ended, seconds=30).sentence == "enough"
