@@ -11,8 +11,9 @@ from . import debian
 from .environment import Environment
 from .errors import Stop
 from .places import CHECKOUT, WORK
-from .say import line
+from .say import Task, line
 
+CHECKS = ("ruff check .", "ruff format --check .", "mypy", "mypy -p installer")
 PROGRAMS = ("krita", "Xvfb")
 # Krita only recommends what its Python plugins need, so it is named here.
 PACKAGES = ("krita", "python3-pyqt5", "xvfb")
@@ -25,15 +26,13 @@ def test(arguments: list[str]) -> int:
     get_krita()
     bad = []
     python = str(environment.python)
-    for name, command in {
-        "ruff check": ["ruff", "check", "."],
-        "ruff format": ["ruff", "format", "--check", "."],
-        "mypy": ["mypy"],
-        "mypy of the installer": ["mypy", "-p", "installer"],
-    }.items():
-        line(f"\n$ {' '.join(command)}")
-        if subprocess.run([python, "-m", *command], cwd=CHECKOUT, check=False).returncode:
-            bad.append(name)
+    for command in CHECKS:
+        with Task(command):
+            words = [python, "-m", *command.split()]
+            checked = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+        if checked.returncode:
+            line(checked.stdout + checked.stderr)
+            bad.append(command)
     if bad:
         line(f"\nNot right yet: {', '.join(bad)}. The tests run all the same.")
     # A job in the background ignores Ctrl-C, and so would every program that the tests start and interrupt.
