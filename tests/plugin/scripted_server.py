@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sfumato_wire import Connection, Hello, Role
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 TOKEN = "t" * 40
@@ -31,7 +32,7 @@ class Talk:
         while not self.events:
             try:
                 data = self.socket.recv(timeout=5)
-            except Exception:
+            except (ConnectionClosed, OSError, TimeoutError):
                 raise Gone from None
             self.events += self.wire.receive_data(data)
         return self.events.pop(0)
@@ -42,11 +43,17 @@ class Talk:
         return event
 
     def say(self, message: Any) -> None:
-        self.socket.send(self.wire.send(message))
+        self._send(self.wire.send(message))
 
     def send_blob(self, data: bytes, digest: str) -> None:
         for frame in self.wire.send_blob(data, digest):
+            self._send(frame)
+
+    def _send(self, frame: bytes) -> None:
+        try:
             self.socket.send(frame)
+        except (ConnectionClosed, OSError):
+            raise Gone from None
 
     def hang_up(self) -> None:
         self.socket.socket.close()
