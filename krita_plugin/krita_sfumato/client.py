@@ -6,6 +6,7 @@ connections: whatever is open is named in the next Hello, and what a restarted b
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -17,6 +18,7 @@ from typing import Any
 from .dial import dial
 from .draft import Draft
 from .events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
+from .journal import Journal
 from .vendor.sfumato_wire import (
     Accepted,
     Ack,
@@ -54,6 +56,8 @@ class _Job:
     wire: str
     request: Request | None
     blobs: dict[str, bytes] = field(default_factory=dict, repr=False)
+    prompt: str = ""
+    orphan: bool = False  # of a Krita that is gone: its request is not known here
     told: bool = False  # a backend has heard of it
     tries: int = 1
     result: Result | None = None
@@ -66,6 +70,7 @@ class Client:
 
     def __init__(self, home: Path, wake: Callable[[], None], software: str) -> None:
         self._home, self._wake, self._software = home, wake, software
+        self._journal = Journal(home, os.getpid())
         self._inbox: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._room = threading.Semaphore(AHEAD)
         self._lock = threading.Lock()
@@ -122,6 +127,8 @@ class Client:
             self._wake()
 
     def _run(self) -> None:
+        for job, prompt in self._journal.take_over().items():
+            self._jobs[job] = _Job(job, job, None, prompt=prompt, told=True, orphan=True)
         attempt = 0
         while not self._closing:
             socket, why = dial(self._home)
@@ -201,7 +208,7 @@ class Client:
             except ValueError as error:
                 self._say(Ended(key, "bad_request", str(error)))
                 return
-            self._jobs[key] = job = _Job(key, key, request, blobs)
+            self._jobs[key] = job = _Job(key, key, request, blobs, request.prompt)
             if wire and socket and self._welcomed:
                 self._submit(job, wire, socket)
         elif kind == "cancel" and (job := self._jobs.get(what)) is not None:
@@ -209,6 +216,7 @@ class Client:
                 socket.send(wire.send(Cancel(job.wire)))
             else:
                 del self._jobs[what]
+                self._note()
                 self._say(Ended(what, "cancelled"))
         elif kind == "ack" and (job := self._jobs.get(what)) is not None:
             job.done = True
@@ -264,11 +272,12 @@ class Client:
         """Once: a result that was not acknowledged comes again with the next connection."""
         if not job.delivered and job.result:
             job.delivered = True
-            self._say(Finished(job.key, job.result.layer, data, job.result.report))
+            self._say(Finished(job.key, job.result.layer, data, job.prompt, job.orphan))
 
     def _submit(self, job: _Job, wire: Connection, socket: ClientConnection) -> None:
         assert job.request is not None
         job.told = True
+        self._note()
         socket.send(wire.send(Submit(job.wire, job.request)))
 
     def _settle(self, wire: Connection | None, socket: ClientConnection | None) -> None:
@@ -278,3 +287,7 @@ class Client:
         for job in [job for job in self._jobs.values() if job.done and job.wire not in wire.open_jobs]:
             socket.send(wire.send(Ack(job.wire)))
             del self._jobs[job.key]
+        self._note()
+
+    def _note(self) -> None:
+        self._journal.write({job.wire: job.prompt for job in self._jobs.values() if job.told})

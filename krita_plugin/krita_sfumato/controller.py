@@ -148,6 +148,8 @@ class Controller:
                 self._show(link="ready", link_sentence=self._ready())
         elif self._edit is not None and event.job == self._edit.job:
             self._heard_of(self._edit, event)
+        elif isinstance(event, Finished) and event.is_orphan:
+            self._found(event)
 
     def watch(self) -> None:
         """A look at a backend that starts, twice a second."""
@@ -213,6 +215,15 @@ class Controller:
     def _ready(self) -> str:
         device = self._welcome.device if self._welcome else ""
         return sentences.READY.format(device=sentences.DEVICES.get(device.partition(":")[0], device))
+
+    def _found(self, event: Finished) -> None:
+        """An edit that a Krita which is gone had begun."""
+        if event.layer is None or event.layer.format != "bgra8":
+            self._link.acknowledge(event.job)
+            return
+        name = sentences.layer_name(event.prompt)
+        self._kept.append(Kept(event.job, name, event.layer.box, event.data))
+        self._tell(sentences.FOUND.format(name=name))
 
     def _start(self) -> None:
         if not self._process.command():

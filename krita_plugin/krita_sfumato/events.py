@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from .vendor.sfumato_wire import Pixels, Progress, Status, Welcome
 
@@ -53,12 +52,13 @@ class Queued:
 
 @dataclass(frozen=True)
 class Finished:
-    """A job ended well; layer is None when nothing changed."""
+    """A job ended well; layer is None when nothing changed. is_orphan: it was begun by a Krita that is gone."""
 
     job: str
     layer: Pixels | None
     data: bytes = field(default=b"", repr=False)
-    report: dict[str, Any] = field(default_factory=dict)
+    prompt: str = ""
+    is_orphan: bool = False
 
 
 @dataclass(frozen=True)

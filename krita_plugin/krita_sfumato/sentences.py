@@ -57,6 +57,7 @@ NOTHING_CHANGED = (
 CANCELLED = "Cancelled. Nothing was changed."
 DOCUMENT_CLOSED = "“{name}” was closed before the edit was done. It is kept: open a picture and press Place."
 DOCUMENT_RESIZED = "“{name}” changed its size while the edit was painted. It is kept: press Place to add it anyway."
+FOUND = "“{name}” was still being painted when Krita ended. It is done: open its picture and press Place."
 PLACED = "Placed: the change is a layer of its own."
 WRONG_RESULT = "The backend gave a picture that does not fit. Nothing was changed; please report this."
 MISHAP = "Something went wrong inside the plugin; your picture is safe. Details are in “{log}”."

@@ -152,6 +152,7 @@ class Krita:
         timeout: float = 240.0,
         extra: Mapping[str, str] | None = None,
         root: Path | None = None,
+        keep_backend: bool = False,
     ) -> Report:
         """Start Krita, run the scenario, return its report. root: a whole other system that Krita is in (chroot); this
         home and the scenarios must be there at the same paths."""
@@ -179,7 +180,8 @@ class Krita:
                     process.wait()
         finally:
             display.stop()
-            self._stop_backend()
+            if not keep_backend:
+                self._stop_backend()
         text = log.read_text(encoding="utf-8", errors="replace")
         report = out / "report.json"
         if not report.exists():

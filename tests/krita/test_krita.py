@@ -13,8 +13,8 @@ pytestmark = pytest.mark.krita
 SCENARIOS = Path(__file__).parent / "scenarios"
 
 
-def run(krita: harness.Krita, name: str, out: Path, **extra: str) -> harness.Report:
-    report = krita.run(SCENARIOS / f"{name}.py", out, extra=extra)
+def run(krita: harness.Krita, name: str, out: Path, keep_backend: bool = False, **extra: str) -> harness.Report:
+    report = krita.run(SCENARIOS / f"{name}.py", out, extra=extra, keep_backend=keep_backend)
     for key, value in report.results.items():
         print(f"{key}: {value}")
     assert report.error is None, report.error
@@ -47,6 +47,11 @@ def test_documents_of_every_kind(krita: harness.Krita, tmp_path: Path) -> None:
 
 def test_backends_that_die(krita: harness.Krita, tmp_path: Path) -> None:
     run(krita, "faults", tmp_path)
+
+
+def test_a_krita_that_dies(krita: harness.Krita, tmp_path: Path) -> None:
+    run(krita, "crash", tmp_path / "before", keep_backend=True)
+    run(krita, "after_crash", tmp_path / "after")
 
 
 def pixels(file: Path, width: int, height: int) -> np.ndarray:

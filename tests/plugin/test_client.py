@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -267,3 +270,33 @@ def test_a_chattering_backend_does_not_fill_the_memory(scripted: Callable[..., A
     time.sleep(1.0)
     assert len(plugin.client._outbox) < 10
     assert plugin.until(Ended, seconds=30).sentence == "enough"
+
+
+def test_the_jobs_of_a_krita_that_died_are_asked_for(scripted: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / "home" / f"krita-{dead.pid}.jobs.json").write_text('{"job": "snow"}')
+    alive = tmp_path / "home" / f"krita-{os.getppid()}.jobs.json"
+    alive.write_text('{"other": "rain"}')
+
+    def script(talk: Talk, number: int) -> None:
+        talk.say(WELCOME)
+        if number == 1:
+            talk.say(Accepted("job", 0))
+            deliver(talk, "job")
+            talk.hear_of(Ack)
+        talk.hear()
+
+    plugin, server = scripted(script)
+    found = plugin.until(Finished)
+    assert (found.job, found.prompt, found.is_orphan, found.data) == ("job", "snow", True, LAYER)
+    assert server.hellos[0].jobs == ("job",)
+    own = tmp_path / "home" / f"krita-{os.getpid()}.jobs.json"
+    assert own.exists()
+    plugin.client.acknowledge("job")
+    deadline = time.monotonic() + 5
+    while own.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not own.exists()
+    assert alive.exists()

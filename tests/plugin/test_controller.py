@@ -320,3 +320,15 @@ def test_a_random_seed_is_shown() -> None:
     desk = Desk().ready()
     desk.apply(Settings(map_id="map", seed=None))
     assert desk.view.seed == desk.link.submitted[0][1].fields["seed"]
+
+
+def test_an_edit_of_a_krita_that_died_is_placed_when_asked() -> None:
+    desk = Desk().ready()
+    desk.controller.hear(Finished("old", LAYER, b"pixels", "rain", True))
+    assert "rain" in desk.view.sentence
+    assert desk.view.kept == "rain"
+    desk.finish("nobody's")
+    assert not desk.document.added
+    desk.controller.place()
+    assert desk.document.added == [("rain", b"pixels", BOX)]
+    assert desk.link.acknowledged == ["old"]

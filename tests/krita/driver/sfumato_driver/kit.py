@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -121,6 +122,11 @@ class Kit:
     def ticker(self) -> Ticker:
         return Ticker()
 
+    def crash(self) -> None:
+        """Krita dies, without a chance to tidy up."""
+        self._write(None)
+        os.kill(os.getpid(), signal.SIGKILL)
+
     # ------------------------------------------------------------------ machinery
 
     def begin(self) -> None:
@@ -182,7 +188,10 @@ class Kit:
                 self.screenshot("error")
             except Exception:
                 pass
+        self._write(error)
+        os._exit(0)  # a test host: nothing to save, no questions to answer
+
+    def _write(self, error: str | None) -> None:
         report = {"results": self.results, "failures": self.failures, "error": error}
         (self.out / "report.json").write_text(json.dumps(report, indent=1, default=str), encoding="utf-8")
         sys.stderr.flush()
-        os._exit(0)  # a test host: nothing to save, no questions to answer

@@ -1,0 +1,67 @@
+"""Which edits this Krita waits for, on disk: should it die, the next one asks the backend for them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+PREFIX = "krita-"
+SUFFIX = ".jobs.json"
+
+
+class Journal:
+    """One small file per Krita in the state folder. Losing it loses no picture, so errors are passed over."""
+
+    def __init__(self, home: Path, pid: int) -> None:
+        self._home = home
+        self._file = home / f"{PREFIX}{pid}{SUFFIX}"
+        self._written: dict[str, str] = {}
+
+    def write(self, jobs: Mapping[str, str]) -> None:
+        """jobs: prompt by the backend's name of the job."""
+        if dict(jobs) == self._written:
+            return
+        self._written = dict(jobs)
+        with contextlib.suppress(OSError):
+            if jobs:
+                fresh = self._file.with_suffix(".new")
+                fresh.write_text(json.dumps(self._written), encoding="utf-8")
+                fresh.replace(self._file)
+            else:
+                self._file.unlink(missing_ok=True)
+
+    def take_over(self) -> dict[str, str]:
+        """The jobs of Kritas that are gone; from now on they are ours."""
+        jobs: dict[str, str] = {}
+        for file in self._home.glob(f"{PREFIX}*{SUFFIX}"):
+            pid = file.name[len(PREFIX) : -len(SUFFIX)]
+            if file == self._file or not pid.isdigit() or not is_alive(int(pid)):
+                with contextlib.suppress(OSError, ValueError, AttributeError):
+                    left = json.loads(file.read_text(encoding="utf-8"))
+                    jobs |= {str(job): str(prompt) for job, prompt in left.items()}
+                with contextlib.suppress(OSError):
+                    file.unlink()
+        self.write(jobs)
+        return jobs
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process; when in doubt, yes."""
+    if sys.platform == "win32":  # os.kill would send it a signal there
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
