@@ -49,8 +49,9 @@ class Environment:
         with only_one(self.folder.parent / "installer.lock"):
             cpu = machine.wants_cpu_torch()
             index = os.environ.get(TORCH_INDEX)
-            # An environment outlives security updates of its Python, so the patch version does not count.
-            packages = _fingerprint(LOCK.read_bytes(), sys.version_info[:2], sys.base_prefix, cpu, index)
+            # It outlives security updates of its Python (so no patch version), but not a folder that was moved.
+            machine_facts = (sys.version_info[:2], sys.base_prefix, str(self.folder), cpu, index)
+            packages = _fingerprint(LOCK.read_bytes(), *machine_facts)
             if not self._is_whole(packages):
                 machine.require_space(self.folder, SPACE_CPU if cpu else SPACE_CUDA)
                 remove(self.folder)
@@ -114,7 +115,8 @@ class Environment:
                 self._pip(task, "--no-deps", f"torch=={version}+cpu")
                 return
             except Failed as error:
-                if "No matching distribution" not in error.output:
+                offline = "from versions: none" in error.output
+                if offline or "No matching distribution" not in error.output:
                     raise
             line(f"pip knows no CPU build of torch here, so the default build with its CUDA libraries is installed "
                  f"(several GB). {TORCH_INDEX} can name a smaller one; README.md says how.")  # fmt: skip

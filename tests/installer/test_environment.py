@@ -89,6 +89,15 @@ def test_new_lock_makes_it_anew(env: Environment, pip: Pip, tmp_path: Path, monk
     assert pip.count("-m venv") == 2
 
 
+def test_moved_folder_makes_it_anew(env: Environment, pip: Pip, tmp_path: Path) -> None:
+    env.make()
+    moved = tmp_path / "moved"
+    pip.folder.rename(moved)
+    pip.folder = moved
+    Environment(moved, tmp_path / "log").make()
+    assert pip.count("-m venv") == 2
+
+
 def test_marker_that_cannot_be_read_is_no_marker(env: Environment, pip: Pip) -> None:
     env.make()
     (pip.folder / MARKER).write_text("{")
@@ -145,10 +154,11 @@ def test_without_a_cpu_build_the_default_comes_with_a_sentence(env, pip, monkeyp
     assert pip.count(f"--require-hashes -r {places.LOCK}") == 1
 
 
-def test_torch_that_fails_otherwise_is_told(env: Environment, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("said", ["timed out", "No matching distribution found (from versions: none)"])
+def test_torch_that_fails_otherwise_is_told(env: Environment, pip: Pip, said: str, monkeypatch) -> None:
     def broken(command: list[object], **kind: object) -> str:
         if str(command[-1]).endswith("+cpu"):
-            raise Failed("pip failed: the network is down.", "ERROR: timed out")
+            raise Failed("pip failed: the network is down.", said)
         return Pip.__call__(pip, command, **kind)
 
     monkeypatch.setattr(module, "run", broken)
