@@ -149,7 +149,7 @@ class Prompt(QPlainTextEdit):
 class Thumbnail(QLabel):
     """The preview of an edit in progress; takes no room when there is none."""
 
-    SIDE = 160
+    SIDE = 128
 
     def __init__(self) -> None:
         super().__init__()

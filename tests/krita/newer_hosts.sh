@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main scenario in newer Kritas: Debian forky (5.3, Qt 5) and sid with experimental (6.0, Qt 6).
+# The main scenarios in newer Kritas: Debian forky (5.3, Qt 5) and sid with experimental (6.0, Qt 6).
 #
 #   sudo MIRROR=http://... tests/krita/newer_hosts.sh FOLDER [PYTHON]
 #
@@ -51,7 +51,9 @@ scenario() { # name
     mkdir -p "$home" "$root$home"
     mount --bind "$home" "$root$home"
     status=0
-    "$python" "$here/by_hand.py" painting --root "$root" --home "$home" --out "$folder/out-$1" || status=$?
+    for name in painting corners; do
+        "$python" "$here/by_hand.py" $name --root "$root" --home "$home" --out "$folder/out-$1/$name" || status=$?
+    done
     umount "$root$home"
     echo "$1: $([ $status = 0 ] && echo passed || echo FAILED); screenshots in $folder/out-$1"
     return $status
