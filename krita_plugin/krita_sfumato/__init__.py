@@ -8,19 +8,19 @@ OLDEST_PYTHON = (3, 10)
 
 
 def _register() -> None:
+    from .application import Application
+    from .docker import Panel
     from .host import DockWidget, Host
 
-    shared = {}
+    shared: dict[str, Application] = {}
 
     class SfumatoDocker(DockWidget):  # type: ignore[misc, valid-type]
         def __init__(self) -> None:
             super().__init__()
-            from .application import Application
-            from .docker import Panel
-
             self.setWindowTitle("Sfumato")
-            application = shared.setdefault("application", None) or Application()
-            shared["application"] = application
+            if not shared:
+                shared["application"] = Application()
+            application = shared["application"]
             panel = Panel(application.host.icon)
             self.setWidget(panel)
             application.attach(panel)

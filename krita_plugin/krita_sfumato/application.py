@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class Application(QObject):
         panel.start.connect(act(self.controller.start))
         panel.stop.connect(act(self.controller.stop))
         panel.new_map.connect(act(self._new_map))
-        panel.map_chosen.connect(lambda layer: self._choose(str(layer)))
+        panel.map_chosen.connect(self.guard(lambda: self._choose(panel.map.current())))
         self.refresh()
 
     def refresh(self) -> None:
@@ -64,14 +65,14 @@ class Application(QObject):
 
     # ------------------------------------------------------------------ inside
 
-    def _timer(self, delay: int, call, once: bool = False) -> QTimer:
+    def _timer(self, delay: int, call: Callable[[], None], once: bool = False) -> QTimer:
         timer = QTimer(self)
         timer.setInterval(delay)
         timer.setSingleShot(once)
         timer.timeout.connect(self.guard(call))
         return timer
 
-    def _acting(self, call):
+    def _acting(self, call: Callable[[], object]) -> Callable[..., None]:
         def act() -> None:
             call()
             self._show()
@@ -109,7 +110,8 @@ class Application(QObject):
         self._show()
 
     def _step(self) -> None:
-        if not self.controller.advance():
+        self.controller.advance()
+        if not self.controller.is_working:
             self._work.stop()
         self._show()
 

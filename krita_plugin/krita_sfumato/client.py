@@ -78,6 +78,7 @@ class Client:
         self._jobs: dict[str, _Job] = {}
         self._closing = False
         self._session = 0
+        self._welcomed = False
         self._thread = threading.Thread(target=self._run, name="sfumato-client", daemon=True)
 
     def start(self) -> None:
@@ -211,15 +212,15 @@ class Client:
             self._jobs[key] = job = _Job(key, key, request, blobs, request.prompt)
             if wire and socket and self._welcomed:
                 self._submit(job, wire, socket)
-        elif kind == "cancel" and (job := self._jobs.get(what)) is not None:
-            if wire and socket and self._welcomed and job.told:
-                socket.send(wire.send(Cancel(job.wire)))
+        elif kind == "cancel" and what in self._jobs:
+            if wire and socket and self._welcomed and self._jobs[what].told:
+                socket.send(wire.send(Cancel(self._jobs[what].wire)))
             else:
                 del self._jobs[what]
                 self._note()
                 self._say(Ended(what, "cancelled"))
-        elif kind == "ack" and (job := self._jobs.get(what)) is not None:
-            job.done = True
+        elif kind == "ack" and what in self._jobs:
+            self._jobs[what].done = True
             self._settle(wire, socket)
 
     def _hear(self, event: Any, wire: Connection, socket: ClientConnection) -> None:
@@ -239,9 +240,12 @@ class Client:
                 if job.result and job.result.layer and job.result.layer.digest == event.digest:
                     self._deliver(job, event.data)
             return
-        job = next((j for j in self._jobs.values() if j.wire == event.job), None)
-        if job is None:
-            return
+        found = next((j for j in self._jobs.values() if j.wire == event.job), None)
+        if found is not None:
+            self._hear_of(found, event, wire, socket)
+
+    def _hear_of(self, job: _Job, event: Any, wire: Connection, socket: ClientConnection) -> None:
+        """What the backend says of a job."""
         if isinstance(event, NeedBlobs):
             for digest in event.digests:
                 for frame in wire.send_blob(job.blobs[digest], digest):
