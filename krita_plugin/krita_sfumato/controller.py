@@ -188,7 +188,11 @@ class Controller:
             self._link.acknowledge(edit.job)
             raise
         self._link.acknowledge(edit.job)
-        self._finish(sentences.DONE.format(seconds=self._clock() - edit.began))
+        sentence = sentences.DONE.format(seconds=self._clock() - edit.began)
+        for layer in edit.document.layers():
+            if layer.id == edit.settings.map_id and layer.visible:
+                sentence += sentences.MAP_IN_FRONT.format(name=layer.name)
+        self._finish(sentence)
 
     def _heard_of(self, edit: Edit, event: Queued | Moved | Finished | Ended) -> None:
         if isinstance(event, Queued):

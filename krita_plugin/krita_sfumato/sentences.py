@@ -51,6 +51,7 @@ STAGES = {
 }
 
 DONE = "Done in {seconds:.1f} s: the change is a layer of its own."
+MAP_IN_FRONT = " Hide “{name}” to see it without the map in front."
 NOTHING_CHANGED = (
     "Nothing changed: the map or the strength allows too little. Paint lighter greys or raise the strength."
 )

@@ -23,6 +23,7 @@ class FakeLayer:
     id: str
     name: str
     depth: int = 0
+    visible: bool = True
 
 
 class FakeDocument:

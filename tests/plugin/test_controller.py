@@ -75,6 +75,7 @@ def test_an_edit_from_apply_to_layer() -> None:
     assert not desk.view.busy
     assert desk.view.preview is None
     assert "Done" in desk.view.sentence
+    assert "Hide “Change map”" in desk.view.sentence
 
 
 @pytest.mark.parametrize(
