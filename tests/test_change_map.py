@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
-from sfumato.change_map import ChangeMap, M, release_steps, scaled, soften, support
+from sfumato.change_map import ChangeMap, M, release_steps, scaled, soften, softened_reach, support
 from sfumato.errors import InputError
 from sfumato_wire.levels import Levels
 
@@ -97,6 +97,14 @@ class TestSoften:
         assert values.min() <= soft.min()
         assert soft.max() <= values.max()
         assert soft.shape == values.shape
+
+    @pytest.mark.parametrize("radius", [1, 2, 3, 7, 20])
+    def test_reach_is_how_far_it_spreads(self, radius: int) -> None:
+        values = np.zeros((1, 101), np.uint16)
+        values[0, 50] = M
+        wide = soften(np.where(values > 0, M, 0).astype(np.uint16), radius)
+        touched = np.flatnonzero(wide[0])
+        assert 50 - touched[0] <= softened_reach(radius)
 
     def test_zero_leaves_the_map_as_painted(self) -> None:
         values = np.arange(12, dtype=np.uint16).reshape(3, 4)

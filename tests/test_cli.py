@@ -78,6 +78,10 @@ def test_an_empty_map_gives_the_canvas(folder: Path, capsys: pytest.CaptureFixtu
         (("--set", "band=wide"), "'band' is of type float; 'wide' is not"),
         (("--set", "band=2"), "takes a number from 0 to 1"),
         (("--layer", "nowhere/layer.png"), "There is no folder nowhere"),
+        (("--layer", "/"), "/ is a folder"),
+        (("--prompt", "x" * 9000), "The prompt has 9000 characters"),
+        (("--prompt", "\udcff"), "The prompt holds characters that are no text"),
+        (("--set", "detail=nan"), "'detail' takes a number from 0 to 1"),
     ],
 )
 def test_bad_input_gets_one_sentence(
@@ -87,6 +91,45 @@ def test_bad_input_gets_one_sentence(
     error = capsys.readouterr().err
     assert sentence in error
     assert error.count("\n") == 1
+
+
+def test_outputs_must_differ(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert apply(folder, "--layer", str(folder / "flat.png")) == 2
+    assert "name the same file" in capsys.readouterr().err
+
+
+def test_the_canvas_may_be_replaced_but_never_broken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (folder / "canvas.png").read_bytes()
+
+    def full_disk(self: Image.Image, path: Path, **_: object) -> None:
+        path.write_bytes(b"half a pict")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", full_disk)
+        assert apply(folder, "--flat", str(folder / "canvas.png")) == 2
+    assert (folder / "canvas.png").read_bytes() == before
+    assert len(list(folder.iterdir())) == 2
+    assert apply(folder, "--flat", str(folder / "canvas.png")) == 0
+    assert (folder / "canvas.png").read_bytes() != before
+
+
+def test_deep_and_animated_canvases_are_not_flattened(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.full((SIDE, SIDE), 40000, np.uint16)).save(folder / "canvas.png")
+    assert apply(folder) == 2
+    assert "more than 8 bits a channel" in capsys.readouterr().err
+    frames = [Image.new("RGB", (SIDE, SIDE), colour) for colour in ("red", "blue")]
+    frames[0].save(folder / "canvas.png", save_all=True, append_images=frames[1:])
+    assert apply(folder) == 2
+    assert "holds several pictures" in capsys.readouterr().err
+
+
+def test_only_a_profile_that_fits_is_kept(folder: Path) -> None:
+    for mode, kept in (("RGB", b"profile"), ("L", None)):
+        Image.new(mode, (SIDE, SIDE)).save(folder / "canvas.png", icc_profile=b"profile")
+        assert apply(folder) == 0
+        with Image.open(folder / "flat.png") as flat:
+            assert flat.info.get("icc_profile") == kept
 
 
 def test_files_that_do_not_fit_get_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

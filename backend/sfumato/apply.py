@@ -13,16 +13,22 @@ from sfumato_wire.levels import Levels
 from sfumato_wire.request import Pixels, Request, digest_of
 
 from sfumato import models
-from sfumato.change_map import support
+from sfumato.change_map import softened_reach, support
 from sfumato.composite import flatten
 from sfumato.errors import InputError
-from sfumato.pictures import read_canvas, read_map, write_png
+from sfumato.pictures import is_deep, read_canvas, read_map, write_png
 
 
 def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
     """Carry out the options of `sfumato apply`; gives the report. Raises InputError, SfumatoError."""
     start = time.perf_counter()
     canvas, image = read_canvas(options.canvas)
+    if options.flat and is_deep(options.canvas):
+        raise InputError(
+            "deep",
+            f"{options.canvas} has more than 8 bits a channel, and --flat can only write 8. Ask for --layer alone and "
+            "lay it over the picture in your painting program: what the map keeps stays as it is.",
+        )
     grey = read_map(options.map)
     height, width = canvas.shape[:2]
     if grey.shape != (height, width):
@@ -33,13 +39,13 @@ def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[s
         )
     info = models.find(options.model).info
     painted = support(65535 - grey if options.invert_map else grey) or Box(0, 0, 1, 1)
-    reach = 2 * options.soften
+    reach = softened_reach(options.soften)
     grown = Box(painted.x - reach, painted.y - reach, painted.width + 2 * reach, painted.height + 2 * reach)
     grown = grown.intersection(Box(0, 0, width, height))
     canvas_box = crop_box(grown, width, height, info.native)
-    canvas_bytes, canvas_pixels = _pixels(canvas, canvas_box, "rgba8")
-    map_bytes, map_pixels = _pixels(grey, painted, "gray16")
     try:
+        canvas_bytes, canvas_pixels = _pixels(canvas, canvas_box, "rgba8")
+        map_bytes, map_pixels = _pixels(grey, painted, "gray16")
         request = Request(
             model=options.model,
             edit=options.edit,

@@ -117,12 +117,17 @@ def soften(values: NDArray[np.uint16], radius: int) -> NDArray[np.uint16]:
     Outside the array counts as the array's edge, so a constant stays constant."""
     if radius == 0:
         return values
-    half = max(1, round(radius / 2))
+    half = softened_reach(radius) // 3
     result = values
     for _ in range(3):
         for axis in (0, 1):
             result = _box_mean(result, half, axis)
     return result
+
+
+def softened_reach(radius: int) -> int:
+    """How many pixels `soften` spreads: three box means of half the radius, at least of one pixel."""
+    return 3 * max(1, round(radius / 2)) if radius else 0
 
 
 def _box_mean(values: NDArray[np.uint16], half: int, axis: int) -> NDArray[np.uint16]:
@@ -161,4 +166,4 @@ def _reduce(
     return result
 
 
-__all__ = ["ChangeMap", "M", "apply_levels", "release_steps", "scaled", "soften", "support"]
+__all__ = ["ChangeMap", "M", "apply_levels", "release_steps", "scaled", "soften", "softened_reach", "support"]

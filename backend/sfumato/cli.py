@@ -92,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    if not 0 <= options.port <= 65535:
+        raise InputError("bad_port", f"--port must lie between 0 and 65535; this is {options.port}.")
     from sfumato.server import serve
 
     return serve(options.host, options.port)
@@ -131,9 +133,10 @@ def _apply(options: argparse.Namespace) -> int:
     if not (options.layer or options.flat or options.json):
         raise InputError("no_output", "Say what to write: --layer OUT.png, --flat OUT.png, or both.")
     for path in (options.layer, options.flat):
-        # Found out before the work, not after it.
-        if path and not path.parent.is_dir():
-            raise InputError("no_folder", f"There is no folder {path.parent} to write {path.name} into. Make it first.")
+        if path:
+            _check_output(path)
+    if options.layer and options.flat and options.layer.resolve() == options.flat.resolve():
+        raise InputError("same_output", "--layer and --flat name the same file. Give each a name of its own.")
     if not 0 <= options.strength <= 1:
         raise InputError("bad_strength", f"--strength must lie between 0 and 1; this is {options.strength:g}.")
 
@@ -143,6 +146,16 @@ def _apply(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(report, indent=2))
     return 0
+
+
+def _check_output(path: Path) -> None:
+    """Found out before the work, not after it."""
+    if not path.parent.is_dir():
+        raise InputError("no_folder", f"There is no folder {path.parent} to write {path.name} into. Make it first.")
+    if path.is_dir():
+        raise InputError("is_folder", f"{path} is a folder. Name a file in it.")
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise InputError("unwritable", f"{path} may not be written. Choose another place.")
 
 
 def _settings(pairs: list[str], edit: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ BAND = 1 / 16  # change at which the new picture covers fully
 
 def alpha_of(change: NDArray[np.float32], band: float = BAND) -> NDArray[np.float32]:
     """How much of the new picture shows: smoothstep(0, band, c), 0 exactly where c is 0. band 0: all or nothing."""
-    if band == 0:
+    if band * M < 1:  # narrower than one step of the map
         return (change > 0).astype(np.float32)
     t = np.clip(change / np.float32(band), 0, 1)
     return t * t * (3 - 2 * t)

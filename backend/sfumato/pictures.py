@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -23,14 +24,17 @@ def open_image(path: str | Path, what: str) -> Image.Image:
         with warnings.catch_warnings():
             # Pillow warns at a third of the size that we allow; our own limit is checked below, before decoding.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=FORMATS)
-            if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
-                raise InputError(
-                    "too_large",
-                    f"The {what} {path} has {image.width} x {image.height} pixels; at most {MAX_PIXELS} are "
-                    "possible. Scale it down first.",
-                )
-            image.load()
+            with Image.open(path, formats=FORMATS) as image:
+                if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
+                    raise InputError(
+                        "too_large",
+                        f"The {what} {path} has {image.width} x {image.height} pixels; at most {MAX_PIXELS} are "
+                        "possible. Scale it down first.",
+                    )
+                if getattr(image, "n_frames", 1) > 1:
+                    sentence = f"The {what} {path} holds several pictures. Save the one you mean alone."
+                    raise InputError("animated", sentence)
+                return ImageOps.exif_transpose(image)
     except FileNotFoundError:
         raise InputError("no_file", f"There is no {what} at {path}. Check the name.") from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -39,13 +43,18 @@ def open_image(path: str | Path, what: str) -> Image.Image:
             "unreadable",
             f"The {what} {path} cannot be read as a picture ({error}). Save it again as one of {formats}.",
         ) from None
-    return ImageOps.exif_transpose(image)
 
 
 def read_canvas(path: str | Path) -> tuple[NDArray[np.uint8], Image.Image]:
     """RGBA, uint8 [height, width, 4], and the image it came from."""
     image = open_image(path, "canvas")
     return np.asarray(_deep_to_8(image).convert("RGBA")), image
+
+
+def is_deep(path: str | Path) -> bool:
+    """Whether the file has more than 8 bits a channel, also where Pillow would not say so once it is read."""
+    with Image.open(path, formats=FORMATS) as image:
+        return image.mode.startswith(("I", "F")) or any("16" in str(tile.args) for tile in image.tile)
 
 
 def read_map(path: str | Path) -> NDArray[np.uint16]:
@@ -66,11 +75,18 @@ def grey_times_alpha(grey: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDA
 
 
 def write_png(path: str | Path, pixels: NDArray[np.uint8], like: Image.Image | None = None) -> None:
-    """A PNG with the colour profile of `like`. Raises InputError when it cannot be written."""
+    """A PNG with the colour profile of `like`, whole or not at all: what stood at `path` before is replaced in one
+    step. Raises InputError when it cannot be written."""
+    # A grey, CMYK or Lab picture's profile would be wrong for the RGB that is written.
+    is_rgb = like is not None and like.mode in ("RGB", "RGBA", "P", "PA")
+    profile = like.info.get("icc_profile") if like is not None and is_rgb else None
+    target = Path(path)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        profile = like.info.get("icc_profile") if like is not None else None
-        Image.fromarray(pixels).save(path, format="PNG", icc_profile=profile, compress_level=3)
+        Image.fromarray(pixels).save(part, format="PNG", icc_profile=profile, compress_level=3)
+        part.replace(target)
     except OSError as error:
+        part.unlink(missing_ok=True)
         reason = error.strerror or error
         raise InputError("unwritable", f"{path} cannot be written ({reason}). Choose another place.") from None
 

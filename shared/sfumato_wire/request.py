@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .geometry import Box
 from .levels import Levels
-from .limits import MAX_BLOB, MAX_SEED, MAX_SIDE, MAX_STEPS
+from .limits import MAX_BLOB, MAX_SEED, MAX_SIDE, MAX_STEPS, MAX_TEXT
 
 BYTES_PER_PIXEL = {
     "rgba8": 4,  # straight alpha
@@ -98,6 +98,12 @@ class Request:
             raise ValueError(f"The canvas must be rgba8 or bgra8, not {self.canvas.format}.")
         if self.change_map.format not in ("gray8", "gray16", "graya16"):
             raise ValueError(f"The map must be gray8, gray16 or graya16, not {self.change_map.format}.")
+        for name in ("prompt", "negative_prompt", "model", "edit"):
+            text = getattr(self, name)
+            if len(text) > MAX_TEXT:
+                raise ValueError(f"The {name.replace('_', ' ')} has {len(text)} characters; at most {MAX_TEXT} fit.")
+            if any("\ud800" <= c <= "\udfff" for c in text):
+                raise ValueError(f"The {name.replace('_', ' ')} holds characters that are no text. Write it again.")
         if not 1 <= self.steps <= MAX_STEPS:
             raise ValueError(f"Steps must lie between 1 and {MAX_STEPS}; this is {self.steps}.")
         if not 0 <= self.seed <= MAX_SEED:

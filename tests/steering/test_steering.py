@@ -339,6 +339,17 @@ class TestPictures:
         assert np.array_equal(result[:, :16], pixels[:, :16])
         assert not np.array_equal(result[:, 16:], pixels[:, 16:])
 
+    def test_a_black_map_gives_as_many_pictures_as_were_asked_for(self) -> None:
+        pictures = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
+        arguments = tiny.arguments("sd", 4) | {"image": pictures, "output_type": "pil", "num_images_per_prompt": 3}
+        with steer(tiny.sd(), Differential(ChangeMap.constant(0.0))) as run:
+            assert run(**arguments).images == [pictures[0]] * 3 + [pictures[1]] * 3
+
+    def test_arrays_of_pictures_are_refused(self) -> None:
+        arguments = tiny.arguments("sd", 4) | {"image": Image.new("RGB", (32, 32)), "output_type": "np"}
+        with steer(tiny.sd(), Differential(ALL_GREYS)) as run, pytest.raises(ValueError, match="output_type 'pil'"):
+            run(**arguments)
+
     def test_a_black_map_gives_the_picture_back(self) -> None:
         picture = Image.fromarray(np.full((32, 32, 3), 77, np.uint8))
         with steer(tiny.sd(), Differential(ChangeMap.constant(0.0))) as run:

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sfumato.composite import faintest
 from sfumato.errors import InputError
 from sfumato.studio.plan import MIN_SIDE, Plan, plan
 from sfumato_wire.geometry import Box
 
 NATIVE, MULTIPLE, PIXELS = 256, 32, 640 * 640
+SIZES = (NATIVE, MULTIPLE, PIXELS, faintest())
 
 
 def plan_for(document: tuple[int, int], stroke: Box) -> Plan | None:
     values = np.full((stroke.height, stroke.width), 65535, np.uint16)
-    return plan(values, stroke, document, Box(0, 0, *document), NATIVE, MULTIPLE, PIXELS)
+    return plan(values, stroke, document, Box(0, 0, *document), *SIZES)
 
 
 @st.composite
@@ -71,13 +73,13 @@ def test_odd_documents_painted_all_over(document: tuple[int, int]) -> None:
 def test_nothing_visible_is_no_plan() -> None:
     for value in (0, 1, 50):
         values = np.full((10, 10), value, np.uint16)
-        assert plan(values, Box(0, 0, 10, 10), (10, 10), Box(0, 0, 10, 10), NATIVE, MULTIPLE, PIXELS) is None
+        assert plan(values, Box(0, 0, 10, 10), (10, 10), Box(0, 0, 10, 10), *SIZES) is None
 
 
 def test_paint_outside_the_canvas_does_not_count() -> None:
     values = np.full((10, 10), 65535, np.uint16)
-    assert plan(values, Box(100, 100, 10, 10), (50, 50), Box(0, 0, 50, 50), NATIVE, MULTIPLE, PIXELS) is None
-    reaching = plan(values, Box(-5, -5, 10, 10), (50, 50), Box(0, 0, 50, 50), NATIVE, MULTIPLE, PIXELS)
+    assert plan(values, Box(100, 100, 10, 10), (50, 50), Box(0, 0, 50, 50), *SIZES) is None
+    reaching = plan(values, Box(-5, -5, 10, 10), (50, 50), Box(0, 0, 50, 50), *SIZES)
     assert reaching is not None
     assert reaching.support == Box(0, 0, 5, 5)
 
@@ -85,4 +87,4 @@ def test_paint_outside_the_canvas_does_not_count() -> None:
 def test_a_picture_that_misses_the_map_gets_a_sentence() -> None:
     values = np.full((10, 10), 65535, np.uint16)
     with pytest.raises(InputError, match="no picture was sent"):
-        plan(values, Box(0, 0, 10, 10), (500, 500), Box(300, 300, 50, 50), NATIVE, MULTIPLE, PIXELS)
+        plan(values, Box(0, 0, 10, 10), (500, 500), Box(300, 300, 50, 50), *SIZES)

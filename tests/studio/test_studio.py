@@ -54,6 +54,11 @@ def flat(canvas: np.ndarray, finished: Finished) -> np.ndarray:
     return flatten(canvas, layer, box.x, box.y)
 
 
+@pytest.fixture(scope="module")
+def usual(studio: Studio, canvas: np.ndarray) -> bytes:
+    return studio.run(*job(canvas, ramp(), steps=2)).data
+
+
 class TestLayer:
     def test_black_keeps_its_bytes_and_white_changes(self, studio: Studio, canvas: np.ndarray) -> None:
         grey = ramp()
@@ -136,6 +141,68 @@ class TestLayer:
         assert np.array_equal(result[grey == 0], canvas[grey == 0])
 
 
+class TestWhatCounts:
+    """Everything in a request reaches the result, and no cache mistakes one request for another."""
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"prompt": "a summer meadow"},
+            {"negative_prompt": "snow"},
+            {"guidance_scale": 2.0},
+            {"seed": 5},
+            {"strength": 700},
+            {"soften": 9},
+            {"levels": Levels(gamma=2.0)},
+            {"settings": {"release": "whole"}},
+            {"settings": {"resample": "max"}},
+            {"settings": {"composite": "plain"}},
+            {"settings": {"band": 0.5}},
+            {"settings": {"detail": 0.0}},
+        ],
+        ids=str,
+    )
+    def test_every_setting_changes_the_result(
+        self, studio: Studio, canvas: np.ndarray, usual: bytes, changes: dict[str, Any]
+    ) -> None:
+        assert studio.run(*job(canvas, ramp(), **{"steps": 2} | changes)).data != usual
+
+    def test_alpha_alone_can_be_the_map(self, studio: Studio, canvas: np.ndarray) -> None:
+        alpha = ramp()
+        both = np.dstack([np.zeros_like(alpha), alpha]).astype("<u2").tobytes()  # black paint
+        request, pixels, _ = job(canvas, alpha, steps=1)
+        request = dataclasses.replace(request, change_map=Pixels(0, 0, SIDE, SIDE, "graya16", digest_of(both)))
+        assert studio.run(request, pixels, both).layer is None
+        shown = studio.run(dataclasses.replace(request, map_channel="alpha"), pixels, both)
+        assert shown.data == studio.run(*job(canvas, alpha, steps=1)).data
+
+    def test_another_canvas_is_another_picture(self, studio: Studio, canvas: np.ndarray) -> None:
+        mirrored = np.ascontiguousarray(canvas[:, ::-1])
+        one, other = (studio.run(*job(c, ramp(), steps=1)).data for c in (canvas, mirrored))
+        assert one != other
+        assert other == Studio("cpu").run(*job(mirrored, ramp(), steps=1)).data
+
+    def test_the_same_bytes_elsewhere_are_another_picture(self, studio: Studio) -> None:
+        part = np.dstack([paint(Scene(), 300), np.full((300, 300), 255, np.uint8)])
+        stroke = np.full((40, 40), 65535, "<u2").tobytes()
+        request = dataclasses.replace(
+            job(part, np.full((40, 40), 65535, np.uint16), steps=1)[0],
+            width=640,
+            height=640,
+            change_map=Pixels(200, 200, 40, 40, "gray16", digest_of(stroke)),
+        )
+        for x in (60, 72):
+            moved = dataclasses.replace(request, canvas=dataclasses.replace(request.canvas, x=x, y=60))
+            here, fresh = (s.run(moved, part.tobytes(), stroke) for s in (studio, Studio("cpu")))
+            assert here.data == fresh.data
+
+    def test_the_faintest_paint_counts_where_the_composite_says_so(self, studio: Studio, canvas: np.ndarray) -> None:
+        faint = np.full((SIDE, SIDE), 100, np.uint16)  # too faint to be seen through the usual band
+        assert studio.run(*job(canvas, faint, steps=1)).layer is None
+        assert studio.run(*job(canvas, faint, steps=1, settings={"composite": "plain"})).layer is not None
+        assert studio.run(*job(canvas, faint, steps=1, settings={"band": 0.0})).layer is not None
+
+
 class TestCosts:
     def test_one_sentence_is_read_once_and_one_canvas_encoded_once(self, canvas: np.ndarray) -> None:
         studio = Studio("cpu")
@@ -175,6 +242,8 @@ class TestEnds:
             ({"settings": {"shine": 1}}, "has no setting 'shine'"),
             ({"settings": {"release": "sometimes"}}, "takes one of fractional, whole"),
             ({"settings": {"release": True}}, "takes one of fractional, whole"),
+            ({"settings": {"band": float("nan")}}, "'band' takes a number from 0 to 1"),
+            ({"settings": {"detail": 2}}, "'detail' takes a number from 0 to 1"),
         ],
     )
     def test_bad_requests_get_a_sentence(

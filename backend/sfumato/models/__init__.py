@@ -8,7 +8,7 @@ from typing import Any
 
 from sfumato_wire.messages import ModelInfo
 
-from sfumato.errors import InputError
+from sfumato.errors import InputError, SfumatoError
 from sfumato.models.sketchbook import WEIGHTS
 
 
@@ -42,6 +42,8 @@ def find(name: str) -> Model:
 
 def load(model: Model, device: str) -> Any:
     """A diffusers image-to-image pipeline on `device`, from safetensors only, with nothing fetched."""
+    if not (model.folder / "model_index.json").is_file():
+        raise SfumatoError("no_weights", f"The weights of {model.info.name} are missing. Install Sfumato again.")
     import diffusers
     import torch
     import transformers

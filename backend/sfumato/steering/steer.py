@@ -37,11 +37,15 @@ class Steered:
                 "Leave out strength: the map says how much each pixel may change, and its own strength scales it "
                 "(ChangeMap(values, strength=...))."
             )
+        originals = image if isinstance(image, list) else [image]
+        pictures = all(isinstance(i, Image.Image) for i in originals)
+        if pictures and kwargs.get("output_type", "pil") not in ("pil", "latent"):
+            raise ValueError("Pictures are composited as pictures: ask for output_type 'pil' or 'latent'.")
         steps = self._steps(kwargs)
         rows, columns = _latent_grid(self._pipe, image, kwargs)
         first = self._edit.plan(steps, rounding_of(self._pipe), rows, columns)
         if first >= steps:
-            return self._unchanged(image, kwargs)
+            return self._unchanged(args, image, kwargs)
         start = first if self._skip else 0
         self.scheduler = SteeredScheduler(self._scheduler, self._pipe, self._edit, start, (rows, columns))
         self._pipe.scheduler = self.scheduler
@@ -56,8 +60,14 @@ class Steered:
         default = inspect.signature(type(self._pipe).__call__).parameters["num_inference_steps"].default
         return int(kwargs.get("num_inference_steps", default))
 
-    def _unchanged(self, image: Any, kwargs: dict[str, Any]) -> Any:
-        images = image if isinstance(image, (list, torch.Tensor, np.ndarray)) else [image]
+    def _unchanged(self, args: tuple[Any, ...], image: Any, kwargs: dict[str, Any]) -> Any:
+        images = image
+        if not isinstance(image, (torch.Tensor, np.ndarray)):
+            images = image if isinstance(image, list) else [image]
+            prompt = kwargs.get("prompt", args[0] if args else None)
+            prompts = len(prompt) if isinstance(prompt, list) else 1
+            count = max(prompts, len(images)) * kwargs.get("num_images_per_prompt", 1)
+            images = [images[index * len(images) // count] for index in range(count)]
         return ImagePipelineOutput(images=images) if kwargs.get("return_dict", True) else (images,)
 
     def _composited(self, image: Any, output: Any) -> Any:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sfumato_wire.geometry import Box, crop_box
 
 from sfumato.change_map import support
-from sfumato.composite import faintest
 from sfumato.errors import InputError
 
 CELL = 8  # pixels of a latent cell's side
@@ -45,15 +44,22 @@ class Plan:
 
 
 def plan(
-    values: NDArray[np.uint16], at: Box, document: tuple[int, int], canvas: Box, native: int, multiple: int, pixels: int
+    values: NDArray[np.uint16],
+    at: Box,
+    document: tuple[int, int],
+    canvas: Box,
+    native: int,
+    multiple: int,
+    pixels: int,
+    visible: int,
 ) -> Plan | None:
     """The plan for a map `values` (strength included) that lies at box `at` of a document of (width, height), of
-    which the part `canvas` is at hand; None when nothing would visibly change.
+    which the part `canvas` is at hand; None when no value reaches `visible`, so that nothing would be seen to change.
 
     The crop is the support with its surroundings. A crop smaller than the model's native size on its longer side is
     enlarged to it, one of more than `pixels` is reduced.
     """
-    found = support(values, faintest())
+    found = support(values, visible)
     if found is None:
         return None
     found = Box(found.x + at.x, found.y + at.y, found.width, found.height).intersection(Box(0, 0, *document))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from sfumato_wire.geometry import Box
 from sfumato_wire.messages import EditInfo, Parameter
 from sfumato_wire.request import Pixels, Request
 
-from sfumato.change_map import apply_levels, soften
+from sfumato.change_map import apply_levels, soften, softened_reach
 from sfumato.errors import InputError
 from sfumato.pictures import grey_times_alpha
 
@@ -38,7 +39,7 @@ def map_array(request: Request, data: bytes) -> tuple[NDArray[np.uint16], Box]:
     values, at = apply_levels(grey, request.levels), pixels.box
     if not request.soften:
         return values, at
-    reach = 2 * request.soften
+    reach = softened_reach(request.soften)
     grown = Box(at.x - reach, at.y - reach, at.width + 2 * reach, at.height + 2 * reach)
     grown = grown.intersection(Box(0, 0, request.width, request.height))
     padding = ((at.y - grown.y, grown.bottom - at.bottom), (at.x - grown.x, grown.right - at.right))
@@ -65,6 +66,8 @@ def check(parameter: Parameter, value: Any) -> Any:
     if not isinstance(value, _TYPES[parameter.type]) or (isinstance(value, bool) and parameter.type != "bool"):
         raise InputError("bad_setting", f"The setting '{name}' takes {_wanted(parameter)}; this is {value!r}.")
     if parameter.choices and value not in parameter.choices:
+        raise InputError("bad_setting", f"The setting '{name}' takes {_wanted(parameter)}; this is {value!r}.")
+    if isinstance(value, float) and not math.isfinite(value):
         raise InputError("bad_setting", f"The setting '{name}' takes {_wanted(parameter)}; this is {value!r}.")
     low, high = parameter.minimum, parameter.maximum
     if (low is not None and value < low) or (high is not None and value > high):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sfumato import models
 from sfumato.change_map import ChangeMap
-from sfumato.composite import layer
+from sfumato.composite import faintest, layer
 from sfumato.edits import EDITS
 from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.steering import rounding_of, steer
@@ -94,7 +94,10 @@ class Studio:
             strong = (values.astype(np.uint32) * request.strength // 1000).astype(np.uint16)
             document = (request.width, request.height)
             info = model.info
-            planned = plan(strong, at, document, request.canvas.box, info.native, model.multiple, model.pixels)
+            smooth = settings["composite"] == "smooth"
+            band = settings["band"] if smooth else 0.0
+            sizes = (info.native, model.multiple, model.pixels)
+            planned = plan(strong, at, document, request.canvas.box, *sizes, faintest(band))
         report: dict[str, Any] = {"model": model.info.id, "edit": request.edit, "seed": request.seed}
         report |= {"steps": request.steps, "settings": settings, "device": self.device}
         if planned is None:
@@ -114,7 +117,7 @@ class Studio:
         _stop_if(cancelled)
         with clock("encode"):
             original = over_white(_part(canvas_array(request, canvas), request.canvas.box, planned.crop))
-            key = (info.id, request.canvas.digest, request.canvas.format, planned)
+            key = (info.id, request.canvas, planned)
             image, latents, roundtrip = self._canvases.get(key, lambda: _encoded(pipe, original, planned))
         with clock("text"):
             key = (info.id, request.prompt, request.negative_prompt)
@@ -148,13 +151,12 @@ class Studio:
                     "no_picture", "The model's answer is not a picture. Lower the guidance or try another seed."
                 )
         with clock("composite"):
-            smooth = settings["composite"] == "smooth"
             painted = layer(
                 original,
                 from_working(decoded, planned),
                 from_working(roundtrip, planned) if smooth else None,
                 strong,
-                settings["band"] if smooth else 0.0,
+                band,
                 settings["detail"],
             )
             if request.layer_format == "bgra8":
