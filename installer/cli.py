@@ -41,6 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     except Stop as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except OSError as error:  # no rights, no room, a broken disk: whichever command met it
+        where = f" {error.filename}" if error.filename else ""
+        reason = (error.strerror or str(error)).lower()
+        print(f"\nThis cannot go on:{where}: {reason}. Mend that, then run the same command again.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"\n{STOPPED}", file=sys.stderr)
         return 130

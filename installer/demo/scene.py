@@ -13,19 +13,18 @@ SUMMER = Scene(
     season="summer",
     sky="cloudy",
     background="mountains",
-    trees="birch",
-    amount="few",
+    trees="none",
     object="house",
     colour="red",
     place="left",
     style="oil",
     layout=8,
 )
-PROMPT = "an oil painting of a winter meadow by day, a red house on the left, snow on the ground, bare snowy trees"
-SEED = 3
+PROMPT = "an oil painting of a winter meadow by day, snow on the ground, mountains in the background"
+SEED = 1
 
-KEPT = 0.40  # the left part that stays as it is: the house
-FULL = 0.80  # from here on everything may change
+KEPT = 0.36  # the left part that stays as it is: the house
+FULL = 1.0  # from here on everything may change
 
 
 def canvas(size: int) -> NDArray[np.uint8]:

@@ -76,3 +76,14 @@ def test_old_python_gets_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setattr(sys, "version_info", (3, 9, 2, "final", 0))
     assert entry.start() == 1
     assert capsys.readouterr().err.startswith("Sfumato needs Python 3.11 or newer; this is 3.9.2.")
+
+
+def test_what_the_system_refuses_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> int:
+        raise PermissionError(13, "Permission denied", "/checkout/.sfumato")
+
+    monkeypatch.setattr("installer.doctor.doctor", refuse)
+    assert cli.main(["doctor"]) == 1
+    assert "/checkout/.sfumato: permission denied. Mend that" in capsys.readouterr().err

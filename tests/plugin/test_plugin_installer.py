@@ -98,3 +98,16 @@ def test_python_3_10_can_read_it() -> None:
     assert len(files) > 30
     for file in files:
         ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 10))
+
+
+def test_kritarc_keeps_every_byte_of_the_others(tmp_path: Path) -> None:
+    """Also what is no UTF-8, what looks like a line's end to Python only, and where it really lies."""
+    config = tmp_path / "config"
+    config.mkdir()
+    old = b"[theme]\nname=caf\xe9\nquote=one\xe2\x80\xa8line\r\n\n[python]\nenable_other=true\n"
+    (tmp_path / "real").write_bytes(old)
+    (config / "kritarc").symlink_to(tmp_path / "real")
+    PLUGIN.install_plugin(tmp_path / "resources", config)
+    assert (config / "kritarc").is_symlink()
+    new = (tmp_path / "real").read_bytes()
+    assert new == old.replace(b"[python]\n", b"[python]\nenable_krita_sfumato=true\n")

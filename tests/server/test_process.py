@@ -111,17 +111,26 @@ async def test_no_orphan_after_the_server_was_killed_in_the_middle_of_a_job(tmp_
     assert read_record(tmp_path) is None, "the record is there, its process is not"
 
 
-def test_a_port_in_use(tmp_path: Path) -> None:
+def test_a_second_server_says_where_the_first_one_is(tmp_path: Path) -> None:
+    """On the same port or another one: with one state folder, the first would become undiscoverable."""
     with process(tmp_path) as first:
         port = listening(first)
-        for home, words in ((tmp_path, f"Another Sfumato (process {first.pid})"), (tmp_path / "other", "another prog")):
-            with process(home, port) as second:
+        cases = (
+            (tmp_path, port, "already running"),
+            (tmp_path, 0, "already running"),
+            (tmp_path / "b", port, "another"),
+        )
+        for home, asked, words in cases:
+            with process(home, asked) as second:
                 out, err = second.communicate(timeout=PATIENCE)
                 assert second.returncode == 1
                 assert out == "imported []\n"
                 assert words in err
                 assert str(port) in err
                 assert err.count("\n") == 1
+        record = read_record(tmp_path)
+        assert record is not None
+        assert record.pid == first.pid
     assert read_record(tmp_path) is None
 
 

@@ -76,6 +76,7 @@ async def run(settings: Settings, stop: asyncio.Event, say: Callable[[str], None
         desk = Desk(Spool(settings.home / SPOOL))
         supervisor = Supervisor(settings.worker, desk, settings.home / LOGS / "worker.log", say)
         desk.hire(supervisor)
+        await _alone(settings.home)
         async with _listening(settings, desk, tokens) as port:
             record = Record(settings.host, port, os.getpid(), version("sfumato"))
             write_record(settings.home, record)
@@ -88,6 +89,24 @@ async def run(settings: Settings, stop: asyncio.Event, say: Callable[[str], None
             finally:
                 supervisor.close()
                 remove_record(settings.home)
+
+
+async def _alone(home: Path) -> None:
+    """One server a state folder: a second one would make the first one undiscoverable. Raises SfumatoError."""
+    record = read_record(home)
+    if record is None:
+        return
+    try:
+        async with asyncio.timeout(1):
+            _, writer = await asyncio.open_connection(record.host, record.port)
+    except (OSError, TimeoutError):  # a stale record whose pid somebody else has now
+        return
+    writer.close()
+    raise SfumatoError(
+        "running",
+        f"Sfumato is already running on {bracketed(record.host)}:{record.port}. Use that one, or end it first "
+        f"(process {record.pid}).",
+    )
 
 
 @contextlib.asynccontextmanager
@@ -136,9 +155,6 @@ def _why_not(settings: Settings, error: OSError) -> str:
     where = f"{bracketed(settings.host)}:{settings.port}"
     if error.errno != errno.EADDRINUSE:
         return f"Sfumato cannot listen on {where}: {error.strerror}. Choose another --host or --port."
-    record = read_record(settings.home)
-    if record is not None and record.port == settings.port:
-        return f"Another Sfumato (process {record.pid}) already runs on port {settings.port}: use it, or end it first."
     return f"Port {settings.port} is used by another program: end that, or choose another with --port."
 
 
