@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     # Read when torch is loaded. Threads that wait without spinning leave the cores to whoever paints meanwhile.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its hints are for programmers
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
