@@ -42,12 +42,12 @@ def main(state: Path, target: Path, seconds: dict[str, float]) -> int:
                 prompt=scene.PROMPT,
                 seed=scene.SEED,
                 steps=model.steps,
-                guidance_scale=model.guidance_scale,
+                guidance_scale=scene.GUIDANCE,
             )
         seconds["Apply, from canvas to layer"] = task.seconds
     start = time.monotonic()
     whole = pictures.on_canvas(layer, at, canvas)
-    result = pictures.save(target, canvas, change_map, whole)
+    result = pictures.save(target, canvas, change_map, whole, scene.PROMPT)
     measured = pictures.measure(canvas, result, change_map)
     seconds["pictures saved and measured"] = time.monotonic() - start
     words = {

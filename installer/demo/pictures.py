@@ -13,7 +13,7 @@ from sfumato.composite import flatten
 Pixels = NDArray[np.uint8]
 
 BINS = 16
-PAPER, INK = (250, 249, 246), (38, 36, 33)
+PAPER, INK, EDGE = (250, 249, 246), (38, 36, 33), (205, 201, 193)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def measure(canvas: Pixels, result: Pixels, change_map: NDArray[np.uint16]) -> M
     return Measured(int(difference[black].max(initial=0)), int(black.sum()), means)
 
 
-def save(folder: Path, canvas: Pixels, change_map: NDArray[np.uint16], layer: Pixels) -> Pixels:
+def save(folder: Path, canvas: Pixels, change_map: NDArray[np.uint16], layer: Pixels, prompt: str) -> Pixels:
     """Writes canvas.png, map.png, layer.png, result.png and contact.png; gives the result."""
     folder.mkdir(parents=True, exist_ok=True)
     result = flatten(canvas, layer)
@@ -50,7 +50,8 @@ def save(folder: Path, canvas: Pixels, change_map: NDArray[np.uint16], layer: Pi
     grey.save(folder / "map.png")
     Image.fromarray(layer).save(folder / "layer.png")
     Image.fromarray(result).save(folder / "result.png")
-    sheet = [("canvas", canvas), ("map: how much may change", np.asarray(grey.convert("RGBA"))), ("result", result)]
+    greys = np.asarray(grey.convert("RGBA"))
+    sheet = [("the canvas", canvas), ("the map: how much may change", greys), (f"“{prompt}”", result)]
     contact(sheet).save(folder / "contact.png")
     return result
 
@@ -64,6 +65,7 @@ def contact(pictures: list[tuple[str, Pixels]], side: int = 384, gap: int = 16) 
     for i, (name, pixels) in enumerate(pictures):
         x = gap + i * (side + gap)
         picture = Image.fromarray(pixels).convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+        draw.rectangle((x - 1, gap - 1, x + side, gap + side), outline=EDGE)
         sheet.paste(picture, (x, gap))
         draw.text((x + side // 2, gap + side + text // 2), name, fill=INK, font=font, anchor="mm")
     return sheet

@@ -77,7 +77,7 @@ def test_one_touched_pixel_is_found() -> None:
 
 def test_page_says_what_it_is_given_and_runs_none_of_it(tmp_path: Path) -> None:
     canvas = np.zeros((8, 8, 4), np.uint8)
-    pictures.save(tmp_path, canvas, np.zeros((8, 8), np.uint16), canvas)
+    pictures.save(tmp_path, canvas, np.zeros((8, 8), np.uint16), canvas, "winter")
     measured = pictures.Measured(0, 64, (0.0,) + (float("nan"),) * 15)
     words = dict.fromkeys(("before", "model", "device", "command"), "") | {"prompt": "<script>{{black}}</script>"}
     text = page.write(tmp_path, measured, {"Apply": 1.25}, words).read_text()
