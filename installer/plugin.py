@@ -102,10 +102,9 @@ def _write_setting(kritarc: Path, value: str | None) -> None:
     """Sets or removes our line in [python]; everything else in kritarc stays as it is."""
     kritarc = kritarc.resolve()  # where it is a link, the file behind it is meant
     # Byte for byte: other programs' lines may hold anything, and only \n ends a line.
-    text = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     old = ""
     if kritarc.exists():
-        with kritarc.open(**text) as file:
+        with kritarc.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             old = file.read()
     lines = [line for line in old.removesuffix("\n").split("\n") if line.partition("=")[0].strip() != _ENABLED]
     lines = [] if lines == [""] else lines
@@ -118,7 +117,7 @@ def _write_setting(kritarc: Path, value: str | None) -> None:
     kritarc.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=".kritarc-", dir=kritarc.parent)
     try:
-        with open(descriptor, "w", **text) as file:
+        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             file.write("\n".join(lines) + "\n")
         if kritarc.exists():
             shutil.copymode(kritarc, temporary)
