@@ -62,7 +62,7 @@ class _Job:
     tries: int = 1
     result: Result | None = None
     delivered: bool = False  # the plugin has its result
-    done: bool = False  # the plugin has its end, the backend has no Ack yet
+    done: bool = False  # the plugin is through with it, the backend has no Ack yet
 
 
 class Client:
@@ -88,6 +88,7 @@ class Client:
         self._inbox.put(("submit", (job, draft)))
 
     def cancel(self, job: str) -> None:
+        """The plugin wants nothing more of the job and hears nothing more of it."""
         self._inbox.put(("cancel", job))
 
     def acknowledge(self, job: str) -> None:
@@ -201,7 +202,7 @@ class Client:
         self._inbox.put(("gone", session))
 
     def _obey(self, kind: str, what: Any, wire: Connection | None, socket: ClientConnection | None) -> None:
-        """What the plugin wants. Without a connection (None) it is kept or ended here."""
+        """What the plugin wants. Without a connection (None) it is kept for the next one."""
         if kind == "submit":
             key, draft = what
             try:
@@ -212,15 +213,13 @@ class Client:
             self._jobs[key] = job = _Job(key, key, request, blobs, request.prompt)
             if wire and socket and self._welcomed:
                 self._submit(job, wire, socket)
-        elif kind == "cancel" and what in self._jobs:
-            if wire and socket and self._welcomed and self._jobs[what].told:
-                socket.send(wire.send(Cancel(self._jobs[what].wire)))
-            else:
+        elif kind in ("cancel", "ack") and what in self._jobs:
+            job = self._jobs[what]
+            job.done, job.blobs = True, {}
+            if not job.told:
                 del self._jobs[what]
-                self._note()
-                self._say(Ended(what, "cancelled"))
-        elif kind == "ack" and what in self._jobs:
-            self._jobs[what].done = True
+            elif kind == "cancel" and wire and socket and self._welcomed:
+                socket.send(wire.send(Cancel(job.wire)))
             self._settle(wire, socket)
 
     def _hear(self, event: Any, wire: Connection, socket: ClientConnection) -> None:
@@ -229,24 +228,25 @@ class Client:
             self._say(Linked(event))
             if not self._welcomed:
                 self._welcomed = True
-                for job in [job for job in self._jobs.values() if not job.told]:
-                    self._submit(job, wire, socket)
-            return
-        if isinstance(event, Status):
+                for job in self._jobs.values():
+                    if not job.told:
+                        self._submit(job, wire, socket)
+                    elif job.done:  # perhaps cancelled without a connection; one that has ended does not mind
+                        socket.send(wire.send(Cancel(job.wire)))
+        elif isinstance(event, Status):
             self._say(Told(event))
-            return
-        if isinstance(event, BlobReceived):
+        elif isinstance(event, BlobReceived):
             for job in self._jobs.values():
                 if job.result and job.result.layer and job.result.layer.digest == event.digest:
                     self._deliver(job, event.data)
-            return
-        found = next((j for j in self._jobs.values() if j.wire == event.job), None)
-        if found is not None:
+        elif (found := next((j for j in self._jobs.values() if j.wire == event.job), None)) is not None:
             self._hear_of(found, event, wire, socket)
 
     def _hear_of(self, job: _Job, event: Any, wire: Connection, socket: ClientConnection) -> None:
         """What the backend says of a job."""
-        if isinstance(event, NeedBlobs):
+        if job.done or job.delivered:
+            pass  # the plugin has its end
+        elif isinstance(event, NeedBlobs):
             for digest in event.digests:
                 for frame in wire.send_blob(job.blobs[digest], digest):
                     socket.send(frame)
@@ -274,7 +274,7 @@ class Client:
 
     def _deliver(self, job: _Job, data: bytes) -> None:
         """Once: a result that was not acknowledged comes again with the next connection."""
-        if not job.delivered and job.result:
+        if not job.done and not job.delivered and job.result:
             job.delivered = True
             self._say(Finished(job.key, job.result.layer, data, job.prompt, job.orphan))
 

@@ -71,16 +71,13 @@ class Controller:
         self.advance()
 
     def cancel(self) -> None:
+        """The end of the edit as far as the painter is concerned; what the backend has of it is the link's affair."""
         edit = self._edit
-        if edit is None:
+        if edit is None or edit.placed:
             return
         if edit.submitted:
             self._link.cancel(edit.job)
-        if edit.submitted and not self.view.stalled:
-            self._steps = None
-            self._show(stage=sentences.STAGES["cancelling"], fraction=None)
-        else:
-            self._finish(sentences.CANCELLED)
+        self._finish(sentences.CANCELLED)
 
     def new_map(self) -> str:
         """A new change map in the active document; its id, or "" with a sentence."""

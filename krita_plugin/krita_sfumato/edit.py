@@ -30,7 +30,7 @@ class Homeless(Trouble):
 
 @dataclass
 class Edit:
-    """maps: the layers that are no part of the picture."""
+    """maps: the layers that are no part of the picture; placed: its layer is in the document."""
 
     job: str
     document: Document
@@ -38,6 +38,7 @@ class Edit:
     maps: tuple[str, ...]
     began: float
     submitted: bool = False
+    placed: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def place(edit: Edit, result: Finished) -> Generator[str, None, None]:
     if document.size() != (document.width, document.height):
         raise Homeless(sentences.DOCUMENT_RESIZED.format(name=document.name))
     document.add_layer(sentences.layer_name(edit.settings.prompt), result.data, box, edit.maps)
+    edit.placed = True
     document.remember_maps(document.maps()[0], edit.settings.map_id)
     for _ in range(SETTLING):
         yield "placing"

@@ -47,7 +47,6 @@ STAGES = {
     "pause_to_read": "Beginning as soon as you pause painting …",
     "pause_to_place": "Done: the layer comes as soon as you pause painting …",
     "lost": "Reaching the backend again; the edit is not lost …",
-    "cancelling": "Cancelling …",
 }
 
 DONE = "Done in {seconds:.1f} s: the change is a layer of its own."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,6 +83,19 @@ def scripted(tmp_path: Path) -> Iterator[Callable[..., tuple[Plugin, ScriptedSer
         plugin.client.close()
         server.stop()
         assert not server.errors
+
+
+def soon(check: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 5
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def settled(plugin: Plugin) -> None:
+    """Until the client has nothing left to do."""
+    soon(lambda: not plugin.client._jobs)
+    plugin.events += plugin.client.events()
 
 
 def deliver(talk: Talk, job: str) -> None:
@@ -198,15 +212,123 @@ def test_cancel(scripted: Callable[..., Any]) -> None:
     plugin.client.submit("job", DRAFT)
     plugin.until(Queued)
     plugin.client.cancel("job")
-    assert plugin.until(Ended).code == "cancelled"
+    settled(plugin)
 
 
-def test_cancel_without_a_backend(tmp_path: Path) -> None:
-    plugin = Plugin(tmp_path)
+def test_what_was_cancelled_without_a_backend_is_never_sent(scripted: Callable[..., Any]) -> None:
+    heard: list[Any] = []
+    go_on = threading.Event()
+
+    def script(talk: Talk, _: int) -> None:
+        go_on.wait(5)
+        talk.say(WELCOME)
+        heard.append(talk.hear_of(Submit))
+        talk.say(Failed(heard[0].job, "x", "enough"))
+
+    plugin, _ = scripted(script)
     plugin.client.submit("job", DRAFT)
     plugin.client.cancel("job")
-    assert plugin.until(Ended) == Ended("job", "cancelled")
-    plugin.client.close()
+    plugin.client.submit("other", DRAFT)
+    time.sleep(0.1)
+    go_on.set()
+    assert plugin.until(Ended).job == "other"
+    assert [submit.job for submit in heard] == ["other"]
+
+
+@pytest.mark.parametrize("still_painting", [True, False])
+def test_a_cancel_while_the_connection_is_gone_is_said_later(
+    scripted: Callable[..., Any], still_painting: bool
+) -> None:
+    heard: list[Any] = []
+    go_on = threading.Event()
+
+    def script(talk: Talk, number: int) -> None:
+        if number == 1:
+            talk.say(WELCOME)
+            talk.say(Accepted(talk.hear_of(Submit).job, 0))
+            return
+        go_on.wait(5)  # the Welcome takes its time: the painter cancels meanwhile
+        talk.say(WELCOME)
+        if still_painting:
+            talk.say(Accepted("job", 0))
+            heard.append(talk.hear_of(Cancel))
+            talk.say(Progress("job", "painting", 1, 2))
+            talk.say(Cancelled("job"))
+        else:
+            deliver(talk, "job")
+        heard.append(talk.hear_of(Ack))
+        talk.hear()
+
+    plugin, server = scripted(script)
+    plugin.client.submit("job", DRAFT)
+    plugin.until(Unlinked)
+    soon(lambda: len(server.hellos) == 2)
+    plugin.client.cancel("job")
+    time.sleep(0.05)
+    go_on.set()
+    settled(plugin)
+    soon(lambda: Ack("job") in heard)
+    plugin.events += plugin.client.events()
+    assert not any(isinstance(event, (Finished, Ended, Moved)) for event in plugin.events)
+
+
+@pytest.mark.parametrize("how", ["acknowledge", "cancel"])
+def test_a_job_the_plugin_is_through_with_is_not_painted_again(scripted: Callable[..., Any], how: str) -> None:
+    heard: list[Any] = []
+    go_on = threading.Event()
+
+    def script(talk: Talk, number: int) -> None:
+        if number == 1:
+            talk.say(WELCOME)
+            talk.say(Accepted(talk.hear_of(Submit).job, 0))
+            if how == "acknowledge":
+                deliver(talk, "job")
+                go_on.wait(5)
+            return
+        go_on.wait(5)
+        talk.say(WELCOME)
+        talk.say(Failed("job", "unknown_job", "?"))
+        while True:
+            heard.append(talk.hear())
+
+    plugin, server = scripted(script)
+    plugin.client.submit("job", DRAFT)
+    if how == "acknowledge":
+        plugin.until(Finished)
+        go_on.set()
+    plugin.until(Unlinked)
+    getattr(plugin.client, how)("job")
+    time.sleep(0.05)
+    go_on.set()
+    settled(plugin)
+    soon(lambda: Ack("job") in heard)
+    assert not any(isinstance(event, Submit) for event in heard)
+    assert len(server.hellos) == 2
+
+
+def test_a_result_whose_backend_forgot_it_stays(scripted: Callable[..., Any]) -> None:
+    """It waits to be placed: neither painted again nor called a failure."""
+
+    def script(talk: Talk, number: int) -> None:
+        talk.say(WELCOME)
+        if number == 1:
+            talk.say(Accepted(talk.hear_of(Submit).job, 0))
+            deliver(talk, "job")
+            time.sleep(0.2)
+        else:
+            talk.say(Failed("job", "unknown_job", "?"))
+            assert isinstance(talk.hear(), Ack)
+            talk.hear()
+
+    plugin, _ = scripted(script)
+    plugin.client.submit("job", DRAFT)
+    plugin.until(Finished)
+    plugin.until(Unlinked)
+    plugin.until(Linked, lambda event: len([e for e in plugin.events if isinstance(e, Linked)]) == 2)
+    time.sleep(0.1)
+    plugin.client.acknowledge("job")
+    settled(plugin)
+    assert not any(isinstance(event, Ended) for event in plugin.events)
 
 
 def test_a_request_that_cannot_be_is_told(tmp_path: Path) -> None:

@@ -247,10 +247,40 @@ def test_cancel_before_and_after_sending() -> None:
     job = desk.apply()
     desk.controller.cancel()
     assert desk.link.cancelled == [job]
-    assert desk.view.busy
-    desk.controller.hear(Ended(job, "cancelled"))
+    assert not desk.view.busy
     assert desk.view.sentence == sentences.CANCELLED
     desk.controller.cancel()
+    desk.finish(job)  # it was on its way
+    assert not desk.document.added
+
+
+def test_cancel_while_the_result_waits_to_be_placed() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.document.idle = False
+    desk.controller.hear(Finished(job, LAYER, b"pixels"))
+    desk.settle(5)
+    desk.controller.cancel()
+    assert not desk.view.busy
+    assert desk.view.sentence == sentences.CANCELLED
+    assert desk.link.cancelled == [job]
+    desk.document.idle = True
+    desk.settle()
+    assert not desk.document.added
+    assert desk.apply() != job
+
+
+def test_cancel_comes_too_late_for_a_layer_that_is_there() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.controller.hear(Finished(job, LAYER, b"pixels"))
+    while not desk.document.added:
+        desk.controller.advance()
+    desk.controller.cancel()
+    desk.settle()
+    assert "Done" in desk.view.sentence
+    assert (desk.link.cancelled, desk.link.acknowledged) == ([], [job])
+    assert not desk.view.busy
 
 
 @pytest.mark.parametrize("what", ["closed", "resized"])
