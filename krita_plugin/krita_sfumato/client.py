@@ -96,7 +96,7 @@ class Client:
         self._inbox.put(("ack", job))
 
     def hurry(self) -> None:
-        """Try to connect now."""
+        """Try to connect now; anew when the backend has not said yet what it can do: that makes it try once more."""
         self._inbox.put(("hurry", None))
 
     def close(self) -> None:
@@ -188,6 +188,8 @@ class Client:
             elif kind == "gone":
                 if what == self._session:
                     return Unlinked("lost")
+            elif kind == "hurry" and not self._welcomed:
+                return Unlinked("lost")
             else:
                 self._obey(kind, what, wire, socket)
         return Unlinked("absent")

@@ -14,7 +14,7 @@ from .edit import Edit, Homeless, Kept, Trouble, check, place, prepare
 from .events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
 from .interfaces import Compute, Document, Link, Process
 from .state import Settings, View
-from .vendor.sfumato_wire import Welcome
+from .vendor.sfumato_wire import Status, Welcome
 
 PATIENCE = 180.0  # seconds until a silent backend is called so; the first import of torch is slow
 Steps = Generator[str, None, None]
@@ -36,6 +36,7 @@ class Controller:
         self._log_folder, self._clock = log_folder, clock
         self._welcome: Welcome | None = None
         self._waiting_since: float | None = None  # for a backend that starts
+        self._greeted = False  # and nothing was heard since
         self._edit: Edit | None = None
         self._steps: Steps | None = None
         self._kept: list[Kept] = []
@@ -59,6 +60,8 @@ class Controller:
             document = check(self._active(), settings)
             if self.view.link == "absent":
                 self._start()
+            elif self.view.link == "down" and self._welcome is None:
+                self._link.hurry()  # otherwise the edit itself makes the backend try once more
         except Trouble as trouble:
             self._finish(str(trouble), is_trouble=True)
             return
@@ -110,6 +113,8 @@ class Controller:
     def stop(self) -> None:
         self._waiting_since = None
         self._process.stop()
+        if self._edit is not None and not self._edit.submitted:
+            self._finish(sentences.STOPPED_BEFORE, is_trouble=True)
 
     # ------------------------------------------------------------------ what happens
 
@@ -134,15 +139,12 @@ class Controller:
             if self.view.stalled:
                 self._show(stalled=False, sentence="", is_trouble=False, stage=sentences.STAGES["sending"])
         elif isinstance(event, Greeting):
-            self._waiting_since = self._clock()
+            self._waiting_since, self._greeted = self._clock(), True
             self._show(link="starting", link_sentence="")
         elif isinstance(event, Unlinked):
             self._unlinked(event)
         elif isinstance(event, Told):
-            if event.status.state in ("starting", "down"):
-                self._show(link=event.status.state, link_sentence=event.status.sentence)
-            elif self._welcome is not None:
-                self._show(link="ready", link_sentence=self._ready())
+            self._told(event.status)
         elif self._edit is not None and event.job == self._edit.job:
             self._heard_of(self._edit, event)
         elif isinstance(event, Finished) and event.is_orphan:
@@ -207,11 +209,26 @@ class Controller:
                 self._link.acknowledge(edit.job)
                 self._finish(sentences.NOTHING_CHANGED)
             else:
+                edit.finished = True
                 self._steps = self._end(edit, event)
         elif event.code == "cancelled":
             self._finish(sentences.CANCELLED)
         else:
             self._finish(event.sentence, is_trouble=True)
+
+    def _told(self, status: Status) -> None:
+        """How the backend is. A greeting makes one that is down try once more, so that answer is old already."""
+        is_old, self._greeted = self._greeted and status.state == "down", False
+        if is_old:
+            return
+        if status.state in ("starting", "down"):
+            self._show(link=status.state, link_sentence=status.sentence)
+        elif self._welcome is not None:
+            self._show(link="ready", link_sentence=self._ready())
+        if status.state == "down":
+            self._waiting_since = None
+            if self._edit is not None and not self._edit.submitted:
+                self._finish(status.sentence, is_trouble=True)
 
     def _ready(self) -> str:
         device = self._welcome.device if self._welcome else ""
@@ -245,16 +262,19 @@ class Controller:
             return
         self._waiting_since = None
         self._show(link=event.why, link_sentence="")
-        if self._edit is None or self._steps is not None or self.view.stalled:
+        edit = self._edit
+        if edit is None or self.view.stalled:
             return
         if event.why == "absent":
-            self._no_backend(sentences.STOPPED_IN_EDIT)
-        else:
+            self._no_backend(sentences.STOPPED_IN_EDIT if edit.submitted else sentences.STOPPED_BEFORE)
+        elif edit.submitted and not edit.finished:
             self._show(stage=sentences.STAGES["lost"], fraction=None)
 
     def _no_backend(self, sentence: str) -> None:
-        """An edit that was sent waits for a better backend; one that was not ends."""
+        """An edit that was sent waits for a better backend, one that was not ends; one that came back needs none."""
         self._waiting_since = None
+        if self._edit is not None and self._edit.finished:
+            return
         if self._edit is not None and self._edit.submitted:
             self._show(stalled=True, sentence=sentence, is_trouble=True, stage="", fraction=None, preview=None)
         else:

@@ -30,7 +30,7 @@ class Homeless(Trouble):
 
 @dataclass
 class Edit:
-    """maps: the layers that are no part of the picture; placed: its layer is in the document."""
+    """maps: the layers that are no part of the picture; finished: its result is here; placed: so is its layer."""
 
     job: str
     document: Document
@@ -38,6 +38,7 @@ class Edit:
     maps: tuple[str, ...]
     began: float
     submitted: bool = False
+    finished: bool = False
     placed: bool = False
 
 

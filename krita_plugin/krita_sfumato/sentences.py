@@ -21,6 +21,7 @@ REFUSED = "A backend is running but refuses this plugin: press Stop, then Start.
 STOPPED_IN_EDIT = (
     "The backend stopped in the middle of the edit. Your picture is untouched. Press Start: the edit begins again."
 )
+STOPPED_BEFORE = "The backend stopped before the edit was begun. Your picture is untouched. Press Apply again."
 NO_MODEL = "The backend has no model to paint with. Its log says why."
 
 LINK = {

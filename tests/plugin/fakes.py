@@ -94,6 +94,7 @@ class FakeLink:
     submitted: list[tuple[str, Draft]] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
+    hurried: int = 0
 
     def submit(self, job: str, draft: Draft) -> None:
         self.submitted.append((job, draft))
@@ -105,7 +106,7 @@ class FakeLink:
         self.acknowledged.append(job)
 
     def hurry(self) -> None:
-        pass
+        self.hurried += 1
 
 
 @dataclass

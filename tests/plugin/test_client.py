@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from krita_sfumato.client import Client
 from krita_sfumato.draft import Draft, Picture
-from krita_sfumato.events import Ended, Event, Finished, Linked, Moved, Queued, Unlinked
+from krita_sfumato.events import Ended, Event, Finished, Linked, Moved, Queued, Told, Unlinked
 from krita_sfumato.vendor.sfumato_wire import Box
 from plugin.scripted_server import ScriptedServer, Talk
 from sfumato_wire import (
@@ -31,6 +31,7 @@ from sfumato_wire import (
     Progress,
     Refused,
     Result,
+    Status,
     Submit,
     Welcome,
     digest_of,
@@ -336,6 +337,39 @@ def test_a_request_that_cannot_be_is_told(tmp_path: Path) -> None:
     plugin.client.submit("job", Draft(DRAFT.canvas, DRAFT.change_map, {**DRAFT.fields, "steps": 0}))
     assert "Steps must lie" in plugin.until(Ended).sentence
     plugin.client.close()
+
+
+def test_a_prompt_that_is_too_long_is_told_and_the_next_edit_is_sent(scripted: Callable[..., Any]) -> None:
+    def script(talk: Talk, _: int) -> None:
+        talk.say(WELCOME)
+        talk.say(Accepted(talk.hear_of(Submit).job, 0))
+        talk.hear()
+
+    plugin, server = scripted(script)
+    plugin.client.submit("long", Draft(DRAFT.canvas, DRAFT.change_map, {**DRAFT.fields, "prompt": "x" * 8193}))
+    ended = plugin.until(Ended)
+    assert (ended.job, ended.code) == ("long", "bad_request")
+    assert "8193 characters" in ended.sentence
+    plugin.client.submit("job", DRAFT)
+    assert plugin.until(Queued).job == "job"
+    assert len(server.hellos) == 1
+
+
+def test_hurry_greets_anew_while_there_is_no_welcome(scripted: Callable[..., Any]) -> None:
+    def script(talk: Talk, number: int) -> None:
+        if number == 1:
+            talk.say(Status("down", "It does not stay up."))
+        else:
+            talk.say(WELCOME)
+        talk.hear()
+
+    plugin, server = scripted(script)
+    plugin.until(Told)
+    plugin.client.hurry()
+    plugin.until(Linked)
+    plugin.client.hurry()
+    time.sleep(0.1)
+    assert len(server.hellos) == 2
 
 
 def test_last_words_of_a_server(scripted: Callable[..., Any]) -> None:

@@ -363,3 +363,70 @@ def test_an_edit_of_a_krita_that_died_is_placed_when_asked() -> None:
     desk.controller.place()
     assert desk.document.added == [("rain", b"pixels", BOX)]
     assert desk.link.acknowledged == ["old"]
+
+
+def test_an_edit_does_not_wait_for_a_backend_that_is_down() -> None:
+    desk = Desk()
+    desk.controller.apply(SETTINGS)
+    desk.controller.hear(Greeting())
+    desk.controller.hear(Told(Status("starting", "")))
+    desk.controller.hear(Told(Status("down", "It does not stay up.")))
+    assert desk.view.sentence == "It does not stay up."
+    assert not desk.view.busy
+    desk.time = PATIENCE + 1
+    desk.controller.watch()
+    assert desk.view.sentence == "It does not stay up."
+
+    # The next Apply makes it try once more: what it answers to the greeting is from before.
+    hurried = desk.link.hurried
+    desk.controller.apply(SETTINGS)
+    assert desk.link.hurried == hurried + 1
+    desk.controller.hear(Unlinked("lost"))
+    desk.controller.hear(Greeting())
+    desk.controller.hear(Told(Status("down", "It does not stay up.")))
+    assert desk.view.busy
+    desk.controller.hear(Told(Status("starting", "It is tried once more.")))
+    assert desk.view.busy
+    desk.controller.hear(Told(Status("down", "Not this time either.")))
+    assert desk.view.sentence == "Not this time either."
+    assert not desk.view.busy
+
+
+def test_an_edit_is_sent_to_a_backend_that_went_down_later() -> None:
+    desk = Desk().ready()
+    desk.controller.hear(Told(Status("down", "It does not stay up.")))
+    assert desk.apply()
+    assert desk.view.busy
+
+
+def test_stop_while_an_edit_waits_for_the_backend() -> None:
+    desk = Desk()
+    desk.controller.apply(SETTINGS)
+    desk.settle(5)
+    desk.controller.stop()
+    assert desk.process.stopped
+    assert desk.view.sentence == sentences.STOPPED_BEFORE
+    assert not desk.view.busy
+
+
+def test_an_edit_does_not_wait_for_a_backend_that_went_away() -> None:
+    desk = Desk().ready()
+    desk.controller.hear(Unlinked("lost"))
+    desk.controller.apply(SETTINGS)
+    desk.settle(5)
+    desk.controller.hear(Unlinked("absent"))
+    assert desk.view.sentence == sentences.STOPPED_BEFORE
+    assert not desk.view.busy
+
+
+@pytest.mark.parametrize("why", ["absent", "refused"])
+def test_a_result_that_is_here_needs_no_backend(why: str) -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.document.idle = False
+    desk.controller.hear(Finished(job, LAYER, b"pixels"))
+    desk.controller.hear(Unlinked(why))
+    assert not desk.view.stalled
+    desk.document.idle = True
+    desk.settle()
+    assert len(desk.document.added) == 1
