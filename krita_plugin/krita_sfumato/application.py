@@ -129,6 +129,6 @@ class Application(QObject):
         self._watch.stop()
         self._work.stop()
         self.client.close()
-        if not self.controller.view.busy:
+        if not self.client.is_awaiting():
             self.backend.stop_ours()
         self._pool.shutdown(wait=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,9 +11,11 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from .journal import is_alive
 from .vendor.sfumato_wire.rendezvous import BACKEND_RECORD, LOGS, SERVER_RECORD
 
 LOG = "backend-start.log"  # what it says before its own log begins
+STARTED = "krita-backend.json"  # the process that a Krita started last, and which Krita that was
 # Krita (an AppImage above all) sets these for itself; a Python of its own would trip over them.
 NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "LD_LIBRARY_PATH", "LD_PRELOAD", "QT_PLUGIN_PATH")
 
@@ -26,6 +29,7 @@ class Backend:
         self._process: subprocess.Popen[bytes] | None = None
         self._starting: threading.Thread | None = None
         self._error = ""
+        self._met = 0
 
     def command(self) -> list[str]:
         """How to start it; empty when the installer has not been run."""
@@ -60,22 +64,38 @@ class Backend:
             lines = []
         return next((line.strip() for line in reversed(lines) if line.strip()), f"exit {self._process.returncode}")
 
-    def stop(self) -> None:
-        """Asks it to end: ours, or the one that `server.json` names."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            return
-        try:
-            pid = int(json.loads((self._home / SERVER_RECORD).read_text(encoding="utf-8"))["pid"])
-            if pid > 1:
-                os.kill(pid, signal.SIGTERM)
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # it is gone already
+    def met(self, pid: int) -> None:
+        """The process that let us in; 0 when it is gone."""
+        self._met = pid
+
+    def stop(self) -> bool:
+        """Asks it to end: the one started from here, or the one that let us in. False when there is neither: a record
+        may be stale, and what has its number now is somebody else's."""
+        if self.is_starting_or_running():
+            self.stop_ours()
+            return True
+        if self._met <= 1 or self._read(SERVER_RECORD).get("pid") != self._met:
+            return False
+        with contextlib.suppress(OSError):  # it is gone already
+            os.kill(self._met, signal.SIGTERM)
+        return True
 
     def stop_ours(self) -> None:
-        """Krita ends: so does what it started."""
+        """Krita ends: so does what it started, and what was left to paint on by a Krita that is gone."""
+        started = self._read(STARTED)
+        krita = started.get("krita")
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
+        elif started.get("backend") == self._met and isinstance(krita, int):
+            if krita == os.getpid() or not is_alive(krita):  # a number may come again
+                self.stop()
+
+    def _read(self, name: str) -> dict[str, object]:
+        try:
+            record = json.loads((self._home / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) else {}
 
     def _start(self, command: list[str]) -> None:
         try:
@@ -92,5 +112,8 @@ class Backend:
                     start_new_session=os.name == "posix",
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 )
+            with contextlib.suppress(OSError):
+                started = {"backend": self._process.pid, "krita": os.getpid()}
+                (self._home / STARTED).write_text(json.dumps(started), encoding="utf-8")
         except OSError as error:
             self._error = f"{command[0] if command else 'the command'}: {error.strerror or error}"

@@ -17,7 +17,7 @@ from typing import Any
 
 from .dial import dial
 from .draft import Draft
-from .events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
+from .events import Ended, Event, Finished, Linked, Moved, Queued, Told, Unlinked
 from .journal import Journal
 from .vendor.sfumato_wire import (
     Accepted,
@@ -103,6 +103,10 @@ class Client:
         self._closing = True
         self._inbox.put(("close", None))
 
+    def is_awaiting(self) -> bool:
+        """Whether a backend has something to paint for us."""
+        return any(job.told and not (job.done or job.delivered) for job in list(self._jobs.values()))
+
     def events(self) -> list[Event]:
         """What happened since the last call."""
         with self._lock:
@@ -133,19 +137,17 @@ class Client:
             self._jobs[job] = _Job(job, job, None, prompt=prompt, told=True, orphan=True)
         attempt = 0
         while not self._closing:
-            socket, why = dial(self._home)
+            socket, news = dial(self._home)
+            self._say(news)
             if socket is None:
-                self._say(why)
                 attempt = 0 if self._idle(RETRY[min(attempt, len(RETRY) - 1)]) else attempt + 1
                 continue
             attempt = 0
             try:
                 with socket:
                     why = self._converse(socket)
-            except (OSError, WebSocketException):
-                why = Unlinked("lost")
-            except ProtocolError as error:
-                why = Unlinked("lost", str(error))
+            except (OSError, WebSocketException, ProtocolError) as error:
+                why = Unlinked("lost", str(error) if isinstance(error, ProtocolError) else "")
             if not self._closing:
                 self._say(why)
                 if why.why == "refused":
@@ -171,7 +173,6 @@ class Client:
         self._welcomed = False
         resumed = tuple(job.wire for job in self._jobs.values() if job.told)
         socket.send(wire.send(Hello(self._software, jobs=resumed)))
-        self._say(Greeting())
         reader = threading.Thread(target=self._read, args=(socket, self._session), name="sfumato-reader", daemon=True)
         reader.start()
         while not self._closing:

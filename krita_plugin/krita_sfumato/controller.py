@@ -111,8 +111,10 @@ class Controller:
             self._tell(str(trouble), is_trouble=True)
 
     def stop(self) -> None:
+        if not self._process.stop():
+            self._tell(sentences.NOT_OURS, is_trouble=True)
+            return
         self._waiting_since = None
-        self._process.stop()
         if self._edit is not None and not self._edit.submitted:
             self._finish(sentences.STOPPED_BEFORE, is_trouble=True)
 
@@ -139,6 +141,7 @@ class Controller:
             if self.view.stalled:
                 self._show(stalled=False, sentence="", is_trouble=False, stage=sentences.STAGES["sending"])
         elif isinstance(event, Greeting):
+            self._process.met(event.pid)
             self._waiting_since, self._greeted = self._clock(), True
             self._show(link="starting", link_sentence="")
         elif isinstance(event, Unlinked):
@@ -253,6 +256,8 @@ class Controller:
 
     def _unlinked(self, event: Unlinked) -> None:
         self._welcome = None
+        if event.why == "absent":
+            self._process.met(0)
         starts = self._process.is_starting_or_running() or self._process.failure()
         if event.why == "absent" and self._waiting_since is not None and starts:
             return  # nobody listens yet; `watch` sees when it fails

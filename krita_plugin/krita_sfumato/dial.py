@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .events import Unlinked
+from .events import Greeting, Unlinked
 from .vendor.sfumato_wire.limits import MAX_MESSAGE
 from .vendor.sfumato_wire.rendezvous import SERVER_RECORD, TOKEN
 from .vendor.websockets.exceptions import InvalidStatus, WebSocketException
@@ -15,12 +15,12 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # a server that listens everyw
 PATIENCE = 5.0  # seconds until a handshake counts as failed
 
 
-def dial(home: Path) -> tuple[ClientConnection | None, Unlinked]:
-    """An open socket, or None and why there is none."""
+def dial(home: Path) -> tuple[ClientConnection | None, Greeting | Unlinked]:
+    """An open socket and whose it is, or None and why there is none."""
     try:
         record = json.loads((home / SERVER_RECORD).read_text(encoding="utf-8"))
         token = (home / TOKEN).read_text(encoding="ascii").strip()
-        host, port = str(record["host"]), int(record["port"])
+        host, port, pid = str(record["host"]), int(record["port"]), int(record["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None, Unlinked("absent")
     host = ANYWHERE.get(host, host)
@@ -38,4 +38,4 @@ def dial(home: Path) -> tuple[ClientConnection | None, Unlinked]:
     except (OSError, WebSocketException, ValueError):
         # Also a process that is just dying: it took the call and hung up.
         return None, Unlinked("absent")
-    return socket, Unlinked("absent")
+    return socket, Greeting(pid)

@@ -16,7 +16,9 @@ class Linked:
 
 @dataclass(frozen=True)
 class Greeting:
-    """The socket is open; the backend has not said yet what it can do."""
+    """The socket is open: the process `pid` took our token. The backend has not said yet what it can do."""
+
+    pid: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ NOT_INSTALLED = "Sfumato's backend is not set up on this computer: run “python
 DID_NOT_START = "The backend did not start: {reason}"
 SILENT = "The backend does not answer. Its log is in “{folder}”. Press Stop, then Start."
 REFUSED = "A backend is running but refuses this plugin: press Stop, then Start."
+NOT_OURS = (
+    "This backend was not started by Krita and does not let it in: end it where it was started, then press Start."
+)
 STOPPED_IN_EDIT = (
     "The backend stopped in the middle of the edit. Your picture is untouched. Press Start: the edit begins again."
 )

@@ -115,6 +115,7 @@ class FakeProcess:
     running: bool = False
     error: str = ""
     stopped: bool = False
+    pid: int = 0
 
     def command(self) -> list[str]:
         return self.words
@@ -122,8 +123,14 @@ class FakeProcess:
     def start(self) -> None:
         self.running = True
 
-    def stop(self) -> None:
+    def met(self, pid: int) -> None:
+        self.pid = pid
+
+    def stop(self) -> bool:
+        if not (self.running or self.pid):
+            return False
         self.running, self.stopped = False, True
+        return True
 
     def is_starting_or_running(self) -> bool:
         return self.running

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from krita_sfumato.client import Client
 from krita_sfumato.draft import Draft, Picture
-from krita_sfumato.events import Ended, Event, Finished, Linked, Moved, Queued, Told, Unlinked
+from krita_sfumato.events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
 from krita_sfumato.vendor.sfumato_wire import Box
 from plugin.scripted_server import ScriptedServer, Talk
 from sfumato_wire import (
@@ -127,6 +127,8 @@ def test_a_job_from_submit_to_ack(scripted: Callable[..., Any]) -> None:
     plugin.until(Queued)
     assert plugin.until(Moved).job == "job"
     result = plugin.until(Finished)
+    assert not plugin.client.is_awaiting()
+    assert plugin.until(Greeting).pid == 1
     assert (result.job, result.layer.digest, result.layer.box.x, result.data) == ("job", RESULT.digest, 5, LAYER)
     plugin.client.acknowledge("job")
     while len(heard) < 3:
@@ -212,8 +214,10 @@ def test_cancel(scripted: Callable[..., Any]) -> None:
     plugin, _ = scripted(script)
     plugin.client.submit("job", DRAFT)
     plugin.until(Queued)
+    assert plugin.client.is_awaiting()
     plugin.client.cancel("job")
     settled(plugin)
+    assert not plugin.client.is_awaiting()
 
 
 def test_what_was_cancelled_without_a_backend_is_never_sent(scripted: Callable[..., Any]) -> None:

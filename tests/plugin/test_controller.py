@@ -430,3 +430,15 @@ def test_a_result_that_is_here_needs_no_backend(why: str) -> None:
     desk.document.idle = True
     desk.settle()
     assert len(desk.document.added) == 1
+
+
+def test_stop_stops_only_what_is_known() -> None:
+    desk = Desk()
+    desk.controller.hear(Unlinked("refused"))
+    desk.controller.stop()
+    assert not desk.process.stopped
+    assert desk.view.sentence == sentences.NOT_OURS
+    desk.controller.hear(Greeting(4711))
+    assert desk.process.pid == 4711
+    desk.controller.hear(Unlinked("absent"))
+    assert desk.process.pid == 0
