@@ -25,7 +25,7 @@ def uninstall(*, sure: bool) -> int:
             f"A backend is still running on port {port}. Close Krita, or press Stop in its docker, and try again."
         )
     ours = [*daily.environments(data), data / "logs", data / "installer.lock", *(state / name for name in STATE)]
-    ours += sorted(state.glob("krita-*.jobs.json"))  # the plugin's notes on edits that were open
+    ours += sorted(state.glob("krita-*.json"))  # the plugin's notes for a Krita after this one
     ours = [path for path in ours if path.exists()]
     if not ours and not krita.plugin_files():
         line("Nothing of Sfumato is installed for this user.")

@@ -4,6 +4,7 @@ The state folder is 0700 and holds
     token          the bearer token, 0600; the server writes it, clients read it
     server.json    {"host", "port", "pid", "version"} of the running server; removed when it stops
     backend.json   {"command": [...]}: how to start the backend; the installer writes it
+    krita-*.json   what a Krita wants to know of after it died: its open edits, the backend it started
     spool/         finished results that no client has acknowledged yet
     logs/          what the server and its worker had to say
 """
