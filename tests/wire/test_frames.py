@@ -199,8 +199,8 @@ def well_typed(value: object) -> None:
 
 
 UNWRITABLE: dict[str, Message] = {
-    "too long a prompt": Submit("j", changed(prompt="x" * (MAX_TEXT + 1))),
-    "a lone surrogate": Submit("j", changed(prompt="\ud800")),
+    "too long a text": Failed("j", "code", "x" * (MAX_TEXT + 1)),
+    "a lone surrogate": Failed("j", "code", "\ud800"),
     "NaN": Result("j", None, {"x": float("nan")}),
     "no JSON": Result("j", None, {"x": object()}),
     "too deep": Result("j", None, {"x": [[[[[[[[[[[1]]]]]]]]]]]}),

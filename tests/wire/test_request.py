@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from sfumato_wire import BYTES_PER_PIXEL, Box, Pixels, Request, digest_of
-from sfumato_wire.limits import MAX_BLOB, MAX_SEED, MAX_SIDE, MAX_STEPS
+from sfumato_wire.limits import MAX_BLOB, MAX_SEED, MAX_SIDE, MAX_STEPS, MAX_TEXT
 from wire.samples import REQUEST, changed
 
 DIGEST = digest_of(b"")
@@ -73,3 +73,11 @@ def test_the_ranges_of_a_request(field: str, good: list[object], bad: list[objec
     for value in bad:
         with pytest.raises(ValueError, match=r"."):
             changed(REQUEST, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sentence"), [("x" * (MAX_TEXT + 1), "has 8193 characters; at most 8192 fit"), ("\ud800", "are no text")]
+)
+def test_a_prompt_that_cannot_travel_is_refused_where_it_is_written(prompt: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        changed(prompt=prompt)
