@@ -18,7 +18,7 @@ from sfumato_wire import (
 )
 from sfumato_wire.frames import _KINDS, Decoder, encode
 from sfumato_wire.limits import MAX_HEADER, MAX_ITEMS, MAX_MESSAGE, MAX_TEXT
-from wire.samples import EVERY, REQUEST, changed
+from wire.samples import EVERY, REQUEST
 
 
 def frame(header: bytes | str | dict[str, Any] | list[Any], payload: bytes = b"") -> bytes:
