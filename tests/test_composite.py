@@ -46,3 +46,10 @@ def test_alpha_rises_from_nothing_to_all_within_the_band() -> None:
     assert (np.diff(alpha) >= 0).all()
     assert (alpha[change >= 1 / 16] == 1).all()
     assert 0 < faintest() < 257  # the faintest grey of 8 bits is still seen
+
+
+def test_what_did_change_keeps_no_ghost_of_its_detail() -> None:
+    original = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    blurred = np.full((8, 8, 3), 100, np.float32)
+    half = np.full((8, 8), M // 2, np.uint16)
+    assert (layer(original, blurred + 80, blurred, half)[..., :3] == 180).all()

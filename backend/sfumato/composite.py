@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sfumato_wire.levels import FULL as M
 
 BAND = 1 / 16  # change at which the new picture covers fully
+CHANGED = 32  # levels of 255 by which a pixel must differ for its old detail to be of no use any more
 
 
 def alpha_of(change: NDArray[np.float32], band: float = BAND) -> NDArray[np.float32]:
@@ -37,13 +38,17 @@ def layer(
     """The result as a layer: RGBA uint8 [h, w, 4], transparent where nothing changed.
 
     original: RGB uint8 [h, w, 3]. decoded, roundtrip: RGB in 0..255, float32 [h, w, 3]; roundtrip is the original
-    after the VAE alone, whose error is given back in proportion to how little a pixel changes:
-    out = decoded + detail (1 - c) (original - roundtrip). values: V, uint16 [h, w], global strength included.
+    after the VAE alone, whose error is given back in proportion to how little a pixel may change and did change:
+    out = decoded + detail (1 - c) (1 - d / CHANGED) (original - roundtrip), d = max over RGB |decoded - roundtrip|.
+    Without the second factor, outlines of what is gone stay in the new picture as ghosts.
+    values: V, uint16 [h, w], global strength included.
     """
     change = values.astype(np.float32) / M
     colour = decoded
     if roundtrip is not None and detail:
-        colour = decoded + detail * (1 - change)[..., None] * (original.astype(np.float32) - roundtrip)
+        changed = np.abs(decoded - roundtrip).max(axis=2) / CHANGED
+        weight = detail * (1 - change) * np.clip(1 - changed, 0, 1)
+        colour = decoded + weight[..., None] * (original.astype(np.float32) - roundtrip)
     result = np.empty((*values.shape, 4), np.uint8)
     result[..., :3] = np.rint(np.clip(colour, 0, 255))
     result[..., 3] = np.rint(alpha_of(change, band) * 255)
