@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sfumato_wire.levels import FULL as M
 
 BAND = 1 / 16  # change at which the new picture covers fully
-CHANGED = 32  # levels of 255 by which a pixel must differ for its old detail to be of no use any more
+CHANGED = 96  # levels of 255 by which a pixel must differ for its old detail to be of no use any more
 
 
 def alpha_of(change: NDArray[np.float32], band: float = BAND) -> NDArray[np.float32]:
