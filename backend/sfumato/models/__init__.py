@@ -24,7 +24,7 @@ class Model:
 
 CATALOGUE = {
     "sketchbook": Model(
-        ModelInfo(id="sketchbook", name="Sketchbook", family="sd", native=256, steps=20, guidance_scale=5.0),
+        ModelInfo(id="sketchbook", name="Sketchbook", family="sd", native=256, steps=20, guidance_scale=4.0),
         folder=WEIGHTS,
         multiple=32,
         pixels=640 * 640,
