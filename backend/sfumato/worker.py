@@ -6,6 +6,7 @@ A thread listens, so that a cancel acts while a job runs. A job that fails does 
 from __future__ import annotations
 
 import faulthandler
+import io
 import os
 import queue
 import signal
@@ -211,6 +212,8 @@ def main(make_studio: Callable[[], Studio] = _studio) -> NoReturn:
     incoming, outgoing = os.dup(0), os.dup(1)
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # nor may a child of a library read from the wire
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # this process ends without a farewell: what is said is written
     if sys.platform == "win32":
         import msvcrt
 
