@@ -127,13 +127,20 @@ class Environment:
     def _project(self) -> None:
         with Task("Installing Sfumato") as task:
             self._pip(task, "--no-deps", "--no-build-isolation", *(["-e"] if self.source is None else []), CHECKOUT)
+        self._try_out()
+
+    def _try_out(self) -> None:
+        """The first import compiles what is used, here and not when a painter waits, and shows that all of it works."""
+        with Task("Trying it for the first time") as task:
+            command = [self.python, "-c", "from sfumato.studio import Studio"]
+            run(command, task=task, log=self.log, what="The first start", env={"PYTHONDONTWRITEBYTECODE": ""})
 
     def _tests(self) -> None:
         with Task("Installing the test tools") as task:
             self._pip(task, "--no-deps", "--require-hashes", "-r", TEST_LOCK)
 
     def _pip(self, task: Task, *arguments: str | Path) -> None:
-        # Compiling all of torch ahead takes ten times as long as compiling what is used when it is used.
+        # Compiling all of torch ahead takes ten times as long as compiling what is used: `_try_out` does that.
         quiet = ("--no-compile", "--disable-pip-version-check", "--no-input", "--progress-bar", "off")
         env = {"PIP_ROOT_USER_ACTION": "ignore"}
         command = [self.python, "-m", "pip", "install", *quiet, *arguments]
