@@ -42,7 +42,7 @@ def main(state: Path, target: Path, seconds: dict[str, float]) -> int:
                 prompt=scene.PROMPT,
                 seed=scene.SEED,
                 steps=model.steps,
-                guidance_scale=scene.GUIDANCE,
+                guidance_scale=model.guidance_scale,
             )
         seconds["Apply, from canvas to layer"] = task.seconds
     start = time.monotonic()

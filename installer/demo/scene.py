@@ -22,7 +22,6 @@ SUMMER = Scene(
 )
 PROMPT = "a winter meadow, snow on the ground"
 SEED = 1
-GUIDANCE = 4.0  # a little less than usual: the softer the pull, the softer the way from summer to winter
 
 KEPT = 0.36  # the left part that stays as it is: the house
 FULL = 1.0  # from here on everything may change
