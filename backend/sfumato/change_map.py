@@ -54,11 +54,6 @@ class ChangeMap:
         """The same change, 0..1, everywhere."""
         return cls(np.full((height, width), round(change * M), np.uint16))
 
-    @property
-    def maximum(self) -> int:
-        """The largest change, 0..M, strength included, rounded down."""
-        return int(self.values.max()) * self.strength // 1000
-
     def cells(self, rows: int, columns: int) -> NDArray[np.int64]:
         """V on a latent grid, int64 [rows, columns]: the mean (or maximum) of the pixels that a cell touches,
         rounded half up; cells that lie wholly in the padding keep."""
