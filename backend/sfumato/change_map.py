@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sfumato_wire.geometry import Box
 from sfumato_wire.levels import FULL as M
 from sfumato_wire.levels import Levels
+
+from sfumato.errors import InputError
 
 Rounding = Literal["floor", "ceil"]
 Resample = Literal["area", "max"]
@@ -53,6 +55,42 @@ class ChangeMap:
     def constant(cls, change: float, height: int = 1, width: int = 1) -> ChangeMap:
         """The same change, 0..1, everywhere."""
         return cls(np.full((height, width), round(change * M), np.uint16))
+
+    @classmethod
+    def of(cls, values: Any, *, strength: int = 1000) -> ChangeMap:
+        """The map in an array [height, width]: uint16, uint8, bool, or floats of 0..1. Raises InputError otherwise."""
+        array = np.asarray(values)
+        if array.ndim != 2 or array.size == 0:
+            raise InputError("bad_map", f"A change map has rows and columns; this array is of shape {array.shape}.")
+        if array.dtype == np.uint8:
+            array = array.astype(np.uint16) * np.uint16(257)
+        elif array.dtype == bool:
+            array = array.astype(np.uint16) * np.uint16(M)
+        elif np.issubdtype(array.dtype, np.floating):
+            if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+                raise InputError("bad_map", "A change map of floats lies within 0..1 and holds no NaN or infinity.")
+            array = np.floor(array.astype(np.float64) * M + 0.5).astype(np.uint16)
+        elif array.dtype != np.uint16:
+            raise InputError("bad_map", f"A change map is uint16, uint8, bool or float; this array is {array.dtype}.")
+        return cls(array, strength)
+
+    @property
+    def changes(self) -> bool:
+        """Whether any pixel may change at all."""
+        return bool(scaled(self.values.max(initial=0).astype(np.int64), self.strength))
+
+    def check_fits(self, width: int, height: int) -> None:
+        """Raises InputError when the map cannot be laid over a picture of this size: 1 x 1 always can, others can when
+        the aspect ratio is the same but for rounding."""
+        rows, columns = self.values.shape
+        if (rows, columns) == (1, 1) or self.covered is not None:
+            return
+        if abs(columns * height - rows * width) > max(width, height, columns, rows):
+            raise InputError(
+                "sizes_differ",
+                f"The picture has {width} x {height} pixels and the map {columns} x {rows}: their shapes differ. "
+                "Scale or crop the map to the picture's shape.",
+            )
 
     def cells(self, rows: int, columns: int) -> NDArray[np.int64]:
         """V on a latent grid, int64 [rows, columns]: the mean (or maximum) of the pixels that a cell touches,

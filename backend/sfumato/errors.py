@@ -16,8 +16,8 @@ class SfumatoError(Exception):
         self.code = code
 
 
-class InputError(SfumatoError):
-    """The request cannot be carried out as it is."""
+class InputError(SfumatoError, ValueError):
+    """The request cannot be carried out as it is. A ValueError, for whoever calls from Python."""
 
 
 class Cancelled(SfumatoError):

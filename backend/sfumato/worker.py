@@ -49,8 +49,7 @@ class _Job:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        pictures = (self.request.canvas, self.request.change_map)
-        return tuple(dict.fromkeys(p.digest for p in pictures if p.digest not in self.blobs))
+        return tuple(dict.fromkeys(p.digest for p in self.request.pictures if p.digest not in self.blobs))
 
 
 class Worker:
@@ -104,7 +103,7 @@ class Worker:
             finished = studio.run(
                 request,
                 job.blobs[request.canvas.digest],
-                job.blobs[request.change_map.digest],
+                job.blobs[request.change_map.digest] if request.change_map else b"",
                 on_progress=lambda progressed: self._tell(job, progressed),
                 cancelled=job.cancelled.is_set,
             )
@@ -195,7 +194,7 @@ def _failure(job: str, error: Exception, poisoned: bool) -> wire.Failed:
 def _log(error: Exception, request: wire.Request | None = None) -> None:
     """The traceback, without what the painter wrote."""
     text = "".join(traceback.format_exception(error))
-    for secret in (request.prompt, request.negative_prompt) if request else ():
+    for secret in (request.prompt, request.negative_prompt, request.source_prompt) if request else ():
         if secret:
             text = text.replace(secret, "[prompt]").replace(repr(secret)[1:-1], "[prompt]")
     print(text, file=sys.stderr, flush=True)

@@ -27,11 +27,14 @@ class Draft:
     """A request whose pictures have no names yet; `fields` are those of Request."""
 
     canvas: Picture
-    change_map: Picture
+    change_map: Picture | None
     fields: dict[str, Any]
 
     def request(self) -> tuple[Request, dict[str, bytes]]:
         """The request and its blobs by digest. Hashes: not for the UI thread."""
-        canvas, change_map = self.canvas.named(), self.change_map.named()
-        blobs = {canvas.digest: self.canvas.data, change_map.digest: self.change_map.data}
+        canvas = self.canvas.named()
+        change_map = self.change_map.named() if self.change_map else None
+        blobs = {canvas.digest: self.canvas.data}
+        if self.change_map and change_map:
+            blobs[change_map.digest] = self.change_map.data
         return Request(canvas=canvas, change_map=change_map, **self.fields), blobs

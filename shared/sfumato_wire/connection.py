@@ -207,11 +207,11 @@ class Connection:
                 raise error(f"At most {MAX_JOBS} jobs may be open at a time.")
             if max(len(self._expected), len(self._allowed)) > MAX_OWED:
                 raise error("Too many pictures were asked for and never sent.")
-            canvas, change_map = message.request.canvas, message.request.change_map
-            if canvas.digest == change_map.digest and canvas.size != change_map.size:
+            sizes = {p.digest: p.size for p in message.request.pictures}
+            if any(sizes[p.digest] != p.size for p in message.request.pictures):
                 raise error("Two pictures of different sizes cannot have the same digest.")
             if before is not Job.ENDED:
-                self._sizes[job] = {canvas.digest: canvas.size, change_map.digest: change_map.size}
+                self._sizes[job] = sizes
         elif isinstance(message, NeedBlobs):
             sizes = self._sizes.get(job, {})
             if not set(message.digests) <= set(sizes):

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from .limits import MAX_BLOB, MAX_PREVIEW, MAX_STEPS
 from .request import Pixels, Request
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Parameter:
     """One control of an edit, from which the docker and the command line build theirs.
 
     type: "int", "float", "bool" or "choice"; minimum and maximum for numbers, choices for choices.
+    unit: what a number counts ("steps", "pixels"), empty for a plain number.
     """
 
     name: str
@@ -31,14 +32,21 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    unit: str = ""
 
 
 @dataclass(frozen=True)
 class EditInfo:
+    """source_prompt: whether the edit wants to be told what the picture shows. finds_map: whether it can find a map
+    for a prompt (the task "map"); map_parameters are what can be set then."""
+
     id: str
     name: str
     help: str
     parameters: tuple[Parameter, ...] = ()
+    source_prompt: bool = False
+    finds_map: bool = False
+    map_parameters: tuple[Parameter, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,12 @@ class Pixels:
 class Request:
     """Everything relevant to a result.
 
+    task: "edit" gives the layer that an edit makes of the canvas; "map" gives the map that the edit finds for the
+    prompt, as an opaque grey layer over the canvas.
     canvas: the picture without the map layer: the whole document or the part around the painted area.
     change_map: the painted greys; outside of it nothing changes. Grey times alpha, or alpha alone (`map_channel`).
+    None exactly for the task "map".
+    source_prompt: what the canvas shows, for edits that ask (`EditInfo.source_prompt`).
     strength: global strength in thousandths, multiplies the map.
     soften: radius in pixels of a blur of the map; 0 leaves it as painted.
     settings: the edit's declared parameters; what is missing takes its declared default.
@@ -77,8 +81,10 @@ class Request:
     width: int
     height: int
     canvas: Pixels
-    change_map: Pixels
+    change_map: Pixels | None
+    task: str = "edit"
     negative_prompt: str = ""
+    source_prompt: str = ""
     seed: int = 0
     steps: int = 20
     guidance_scale: float = 5.0
@@ -96,9 +102,13 @@ class Request:
             raise ValueError("The canvas reaches outside the document.")
         if self.canvas.format not in ("rgba8", "bgra8"):
             raise ValueError(f"The canvas must be rgba8 or bgra8, not {self.canvas.format}.")
-        if self.change_map.format not in ("gray8", "gray16", "graya16"):
+        if self.task not in ("edit", "map"):
+            raise ValueError(f"The task must be edit or map, not {self.task}.")
+        if (self.change_map is None) != (self.task == "map"):
+            raise ValueError("An edit needs a map to go by; a map is found without one.")
+        if self.change_map and self.change_map.format not in ("gray8", "gray16", "graya16"):
             raise ValueError(f"The map must be gray8, gray16 or graya16, not {self.change_map.format}.")
-        for name in ("prompt", "negative_prompt", "model", "edit"):
+        for name in ("prompt", "negative_prompt", "source_prompt", "model", "edit"):
             text = getattr(self, name)
             if len(text) > MAX_TEXT:
                 raise ValueError(f"The {name.replace('_', ' ')} has {len(text)} characters; at most {MAX_TEXT} fit.")
@@ -118,3 +128,8 @@ class Request:
             raise ValueError(f"Soften must lie between 0 and 1000 pixels; this is {self.soften}.")
         if self.layer_format not in ("rgba8", "bgra8"):
             raise ValueError(f"The layer can be rgba8 or bgra8, not {self.layer_format}.")
+
+    @property
+    def pictures(self) -> tuple[Pixels, ...]:
+        """What travels as blobs."""
+        return (self.canvas,) if self.change_map is None else (self.canvas, self.change_map)

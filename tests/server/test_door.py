@@ -14,6 +14,7 @@ from sfumato.server.home import MIN_TOKEN, open_home, read_token
 from sfumato.server.main import MAX_CONNECTIONS, Settings, run
 from sfumato_wire import Hello, Refused, Result, Submit, Welcome
 from sfumato_wire.limits import MAX_MESSAGE
+from sfumato_wire.messages import PROTOCOL_VERSION
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -165,7 +166,7 @@ async def test_whoever_breaks_the_rules_is_sent_away_with_a_sentence_and_keeps_i
             assert "id" in (await me.hear(Refused)).sentence
 
 
-@pytest.mark.parametrize(("low", "high", "who"), [(0, 0, "plugin"), (2, 3, "backend")])
+@pytest.mark.parametrize(("low", "high", "who"), [(0, PROTOCOL_VERSION - 1, "plugin"), (PROTOCOL_VERSION + 1, PROTOCOL_VERSION + 2, "backend")])
 @asynchronous
 async def test_version_skew_says_what_to_update(tmp_path: Path, low: int, high: int, who: str) -> None:
     async with server(tmp_path) as port, door(port, tmp_path) as socket:

@@ -71,7 +71,7 @@ class Job:
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {p.digest: p.size for p in (self.request.canvas, self.request.change_map)}
+        return {p.digest: p.size for p in self.request.pictures}
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -277,6 +277,6 @@ class Desk:
 
     def _no_room(self, request: Request) -> str | None:
         held = sum(sum(job.sizes.values()) for job in self._jobs.values())
-        if len(self._jobs) < MAX_QUEUE and held + request.canvas.size + request.change_map.size <= MAX_HELD:
+        if len(self._jobs) < MAX_QUEUE and held + sum(p.size for p in request.pictures) <= MAX_HELD:
             return None
         return f"{len(self._jobs)} jobs wait already: let some of them end, or cancel them."

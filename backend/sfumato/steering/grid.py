@@ -10,7 +10,9 @@ import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Prediction = Literal["epsilon", "v_prediction", "sample", "flow"]
@@ -18,10 +20,11 @@ Prediction = Literal["epsilon", "v_prediction", "sample", "flow"]
 
 @dataclass(frozen=True)
 class Grid:
-    """One run's levels.
+    """One schedule's levels.
 
     steps: N, the outer steps. order: denoiser calls per outer step; the last step of an order-2 solver takes one.
     a, b: [calls + 1] tensors on the latents' device, in their dtype; the last level is clean, (1, 0).
+    f, the model output, is eps (epsilon), v = a eps - b x0 (v_prediction), x0 (sample) or v = eps - x0 (flow).
     """
 
     steps: int
@@ -54,12 +57,23 @@ class Grid:
     def calls(self) -> int:
         return len(self.a) - 1
 
+    @property
+    def noise_levels(self) -> NDArray[np.float64]:
+        """b / (a + b) at the outer steps i = 0..N: 1 is pure noise, 0 clean."""
+        outer = [*range(0, self.calls, self.order), self.calls]
+        a, b = (t[outer].double().cpu().numpy() for t in (self.a, self.b))
+        return np.asarray(b / (a + b), np.float64)
+
     def outer(self, call: int) -> int:
         """The outer step that a denoiser call belongs to."""
         return call // self.order
 
+    def sigma(self, call: int) -> Tensor:
+        """sigma = b / a of the level entering `call`: variance-exploding units, whatever the family."""
+        return self.b[call] / self.a[call].clamp(min=1e-4)
+
     def x0(self, call: int, sample: Tensor, output: Tensor) -> Tensor:
-        """What a model output at `call` says the clean latents are (seed_methods 0: eps, v, x0, flow <-> x0)."""
+        """What a model output at `call` says the clean latents are (seed_methods 0: eps, v, x0, flow -> x0)."""
         a, b = self.a[call], self.b[call]
         if self.prediction == "sample":
             return output
@@ -69,6 +83,18 @@ class Grid:
             return sample - b * output
         scale = a * a + b * b  # variance-exploding schedulers hold x / a: bring x and the level back to a circle
         return (a * sample / scale) - (b / scale.sqrt()) * output
+
+    def noise(self, call: int, sample: Tensor, output: Tensor) -> Tensor:
+        """What a model output at `call` says the noise is."""
+        a, b = self.a[call], self.b[call]
+        if self.prediction == "epsilon":
+            return output
+        if self.prediction == "flow":
+            return sample + a * output
+        if self.prediction == "sample":
+            return (sample - a * output) / b
+        scale = a * a + b * b
+        return (b * sample / scale) + (a / scale.sqrt()) * output
 
     def output(self, call: int, x0: Tensor, noise: Tensor) -> Tensor:
         """The model output at `call` whose prediction is exactly this x0 and this noise."""
@@ -80,6 +106,43 @@ class Grid:
             return noise - x0
         a, b = self.a[call], self.b[call]
         return (a * noise - b * x0) / (a * a + b * b).sqrt()
+
+    def affine(self, call: int, eta: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
+        """(A, B, s): one outer step from the level of `call` is A x + B f, plus s times fresh noise.
+
+        eta = 0 is DDIM (flow: Euler), eta = 1 is DDPM: s = eta b' sqrt(1 - (b' a / (a' b))^2), x' = a' x0 + c eps with
+        c = sqrt(b'^2 - s^2) (Song et al., arXiv 2010.02502, eq. 12 and 16), here for any a, b, so that
+        variance-exploding and flow levels need no formula of their own.
+        """
+        after = min(self.order * (self.outer(call) + 1), self.calls)
+        a, b, a_, b_ = (t.double() for t in (self.a[call], self.b[call], self.a[after], self.b[after]))
+        s = eta * b_ * (1 - (b_ * a / (a_ * b)) ** 2).clamp(min=0).sqrt()
+        c = (b_ * b_ - s * s).sqrt()
+        # x0 = p x + r f and eps = q x + u f
+        if self.prediction == "epsilon":
+            p, r, q, u = 1 / a, -b / a, 0 * a, 1 + 0 * a
+        elif self.prediction == "flow":
+            p, r, q, u = 1 + 0 * a, -b, 1 + 0 * a, a
+        elif self.prediction == "sample":
+            p, r, q, u = 0 * a, 1 + 0 * a, 1 / b, -a / b
+        else:
+            scale = a * a + b * b
+            p, r, q, u = a / scale, -b / scale.sqrt(), b / scale, a / scale.sqrt()
+        A, B = a_ * p + c * q, a_ * r + c * u
+        return A.to(self.a.dtype), B.to(self.a.dtype), s.to(self.a.dtype)
+
+    def inverted(self, call: int, after: Tensor, output: Tensor) -> Tensor:
+        """The state at the level of `call` from the one an outer step later, by DDIM (flow: Euler) run backwards.
+
+        output: the model's at (`after`, timestep of `call`); what it says about the noise is taken as constant over
+        the step (Song et al., arXiv 2010.02502, section 4.3; DiffEdit, arXiv 2210.11427, section 3.2).
+        """
+        clean = min(self.order * (self.outer(call) + 1), self.calls)
+        a, b, a_, b_ = self.a[call], self.b[call], self.a[clean], self.b[clean]
+        if self.prediction == "flow":
+            return after + (b - b_) * output
+        noise = self.noise(call, after, output)
+        return (a / a_) * (after - b_ * noise) + b * noise
 
 
 def is_flow(scheduler: Any) -> bool:

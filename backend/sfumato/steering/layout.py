@@ -1,8 +1,8 @@
-"""The latent layout of a pipeline: [B, C, H, W], or packed 2x2 into tokens as Flux does; the map follows it."""
+"""The latent layout of a pipeline: [B, C, H, W], with a frame axis, or packed 2x2 into tokens; the map follows it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
 from typing import Any
 
 import torch
@@ -10,35 +10,44 @@ from torch import Tensor
 
 
 class Layout:
-    """Brings tensors on the latent grid into the form in which a pipeline's denoiser holds its latents.
+    """Brings tensors from the latent grid into the form in which a pipeline's denoiser holds its latents, and back.
 
-    The clean latents of the first add_noise show the grid; the first sample of a step shows the form.
+    clean: the latents that the pipeline noises, [B, ..., rows, columns] with the channels and perhaps a frame axis
+    between. A pipeline that packs is asked once, by packing the numbers of the cells, so any order of cells will do.
     """
 
     def __init__(self, pipe: Any, clean: Tensor) -> None:
-        if clean.ndim != 4:
-            raise ValueError(
-                f"Latents of shape {tuple(clean.shape)} are not on a [batch, channels, rows, columns] grid: "
-                "this pipeline's layout is not known to Sfumato yet."
-            )
-        self.channels, self.rows, self.columns = clean.shape[1:]
-        self._pack: Callable[..., Tensor] | None = getattr(pipe, "_pack_latents", None)
+        self.shape = clean.shape[1:]
+        self.rows, self.columns = self.shape[-2:]
+        pack = getattr(pipe, "_pack_latents", None)
+        if pack is None:
+            self.form = self.shape
+            self._order: Tensor | None = None
+            return
+        numbers = torch.arange(self.shape.numel()).view(1, *self.shape)
+        if len(inspect.signature(pack).parameters) == 1:
+            packed = pack(numbers)
+        else:
+            packed = pack(numbers, 1, self.shape[:-2].numel(), self.rows, self.columns)
+        self.form = packed.shape[1:]
+        self._order = packed.flatten().to(clean.device)
 
-    def like(self, grid: Tensor, sample: Tensor) -> Tensor:
-        """`grid`, [B, C or 1, rows, columns], in the form of `sample`."""
-        if sample.ndim == 4:
+    def like(self, grid: Tensor) -> Tensor:
+        """`grid`, [B, ..., rows, columns] on the latent grid, in the denoiser's form."""
+        if self._order is None:
             return grid
-        if self._pack is None:
-            raise ValueError(
-                f"Latents of shape {tuple(sample.shape)} are packed in a way that this pipeline does not show."
-            )
-        spread = grid.expand(-1, self.channels, -1, -1)
-        packed = self._pack(spread, spread.shape[0], self.channels, self.rows, self.columns)
-        if packed.shape[1:] != sample.shape[1:]:
-            raise ValueError(f"Packed latents of shape {tuple(packed.shape)} do not fit {tuple(sample.shape)}.")
-        return packed
+        spread = grid.expand(-1, *self.shape)
+        return spread.reshape(len(grid), -1)[:, self._order].view(len(grid), *self.form)
 
-    def map(self, cells: Any, sample: Tensor) -> Tensor:
-        """An integer map [rows, columns] (numpy), in the form of `sample`, on its device; broadcasts over the batch."""
-        grid = torch.as_tensor(cells, device=sample.device)[None, None]
-        return self.like(grid, sample)
+    def unlike(self, sample: Tensor) -> Tensor:
+        """A sample in the denoiser's form, back on the latent grid [B, ..., rows, columns]."""
+        if self._order is None:
+            return sample
+        grid = torch.empty_like(sample).flatten(1)
+        grid[:, self._order] = sample.flatten(1)
+        return grid.view(len(sample), *self.shape)
+
+    def map(self, cells: Any, like: Tensor) -> Tensor:
+        """A map [rows, columns] (numpy) in the denoiser's form, on the device of `like`; broadcasts over the batch."""
+        ones = (1,) * (len(self.shape) - 2)
+        return self.like(torch.as_tensor(cells, device=like.device).view(1, *ones, self.rows, self.columns))

@@ -1,4 +1,4 @@
-"""SteeredScheduler stands in for a pipeline's scheduler and lets an edit act on every step.
+"""SteeredScheduler stands in for a pipeline's scheduler and lets a policy act on every step.
 
 By composition: whatever is not steered is the real scheduler's own. It learns x0 and eps from the pipeline's own
 add_noise, counts calls, and edits what `step` returns; it never looks a timestep up (order-2 solvers repeat them).
@@ -7,75 +7,55 @@ add_noise, counts calls, and edits what `step` returns; it never looks a timeste
 from __future__ import annotations
 
 import functools
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from sfumato.change_map import ChangeMap, Rounding
 from sfumato.steering.grid import Grid
 from sfumato.steering.layout import Layout
-from sfumato.steering.reference import NoisedReference
+from sfumato.steering.run import Policy, Run
 
-
-class Run:
-    """What an edit knows while a pipeline runs. call: the denoiser call under way, counted from the grid's start."""
-
-    def __init__(self, grid: Grid, layout: Layout, reference: NoisedReference, call: int) -> None:
-        self.grid, self.layout, self.reference, self.call = grid, layout, reference, call
-        self.last: tuple[Tensor, Tensor, Tensor] | None = None  # sample, model output, frozen cells of the last call
-
-    @property
-    def step(self) -> int:
-        """i, the outer step under way."""
-        return self.grid.outer(self.call)
-
-    def denoised(self) -> Tensor:
-        """The clean latents as the last call predicts them, in the denoiser's form; for previews."""
-        if self.last is None:
-            return self.reference.x0
-        sample, output, frozen = self.last
-        return torch.where(frozen, self.reference.x0, self.grid.x0(self.call - 1, sample, output))
-
-
-class Edit(Protocol):
-    """A published method, as far as a pipeline's run is concerned. Cells are latent cells."""
-
-    @property
-    def change_map(self) -> ChangeMap: ...
-
-    def plan(self, steps: int, rounding: Rounding, rows: int, columns: int) -> int:
-        """k_min, the first outer step of N that changes anything, 0..N; N when nothing is to change."""
-
-    def begin(self, run: Run, sample: Tensor) -> None:
-        """Before the first step: bring the map into the form of `sample`."""
-
-    def frozen(self, run: Run) -> Tensor:
-        """bool, broadcastable to the sample: cells that are still on the reference path after this step."""
-
-    def after_step(self, run: Run, y: Tensor) -> Tensor:
-        """x_{i+1} from what the scheduler made of this step."""
+Listener = Callable[[Run], None]
 
 
 class SteeredScheduler:
-    """Wraps `scheduler` for one pipeline and one edit.
+    """Wraps `scheduler` for one pass of one pipeline.
 
-    first: the outer step that the pipeline is told to start at. cells: rows and columns the edit was planned for.
+    begun(grid): called when the pipeline has set its timesteps; gives the calls to make and k_min.
+    cells: rows and columns that were planned for. generator: the caller's, for an edit's own draws.
+    asking: end the pipeline's call with `Asked` once its timesteps are known. given_start: its latents are noised.
     """
 
-    _learnt = ("_scheduler", "_pipe", "_edit", "_first", "_cells", "_clean", "run")
-    _own = frozenset((*_learnt, "step", "set_timesteps", "add_noise", "scale_noise"))
+    class Asked(Exception):
+        """The pipeline has set its timesteps, which was all that was asked."""
 
-    def __init__(self, scheduler: Any, pipe: Any, edit: Edit, first: int, cells: tuple[int, int]) -> None:
-        self._scheduler, self._pipe, self._edit, self._first, self._cells = scheduler, pipe, edit, first, cells
-        self._clean: tuple[Tensor, Tensor] | None = None
+    _own = frozenset(
+        "_scheduler _pipe _policy _begun _cells _generator _listener _planned run asking given_start "
+        "step set_timesteps add_noise scale_noise scale_model_input set_begin_index".split()
+    )
+
+    def __init__(
+        self,
+        scheduler: Any,
+        pipe: Any,
+        policy: Policy,
+        begun: Callable[[Grid], tuple[Sequence[int], int]],
+        cells: tuple[int, int],
+        generator: Any = None,
+        listener: Listener = lambda run: None,
+    ) -> None:
+        self._scheduler, self._pipe, self._policy, self._begun, self._cells = scheduler, pipe, policy, begun, cells
+        self._generator, self._listener = generator, listener
+        self._planned: tuple[Sequence[int], int] | None = None
         self.run: Run | None = None
+        self.asking = self.given_start = False
         self.step = _posing_as(scheduler.step, self._step)
         self.set_timesteps = _posing_as(scheduler.set_timesteps, self._set_timesteps)
-        if hasattr(scheduler, "add_noise"):
-            self.add_noise = _posing_as(scheduler.add_noise, self._add_noise)
-        if hasattr(scheduler, "scale_noise"):
-            self.scale_noise = _posing_as(scheduler.scale_noise, self._scale_noise)
+        for name in ("add_noise", "scale_noise", "scale_model_input", "set_begin_index"):
+            if hasattr(scheduler, name):
+                setattr(self, name, _posing_as(getattr(scheduler, name), getattr(self, "_" + name)))
 
     def __getattr__(self, name: str) -> Any:
         if name in SteeredScheduler._own:
@@ -88,58 +68,105 @@ class SteeredScheduler:
         else:
             setattr(self._scheduler, name, value)
 
+    @property
+    def timesteps(self) -> Tensor:
+        """Of the calls that this pass makes, in their order."""
+        timesteps: Tensor = self._scheduler.timesteps
+        return timesteps if self._planned is None else timesteps[list(self._planned[0])]
+
+    @property
+    def init_noise_sigma(self) -> Any:
+        """What pipelines multiply latents by that they take for pure noise."""
+        return 1.0 if self.given_start else self._scheduler.init_noise_sigma
+
     def _set_timesteps(self, *args: Any, **kwargs: Any) -> None:
-        self._clean = self.run = None  # a new schedule is a new run
         self._scheduler.set_timesteps(*args, **kwargs)
+        # The levels alone, in float64, are enough to plan with.
+        self._planned = self._begun(Grid.of(self._scheduler, torch.empty(0, dtype=torch.float64)))
+        self._set_begin_index()
+        if self.asking:
+            raise SteeredScheduler.Asked
+
+    def _set_begin_index(self, begin_index: int = 0) -> None:
+        """The solver begins at the pass's first call, wherever the pipeline thinks it is."""
+        if self._planned is None:
+            raise RuntimeError("The pipeline began before it set its timesteps; its loop is not known to Sfumato.")
+        if hasattr(self._scheduler, "set_begin_index"):
+            self._scheduler.set_begin_index(self._planned[0][0])
+
+    def _scale_model_input(self, sample: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        self._keep_pace()
+        result: Tensor = self._scheduler.scale_model_input(sample, *args, **kwargs)
+        return result
+
+    def _keep_pace(self) -> None:
+        """A solver that is never asked for a step does not count, and may have to count backwards."""
+        if self.run is not None and self._policy.own_steps and hasattr(self._scheduler, "_step_index"):
+            self._scheduler._step_index = self.run.call
 
     def _add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        if self._clean is None:
-            self._clean = original_samples, noise
         result: Tensor = self._scheduler.add_noise(original_samples, noise, timesteps)
-        return result
+        return result if self.run else self._begin(original_samples, noise, result)
 
     def _scale_noise(self, sample: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
-        if self._clean is None:
-            self._clean = sample, noise
         result: Tensor = self._scheduler.scale_noise(sample, timestep, noise)
-        return result
+        return result if self.run else self._begin(sample, noise, result)
 
-    def _step(self, model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
-        run = self.run or self._begin(sample)
-        frozen = self._edit.frozen(run)
-        run.last = sample, model_output, frozen
-        if _keeps_history(self._scheduler):
-            # A multistep solver remembers what it was told: frozen cells tell it their own x0, so that its history
-            # stays true when they are released. By where only: free cells keep their bits.
-            truth = run.grid.output(run.call, run.reference.x0, run.reference.noise)
-            model_output = torch.where(frozen, truth, model_output)
-        result = self._scheduler.step(model_output, timestep, sample, *args, **kwargs)
-        if isinstance(result, tuple):
-            steered: Any = (self._edit.after_step(run, result[0]), *result[1:])
-        else:
-            result.prev_sample = self._edit.after_step(run, result.prev_sample)
-            steered = result
-        run.call += 1
-        return steered
-
-    def _begin(self, sample: Tensor) -> Run:
-        if self._clean is None:
-            raise RuntimeError(
-                "This pipeline never noised an image through its scheduler, so there is nothing to steer from. "
-                "Use its image-to-image pipeline."
-            )
-        x0, noise = self._clean
+    def _begin(self, x0: Tensor, noise: Tensor, noised: Tensor) -> Tensor:
         layout = Layout(self._pipe, x0)
         if (layout.rows, layout.columns) != self._cells:
             raise RuntimeError(
                 f"The pipeline made latents of {layout.rows} x {layout.columns} cells where the map was laid on "
                 f"{self._cells[0]} x {self._cells[1]}. Pass height and width, or an image of the size to work at."
             )
-        grid = Grid.of(self._scheduler, x0)
-        reference = NoisedReference(grid, layout.like(x0, sample), layout.like(noise, sample))
-        self.run = run = Run(grid, layout, reference, self._first * grid.order)
-        self._edit.begin(run, sample)
-        return run
+        assert self._planned is not None
+        self.run = Run(Grid.of(self._scheduler, x0), layout, x0, noise, *self._planned, self._generator)
+        self.run.remembers = any(hasattr(self._scheduler, name) for name in ("model_outputs", "ets", "derivatives"))
+        start = self._policy.begin(self.run)
+        return noised if start is None else layout.unlike(start)
+
+    def _step(self, model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
+        run = self.run
+        if run is None:
+            raise RuntimeError(
+                "This pipeline never noised an image through its scheduler, so there is nothing to steer from. "
+                "Use its image-to-image pipeline."
+            )
+        if sample.shape[1:] != run.layout.form:
+            raise RuntimeError(
+                f"The pipeline holds its latents as {tuple(sample.shape[1:])}, which does not fit "
+                f"{tuple(run.layout.form)}: its layout is not known to Sfumato."
+            )
+        answer: Any = None
+
+        def solve(output: Tensor) -> Tensor:
+            nonlocal answer
+            answer = self._scheduler.step(output, timestep, sample, *args, **kwargs)
+            solved: Tensor = answer[0] if isinstance(answer, tuple) else answer.prev_sample
+            return solved
+
+        self._keep_pace()
+        steered = self._policy.step(run, sample, model_output, solve)
+        run.state = steered
+        run.done += 1
+        self._listener(run)
+        if answer is None:  # an own step: nothing but the state
+            return (steered,) if kwargs.get("return_dict", True) is False else _Answer(steered)
+        if isinstance(answer, tuple):
+            # Consistency pipelines show their last denoised sample instead of the state; at the end they are one.
+            last = run.done == len(run.calls)
+            return (steered, *(steered if last and _same(extra, answer[0]) else extra for extra in answer[1:]))
+        answer.prev_sample = steered
+        return answer
+
+
+class _Answer:
+    def __init__(self, prev_sample: Tensor) -> None:
+        self.prev_sample = prev_sample
+
+
+def _same(extra: Any, state: Tensor) -> bool:
+    return torch.is_tensor(extra) and extra.shape == state.shape and torch.equal(extra, state)
 
 
 def _posing_as(real: Any, replacement: Any) -> Any:
@@ -150,7 +177,3 @@ def _posing_as(real: Any, replacement: Any) -> Any:
         return replacement(*args, **kwargs)
 
     return method
-
-
-def _keeps_history(scheduler: Any) -> bool:
-    return any(hasattr(scheduler, name) for name in ("model_outputs", "ets", "derivatives"))

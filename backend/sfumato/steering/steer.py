@@ -1,11 +1,9 @@
-"""`with steer(pipe, edit) as steered:` runs any diffusers image-to-image pipeline under an edit."""
+"""`with steer(pipe, edit) as steered:` runs a diffusers pipeline under an edit."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,23 +11,30 @@ import torch
 from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 from PIL import Image
 
-from sfumato.change_map import ChangeMap, Rounding
 from sfumato.composite import flatten, layer
-from sfumato.steering.scheduler import Edit, SteeredScheduler
+from sfumato.steering.grid import Grid
+from sfumato.steering.routes import Route, batch_of, route_of
+from sfumato.steering.run import Edit, Policy, Run
+from sfumato.steering.scheduler import Listener, SteeredScheduler
+from sfumato.steering.support import check_scheduler
 
 
 class Steered:
     """The pipeline as a callable: its own arguments without `strength`, its own output.
 
-    image: pictures or clean latents. The caller owns `generator`; its draws are the pipeline's own, in their order.
-    Pictures come back composited: where the map is 0 they are the original's pixels. A map that changes nothing gives
-    the image back at once, with no model call and nothing drawn from the generator.
+    image: pictures or clean latents. The caller owns `generator`; its draws are the pipeline's own, in their order
+    (VAE draw, then noise), then the edit's. Pictures come back composited: where the map is 0 they are the original's
+    pixels. A map that changes nothing gives the image back at once, with no model call and nothing drawn.
+
+    run: the last pass. listener: called after every denoiser call of every pass, an edit's preparing ones too; what it
+    raises ends the work.
     """
 
-    def __init__(self, pipe: Any, edit: Edit, change_map: ChangeMap, skip: bool) -> None:
-        self._pipe, self._edit, self._map, self._skip = pipe, edit, change_map, skip
-        self._scheduler = pipe.scheduler
-        self.scheduler: SteeredScheduler | None = None
+    def __init__(self, pipe: Any, edit: Edit, route: Route, skip: bool, listener: Listener) -> None:
+        self._pipe, self._edit, self._route, self._skip = pipe, edit, route, skip
+        self._scheduler, self._listener = pipe.scheduler, listener
+        self.run: Run | None = None
+        self.preparing = False
 
     def __call__(self, *args: Any, image: Any, **kwargs: Any) -> Any:
         if "strength" in kwargs:
@@ -41,32 +46,78 @@ class Steered:
         pictures = all(isinstance(i, Image.Image) for i in originals)
         if pictures and kwargs.get("output_type", "pil") not in ("pil", "latent"):
             raise ValueError("Pictures are composited as pictures: ask for output_type 'pil' or 'latent'.")
-        steps = self._steps(kwargs)
-        rows, columns = _latent_grid(self._pipe, image, kwargs)
-        first = self._edit.plan(steps, rounding_of(self._pipe), rows, columns)
-        if first >= steps:
+        for picture in originals:
+            columns, rows = picture.size if isinstance(picture, Image.Image) else picture.shape[:-3:-1]
+            self._edit.change_map.check_fits(columns, rows)
+        if not self._edit.change_map.changes:
             return self._unchanged(args, image, kwargs)
-        start = first if self._skip else 0
-        self.scheduler = SteeredScheduler(self._scheduler, self._pipe, self._edit, start, (rows, columns))
-        self._pipe.scheduler = self.scheduler
-        strength = strength_for(self._pipe, steps, steps - start)
-        output = self._pipe(*args, image=image, strength=strength, **kwargs)
-        return self._composited(image, output)
+        try:
+            return self._composited(image, self._all_passes(args, image, kwargs))
+        except _NothingChanges:
+            return self._unchanged(args, image, kwargs)
 
-    def _steps(self, kwargs: dict[str, Any]) -> int:
-        for name in ("timesteps", "sigmas"):
-            if kwargs.get(name) is not None:
-                return len(kwargs[name])
-        default = inspect.signature(type(self._pipe).__call__).parameters["num_inference_steps"].default
-        return int(kwargs.get("num_inference_steps", default))
+    def _all_passes(self, args: tuple[Any, ...], image: Any, kwargs: dict[str, Any]) -> Any:
+        if hasattr(self._edit, "prepare"):
+            # Every pass must see the same picture and noise, so a generator of the pipeline's choice will not do.
+            kwargs = {"generator": torch.Generator().manual_seed(torch.seed())} | kwargs
+            self.preparing = True
+            try:
+                self._edit.prepare(lambda policy, **overrides: self._recorded(policy, args, image, kwargs, overrides))
+            finally:
+                self.preparing = False
+        repeats = getattr(self._edit, "repeats", 1)
+        for _ in range(repeats - 1):
+            self._pass(self._edit, args, image, kwargs | {"output_type": "latent", "return_dict": True})
+            image = self._result
+        return self._pass(self._edit, args, image, kwargs)
+
+    def _recorded(
+        self, policy: Policy, args: tuple[Any, ...], image: Any, kwargs: dict[str, Any], overrides: dict[str, Any]
+    ) -> Run:
+        kwargs = {name: value for name, value in kwargs.items() if name != "callback_on_step_end"}
+        if any(name.startswith("prompt") for name in overrides):
+            # Another text: nothing of the caller's may speak along.
+            count = batch_of(args, kwargs, image) // int(kwargs.get("num_images_per_prompt", 1) or 1)
+            kwargs = {name: value for name, value in kwargs.items() if "prompt" not in name or "num_" in name}
+            args, overrides = (), {name: _times(value, count) for name, value in overrides.items()}
+        kwargs |= {"generator": _copied(kwargs["generator"]), "output_type": "latent"} | overrides
+        self._pass(policy, args, image, kwargs)
+        assert self.run is not None
+        return self.run
+
+    def _pass(self, policy: Policy, args: tuple[Any, ...], image: Any, kwargs: dict[str, Any]) -> Any:
+        cells = self._route.cells(self._pipe, image, kwargs)
+
+        def begun(grid: Grid) -> tuple[Sequence[int], int]:
+            first = self._edit.plan(grid.noise_levels, self._route.rounding, *cells)
+            if first >= grid.steps:
+                raise _NothingChanges
+            return policy.calls(grid.calls, grid.order, first if self._skip else 0), first
+
+        def heard(run: Run) -> None:
+            self.run = run
+            self._listener(run)
+
+        generator = kwargs.get("generator")
+        scheduler = SteeredScheduler(self._scheduler, self._pipe, policy, begun, cells, generator, heard)
+        self._pipe.scheduler = scheduler
+        try:
+            output = self._route.call(self._pipe, scheduler, args, image, kwargs)
+        finally:
+            self._pipe.scheduler = self._scheduler
+        return output
+
+    @property
+    def _result(self) -> torch.Tensor:
+        """The clean latents that the last pass ended with, on the latent grid."""
+        assert self.run is not None
+        return self.run.layout.unlike(self.run.state)
 
     def _unchanged(self, args: tuple[Any, ...], image: Any, kwargs: dict[str, Any]) -> Any:
         images = image
         if not isinstance(image, (torch.Tensor, np.ndarray)):
             images = image if isinstance(image, list) else [image]
-            prompt = kwargs.get("prompt", args[0] if args else None)
-            prompts = len(prompt) if isinstance(prompt, list) else 1
-            count = max(prompts, len(images)) * kwargs.get("num_images_per_prompt", 1)
+            count = batch_of(args, kwargs, images)
             images = [images[index * len(images) // count] for index in range(count)]
         return ImagePipelineOutput(images=images) if kwargs.get("return_dict", True) else (images,)
 
@@ -84,66 +135,48 @@ class Steered:
         canvas = np.asarray(original.convert("RGBA"))
         size = original.size
         decoded = np.asarray(edited.convert("RGB").resize(size, Image.Resampling.LANCZOS), np.float32)
-        values = self._map.cells(size[1], size[0])
-        values = values * self._map.strength // 1000
+        change_map = self._edit.change_map
+        values = change_map.cells(size[1], size[0]) * change_map.strength // 1000
         flat = flatten(canvas, layer(canvas[..., :3], decoded, None, values.astype(np.uint16)))
         return Image.fromarray(flat).convert(original.mode if original.mode in ("RGB", "RGBA") else "RGB")
 
 
 @contextmanager
-def steer(pipe: Any, edit: Edit, *, skip: bool = True) -> Iterator[Steered]:
-    """Steer `pipe`, a diffusers image-to-image pipeline, by `edit` until the block ends, whatever happens in it.
+def steer(pipe: Any, edit: Edit, *, skip: bool = True, listener: Listener = lambda run: None) -> Iterator[Steered]:
+    """Steer `pipe`, a diffusers pipeline, by `edit` until the block ends, whatever happens in it.
 
     skip: start at the first step that changes anything (the paper's Table 4), which costs less and is the same
-    picture; off only to show that. Raises ValueError when the pipeline is steered already or is no image-to-image
-    pipeline.
+    picture; off only to show that. Raises ValueError when the pipeline is steered already, takes neither an image nor
+    latents, or has a scheduler that cannot be steered.
     """
-    if isinstance(pipe.scheduler, SteeredScheduler):
+    if isinstance(pipe.scheduler, SteeredScheduler) or getattr(pipe, "_sfumato_steered", False):
         raise ValueError("This pipeline is being steered already; leave the other `with steer(...)` block first.")
-    if not hasattr(pipe, "get_timesteps"):
-        raise ValueError(
-            f"{type(pipe).__name__} starts from noise. Give its image-to-image pipeline (from_pipe helps)."
-        )
+    route = route_of(pipe)
+    check_scheduler(pipe.scheduler)
     scheduler = pipe.scheduler
+    object.__setattr__(pipe, "_sfumato_steered", True)
     try:
-        yield Steered(pipe, edit, edit.change_map, skip)
+        yield Steered(pipe, edit, route, skip, listener)
     finally:
+        object.__delattr__(pipe, "_sfumato_steered")
         pipe.scheduler = scheduler
 
 
-def _probe(pipe: Any, steps: int, strength: float) -> int:
-    """How many of N steps this pipeline's class runs at a strength, by asking its own get_timesteps."""
-    scheduler = SimpleNamespace(timesteps=torch.arange(steps), order=1)
-    stub = SimpleNamespace(scheduler=scheduler)
-    timesteps, _ = type(pipe).get_timesteps(stub, steps, strength, "cpu")
-    return len(timesteps)
+class _NothingChanges(Exception):
+    """The plan has no step in which any cell is free."""
 
 
-def rounding_of(pipe: Any) -> Rounding:
-    """The rule by which the pipeline turns strength into steps: half of 3 steps are 1 (floor) or 2 (ceil)."""
-    return "ceil" if _probe(pipe, 3, 0.5) == 2 else "floor"
+def _copied(generator: Any) -> Any:
+    """A generator (or a list of them) that will draw what this one would."""
+    if isinstance(generator, (list, tuple)):
+        return [g.clone_state() for g in generator]
+    return generator.clone_state()
 
 
-def strength_for(pipe: Any, steps: int, run: int) -> float:
-    """A strength at which the pipeline runs exactly the last `run` of `steps` steps; run / steps itself often fails."""
-    for strength in (min(1.0, (run + 0.5) / steps), (run - 0.5) / steps):
-        if _probe(pipe, steps, strength) == run:
-            return strength
-    raise ValueError(f"{type(pipe).__name__} cannot be made to run {run} of {steps} steps.")
-
-
-def _latent_grid(pipe: Any, image: Any, kwargs: dict[str, Any]) -> tuple[int, int]:
-    """Rows and columns of the latents that the pipeline will make of `image`."""
-    first = image[0] if isinstance(image, list) else image
-    if isinstance(first, torch.Tensor) and first.shape[-3] == pipe.vae.config.latent_channels:
-        return int(first.shape[-2]), int(first.shape[-1])
-    if "height" in inspect.signature(type(pipe).__call__).parameters:
-        default = pipe.default_sample_size * pipe.vae_scale_factor
-        height, width = kwargs.get("height") or default, kwargs.get("width") or default
-    elif isinstance(first, Image.Image):
-        width, height = first.size
-    else:
-        height, width = first.shape[-2:] if isinstance(first, torch.Tensor) else first.shape[-3:-1]
-    token = 2 if hasattr(pipe, "_pack_latents") else 1
-    cell = pipe.vae_scale_factor * token
-    return token * (height // cell), token * (width // cell)
+def _times(value: Any, count: int) -> Any:
+    """One text, or the embeddings of one, for `count` pictures."""
+    if isinstance(value, str):
+        return [value] * count if count > 1 else value
+    if isinstance(value, torch.Tensor) and len(value) == 1 != count:
+        return value.repeat(count, *[1] * (value.ndim - 1))
+    return value

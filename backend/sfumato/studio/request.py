@@ -28,6 +28,7 @@ def map_array(request: Request, data: bytes) -> tuple[NDArray[np.uint16], Box]:
     """Grey as painted -> change without the global strength, uint16 [h, w], and where it lies in the document:
     at the map's own box, grown by what softening spreads."""
     pixels = request.change_map
+    assert pixels is not None
     if pixels.format == "gray8":
         grey = _array(pixels, data, np.uint8, 1)[..., 0].astype(np.uint16) * np.uint16(257)
     elif pixels.format == "gray16":

@@ -18,9 +18,9 @@ from torch import Tensor
 from sfumato import models
 from sfumato.change_map import ChangeMap
 from sfumato.composite import faintest, layer
-from sfumato.edits import EDITS
+from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
-from sfumato.steering import rounding_of, steer
+from sfumato.steering import Run, steer
 from sfumato.studio.cache import TensorCache
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, to_working
@@ -104,46 +104,46 @@ class Studio:
             return _unchanged(report, clock)
         values, strong = (_at(v, at, planned.crop) for v in (values, strong))
         cells = ChangeMap(values, request.strength, covered=planned.covered, resample=settings["resample"])
-        edit = edit_module.create(cells, **{p.name: settings[p.name] for p in edit_module.INFO.parameters})
         if model.info.id not in self._pipes:
             on_progress(Progressed("loading", 0, 0))
         with clock("load"):
             pipe = self._pipe(model)
-        first = edit.plan(request.steps, rounding_of(pipe), *planned.cells)
-        report |= {"plan": asdict(planned), "steps_run": request.steps - first}
-        if first == request.steps:
-            return _unchanged(report, clock)
-        on_progress(Progressed("preparing", 0, request.steps - first))
+        words = Words(lambda prompt: self._text(pipe, info.id, prompt, request.negative_prompt), request.source_prompt)
+        edit = edit_module.create(cells, words, **{p.name: settings[p.name] for p in edit_module.INFO.parameters})
+        report["plan"] = asdict(planned)
+        on_progress(Progressed("preparing", 0, 0))
         _stop_if(cancelled)
         with clock("encode"):
             original = over_white(_part(canvas_array(request, canvas), request.canvas.box, planned.crop))
             key = (info.id, request.canvas, planned)
             image, latents, roundtrip = self._canvases.get(key, lambda: _encoded(pipe, original, planned))
         with clock("text"):
-            key = (info.id, request.prompt, request.negative_prompt)
-            positive, negative = self._texts.get(key, lambda: self._text(pipe, request))
+            text = words.say(request.prompt)
         _stop_if(cancelled)
-        with clock("paint"), _sentences(), steer(pipe, edit) as steered:
-            previewer = Previewer(image, latents, planned)
+        previewer = Previewer(image, latents, planned)
 
-            def after_step(pipe: Any, i: int, t: Any, state: dict[str, Any]) -> dict[str, Any]:
-                _stop_if(cancelled)
-                run = steered.scheduler.run
-                done = min(request.steps, run.step) - first
-                on_progress(Progressed("painting", done, request.steps - first, previewer(run.denoised())))
-                return state
+        def heard(run: Run) -> None:
+            _stop_if(cancelled)
+            order = run.grid.order
+            done, steps = -(-run.done // order), -(-len(run.calls) // order)
+            if steered.preparing:
+                on_progress(Progressed("preparing", done, steps))
+            else:
+                on_progress(Progressed("painting", done, steps, previewer(run.denoised())))
 
+        with clock("paint"), _sentences(), steer(pipe, edit, listener=heard) as steered:
             result = steered(
                 image=latents,
-                prompt_embeds=positive,
-                negative_prompt_embeds=negative,
                 num_inference_steps=request.steps,
                 guidance_scale=request.guidance_scale,
                 generator=torch.Generator("cpu").manual_seed(request.seed),
                 output_type="latent",
-                callback_on_step_end=after_step,
+                **text,
             ).images
-        on_progress(Progressed("finishing", request.steps - first, request.steps - first))
+        if steered.run is None:
+            return _unchanged(report, clock)
+        report["steps_run"] = steps = -(-len(steered.run.calls) // steered.run.grid.order)
+        on_progress(Progressed("finishing", steps, steps))
         with clock("decode"), _sentences():
             decoded = decode(pipe, result)
             if not bool(torch.isfinite(decoded).all()):
@@ -171,11 +171,15 @@ class Studio:
             self._pipes[model.info.id] = models.load(model, self._device)
         return self._pipes[model.info.id]
 
-    def _text(self, pipe: Any, request: Request) -> tuple[Tensor, Tensor]:
-        positive, negative = pipe.encode_prompt(
-            request.prompt, pipe.device, 1, True, negative_prompt=request.negative_prompt
-        )
-        return positive, negative
+    def _text(self, pipe: Any, model: str, prompt: str, negative_prompt: str) -> dict[str, Any]:
+        """Pipeline arguments that say these texts."""
+
+        def encode() -> tuple[Tensor, Tensor]:
+            positive, negative = pipe.encode_prompt(prompt, pipe.device, 1, True, negative_prompt=negative_prompt)
+            return positive, negative
+
+        positive, negative = self._texts.get((model, prompt, negative_prompt), encode)
+        return {"prompt_embeds": positive, "negative_prompt_embeds": negative}
 
 
 class Clock:
