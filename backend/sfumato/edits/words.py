@@ -1,9 +1,14 @@
-"""How an edit that was made from a request says a text to the pipeline."""
+"""What an edit that was made from a request may ask of the studio: to say a text, and to remember a recording."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from torch import Tensor
+
+T = TypeVar("T", bound=tuple[Tensor, ...])
 
 
 class Say(Protocol):
@@ -11,9 +16,22 @@ class Say(Protocol):
         """Pipeline arguments that say `prompt` in place of the request's own."""
 
 
+class Remember(Protocol):
+    def __call__(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The recording (a tuple of tensors, perhaps a named one) of that key; made now if it is not known. The key
+        holds what is the edit's own: model, picture, steps, guidance, seed and negative prompt are known already."""
+
+
+def made_now(key: Hashable, make: Callable[[], T]) -> T:
+    """Nothing is remembered."""
+    return make()
+
+
 @dataclass(frozen=True)
 class Words:
-    """say: turns a text into pipeline arguments. source: what the picture shows, as the painter wrote it."""
+    """say: turns a text into pipeline arguments. source: what the picture shows, as the painter wrote it.
+    remember: keeps recordings between requests, within bounds."""
 
     say: Say
     source: str = ""
+    remember: Remember = made_now

@@ -1,5 +1,6 @@
 """One request -> one layer. The worker and the command line both come here."""
 
-from sfumato.studio.studio import Finished, Progressed, Studio
+from sfumato.studio.job import Finished, Progressed
+from sfumato.studio.studio import Studio
 
 __all__ = ["Finished", "Progressed", "Studio"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import ModuleType
 
 from sfumato_wire.messages import EditInfo, Parameter
 
@@ -31,6 +32,25 @@ _COMPOSITE = (
     Parameter("detail", "float", 1.0, "How much detail of little changed pixels is given back ('smooth').", 0.0, 1.0),
 )
 
-DECLARED: dict[str, EditInfo] = {
-    name: replace(edit.INFO, parameters=(*edit.INFO.parameters, *_MAP, *_COMPOSITE)) for name, edit in EDITS.items()
-}
+
+_FOUND = (
+    Parameter(
+        "edges",
+        "choice",
+        "smooth",
+        "How the found map is drawn: 'smooth', or 'cells', which shows what the model sees as one value.",
+        choices=("smooth", "cells"),
+    ),
+)
+
+
+def _declared(edit: ModuleType) -> EditInfo:
+    """An edit's own parameters and the shared ones; which composite is the default, the edit may say (COMPOSITE)."""
+    info: EditInfo = edit.INFO
+    composite, *rest = _COMPOSITE
+    composite = replace(composite, default=getattr(edit, "COMPOSITE", composite.default))
+    found = (*info.map_parameters, *_FOUND) if info.finds_map else ()
+    return replace(info, parameters=(*info.parameters, *_MAP, composite, *rest), map_parameters=found)
+
+
+DECLARED: dict[str, EditInfo] = {name: _declared(edit) for name, edit in EDITS.items()}

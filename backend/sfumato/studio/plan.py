@@ -33,6 +33,11 @@ class Plan:
     padded_height: int
 
     @property
+    def picture(self) -> tuple[Box, int, int]:
+        """What the model is shown: where, and how large. The rest follows from it."""
+        return self.crop, self.width, self.height
+
+    @property
     def cells(self) -> tuple[int, int]:
         """Latent rows and columns."""
         return self.padded_height // CELL, self.padded_width // CELL

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sfumato_wire.geometry import Box
-from sfumato_wire.messages import EditInfo, Parameter
+from sfumato_wire.messages import Parameter
 from sfumato_wire.request import Pixels, Request
 
 from sfumato.change_map import apply_levels, soften, softened_reach
@@ -51,13 +52,14 @@ def map_array(request: Request, data: bytes) -> tuple[NDArray[np.uint16], Box]:
     return values, Box(at.x, at.y, values.shape[1], values.shape[0])
 
 
-def settings_of(request: Request, edit: EditInfo) -> dict[str, Any]:
-    """Every declared parameter with its value. Raises InputError for what is not declared or out of range."""
-    known = {p.name: p for p in edit.parameters}
+def settings_of(request: Request, declared: Iterable[Parameter], edit: str) -> dict[str, Any]:
+    """Every declared parameter with its value. Raises InputError for what is not declared or out of range.
+    edit: the edit's name, for the sentence."""
+    known = {p.name: p for p in declared}
     for name in request.settings:
         if name not in known:
             names = ", ".join(known) or "none"
-            raise InputError("unknown_setting", f"{edit.name} has no setting '{name}'. It has: {names}.")
+            raise InputError("unknown_setting", f"{edit} has no setting '{name}'. It has: {names}.")
     return {name: check(p, request.settings.get(name, p.default)) for name, p in known.items()}
 
 

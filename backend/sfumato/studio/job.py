@@ -1,0 +1,292 @@
+"""One request as it is carried out: plan, encode, steer, decode, composite; or a map that an edit finds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sfumato_wire.geometry import Box
+from sfumato_wire.request import Pixels, Request, digest_of
+from torch import Tensor
+
+from sfumato import models
+from sfumato.change_map import ChangeMap, scaled
+from sfumato.change_map import M as FULL
+from sfumato.composite import faintest, layer
+from sfumato.edits import EDITS, Words
+from sfumato.errors import Cancelled, InputError, SfumatoError
+from sfumato.steering import Edit, Run, Steered, steer
+from sfumato.studio.declared import DECLARED
+from sfumato.studio.found import as_grey
+from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, to_working
+from sfumato.studio.plan import Plan, plan
+from sfumato.studio.request import canvas_array, map_array, settings_of
+
+if TYPE_CHECKING:
+    from sfumato.studio.studio import Studio
+
+T = TypeVar("T", bound=tuple[Tensor, ...])
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """stage: "loading", "preparing", "painting", "finishing". preview: width, height, RGB bytes."""
+
+    stage: str
+    step: int
+    steps: int
+    preview: tuple[int, int, bytes] | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """layer: None when the map changes nothing. data: the layer's bytes. report: plan, steps, model calls in all and
+    seconds by stage."""
+
+    layer: Pixels | None
+    data: bytes
+    report: dict[str, Any]
+
+
+@dataclass
+class Job:
+    """A request on its way. paint() and find() raise what `Studio.run` says."""
+
+    studio: Studio
+    request: Request
+    canvas: bytes
+    on_progress: Callable[[Progressed], None]
+    cancelled: Callable[[], bool]
+    seconds: dict[str, float] = field(default_factory=dict)
+    calls: int = 0  # of the denoiser, in all passes
+
+    def __post_init__(self) -> None:
+        request = self.request
+        self.model, self.module = models.find(request.model), _find_edit(request.edit)
+        self.info = DECLARED[request.edit]
+        self.report: dict[str, Any] = {"model": request.model, "edit": request.edit, "seed": request.seed}
+        self.report |= {"steps": request.steps, "device": self.studio.device}
+
+    def paint(self, change_map: bytes) -> Finished:
+        """The task "edit": a layer where the map asks for change."""
+        request = self.request
+        settings = self.report["settings"] = settings_of(request, self.info.parameters, self.info.name)
+        band = 0.0 if settings["composite"] == "plain" else settings["band"]
+        with self._clock("plan"):
+            values, at = map_array(request, change_map)
+            planned = self._plan(_strong(ChangeMap(values, request.strength)), at, faintest(band))
+        if planned is None:
+            return self._finished(None)
+        values = _at(values, at, planned.crop)
+        cells = ChangeMap(values, request.strength, covered=planned.covered, resample=settings["resample"])
+        pipe = self._pipe()
+        words = self._words(pipe, planned)
+        edit = self.module.create(cells, words, **{p.name: settings[p.name] for p in self.module.INFO.parameters})
+        original, (image, latents, roundtrip) = self._encoded(pipe, planned)
+        previewer = Previewer(image, latents, planned)
+
+        def heard(steered: Steered, run: Run) -> None:
+            done, steps = _outer(run, run.done), _outer(run, len(run.calls))
+            if steered.preparing:
+                self.on_progress(Progressed("preparing", done, steps))
+            else:
+                self.on_progress(Progressed("painting", done, steps, previewer(run.denoised())))
+
+        result, run = self._steer(pipe, edit, latents, words, heard)
+        if run is None:
+            return self._finished(None)
+        self.report["steps_run"] = steps = _outer(run, len(run.calls))
+        self.on_progress(Progressed("finishing", steps, steps))
+        with self._clock("decode"), _sentences():
+            decoded = decode(pipe, result)
+            if not bool(torch.isfinite(decoded).all()):
+                raise SfumatoError(
+                    "no_picture", "The model's answer is not a picture. Lower the guidance or try another seed."
+                )
+        with self._clock("composite"):
+            painted = layer(
+                original,
+                from_working(decoded, planned),
+                from_working(roundtrip, planned) if settings["composite"] == "smooth" else None,
+                _strong(edit.change_map),
+                band,
+                settings["detail"],
+            )
+            return self._finished(painted, planned.crop)
+
+    def find(self) -> Finished:
+        """The task "map": the map that the edit finds for the prompt, over the whole canvas."""
+        request, info = self.request, self.info
+        if not info.finds_map:
+            able = ", ".join(name for name, other in DECLARED.items() if other.finds_map)
+            raise InputError("finds_no_map", f"{info.name} finds no map. An edit that does: {able}.")
+        if request.prompt.split() == request.source_prompt.split():
+            raise InputError(
+                "same_texts",
+                "The two texts say the same, so there is nothing to find. Say in the prompt what should appear, and "
+                "in the other text what the picture shows (or nothing).",
+            )
+        settings = self.report["settings"] = settings_of(request, info.map_parameters, info.name)
+        box = request.canvas.box
+        white = np.full((box.height, box.width), FULL, np.uint16)
+        with self._clock("plan"):
+            planned = self._plan(white, box, 1)
+        assert planned is not None
+        pipe = self._pipe()
+        words = self._words(pipe, planned)
+        looked_at = ChangeMap(white, covered=planned.covered)
+        own = {p.name: settings[p.name] for p in self.module.INFO.map_parameters}
+        finder = self.module.finder(looked_at, words, **own)
+        _, (_, latents, _) = self._encoded(pipe, planned)
+
+        def heard(steered: Steered, run: Run) -> None:
+            # A pass for each text, as long as one another.
+            self.on_progress(Progressed("painting", self.calls, 2 * len(run.calls)))
+
+        self._steer(pipe, finder, latents, words, heard)
+        self.on_progress(Progressed("finishing", self.calls, self.calls))
+        with self._clock("composite"):
+            found = finder.found()[0]
+            self.report["white"] = round(float((found[: -(-planned.height // 8)] > 0.5).mean()), 4)
+            grey = as_grey(found, planned, settings["edges"])
+            opaque = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
+            return self._finished(opaque, box)
+
+    def _plan(self, values: NDArray[np.uint16], at: Box, visible: int) -> Plan | None:
+        request, model = self.request, self.model
+        document, sizes = (request.width, request.height), (model.info.native, model.multiple, model.pixels)
+        planned = plan(values, at, document, request.canvas.box, *sizes, visible)
+        if planned is not None:
+            self.report["plan"] = asdict(planned)
+        return planned
+
+    def _pipe(self) -> Any:
+        if not self.studio.has(self.model):
+            self.on_progress(Progressed("loading", 0, 0))
+        with self._clock("load"):
+            return self.studio.pipe(self.model)
+
+    def _words(self, pipe: Any, planned: Plan) -> Words:
+        request, studio = self.request, self.studio
+        known = (request.model, request.edit, request.canvas, planned.picture, request.negative_prompt)
+        known += (request.steps, request.guidance_scale, request.seed)
+
+        def say(prompt: str) -> dict[str, Any]:
+            return studio.text(pipe, request.model, prompt, request.negative_prompt)
+
+        def remember(key: Hashable, make: Callable[[], T]) -> T:
+            remembered: T = studio.recordings.get((known, key), make)
+            return remembered
+
+        return Words(say, request.source_prompt, remember)
+
+    def _encoded(self, pipe: Any, planned: Plan) -> tuple[NDArray[np.uint8], tuple[Tensor, Tensor, Tensor]]:
+        """The crop as RGB; at its working size, its latents, and what the VAE makes of them."""
+        self.on_progress(Progressed("preparing", 0, 0))
+        self._stop_if_cancelled()
+        request = self.request
+
+        def make() -> tuple[Tensor, Tensor, Tensor]:
+            image = to_working(original, planned)
+            with _sentences():
+                latents = encode(pipe, image)
+                return image, latents, decode(pipe, latents).cpu()
+
+        with self._clock("encode"):
+            original = over_white(_part(canvas_array(request, self.canvas), request.canvas.box, planned.crop))
+            return original, self.studio.canvases.get((request.model, request.canvas, planned.picture), make)
+
+    def _steer(
+        self, pipe: Any, edit: Edit, latents: Tensor, words: Words, heard: Callable[[Steered, Run], None]
+    ) -> tuple[Tensor, Run | None]:
+        """The result's latents and the last pass; None for the pass when nothing is to change."""
+        request = self.request
+        with self._clock("text"):
+            text = words.say(request.prompt)
+        self._stop_if_cancelled()
+
+        def listener(run: Run) -> None:
+            self.calls += 1
+            self._stop_if_cancelled()
+            heard(steered, run)
+
+        with self._clock("paint"), _sentences(), steer(pipe, edit, listener=listener) as steered:
+            result = steered(
+                image=latents,
+                num_inference_steps=request.steps,
+                guidance_scale=request.guidance_scale,
+                generator=torch.Generator("cpu").manual_seed(request.seed),
+                output_type="latent",
+                **text,
+            ).images
+        return result, steered.run
+
+    def _finished(self, rgba: NDArray[np.uint8] | None, box: Box | None = None) -> Finished:
+        report = {"steps_run": 0, **self.report, "model_calls": self.calls, "seconds": self.seconds}
+        if rgba is None or box is None:
+            return Finished(None, b"", report)
+        format = self.request.layer_format
+        data = (rgba[..., [2, 1, 0, 3]] if format == "bgra8" else rgba).tobytes()
+        return Finished(Pixels(box.x, box.y, box.width, box.height, format, digest_of(data)), data, report)
+
+    def _stop_if_cancelled(self) -> None:
+        if self.cancelled():
+            raise Cancelled
+
+    @contextmanager
+    def _clock(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = round(time.perf_counter() - start, 4)
+
+
+def _strong(change_map: ChangeMap) -> NDArray[np.uint16]:
+    """The map with its global strength."""
+    return scaled(change_map.values.astype(np.int64), change_map.strength).astype(np.uint16)
+
+
+def _outer(run: Run, calls: int) -> int:
+    """How many steps of the schedule so many calls are."""
+    return -(-calls // run.grid.order)
+
+
+def _part(pixels: Any, at: Box, wanted: Box) -> Any:
+    """The part `wanted` of an array that lies at box `at`."""
+    top, left = wanted.y - at.y, wanted.x - at.x
+    return pixels[top : top + wanted.height, left : left + wanted.width]
+
+
+def _at(values: Any, at: Box, wanted: Box) -> Any:
+    """The map on the box `wanted`; 0 where it was not painted."""
+    common = at.intersection(wanted)
+    result = np.zeros((wanted.height, wanted.width), np.uint16)
+    _part(result, wanted, common)[:] = _part(values, at, common)
+    return result
+
+
+def _find_edit(name: str) -> Any:
+    if (edit := EDITS.get(name)) is None:
+        raise InputError("unknown_edit", f"There is no edit '{name}'. There is: {', '.join(EDITS)}.")
+    return edit
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Out of memory, in words."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        sentence = "The graphics card's memory does not suffice. Paint a smaller area, or close other programs."
+    else:
+        return
+    # Outside the except block: its traceback would keep the tensors alive.
+    torch.cuda.empty_cache()
+    raise SfumatoError("out_of_memory", sentence)
