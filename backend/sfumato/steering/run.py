@@ -76,8 +76,9 @@ class Passes(Protocol):
 class Edit(Policy, Protocol):
     """A published method, as far as a pipeline's run is concerned. Cells are latent cells.
 
-    An edit may also have `prepare(passes)`, called before its own pass, and `repeats`, how often its own pass runs,
-    each time on the result of the one before.
+    An edit may also have `prepare(passes)`, called before its own pass; `repeats`, how often its own pass runs, each
+    time on the result of the one before; `arguments`, the pipeline's for its own pass in place of the caller's, asked
+    for after `prepare`; and `attached(pipe)`, a context manager around all its passes.
     """
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,8 @@ class Steered:
         if not self._edit.change_map.changes:
             return self._unchanged(args, image, kwargs)
         try:
-            return self._composited(image, self._all_passes(args, image, kwargs))
+            with self._edit.attached(self._pipe) if hasattr(self._edit, "attached") else nullcontext():
+                return self._composited(image, self._all_passes(args, image, kwargs))
         except _NothingChanges:
             return self._unchanged(args, image, kwargs)
 
@@ -65,6 +66,10 @@ class Steered:
                 self._edit.prepare(lambda policy, **overrides: self._recorded(policy, args, image, kwargs, overrides))
             finally:
                 self.preparing = False
+        if own := getattr(self._edit, "arguments", {}):
+            if any("negative" in name for name in own):  # one negative text, said in one way
+                kwargs = {name: value for name, value in kwargs.items() if "negative" not in name}
+            kwargs = kwargs | {name: _times(value, batch_of(args, kwargs, image)) for name, value in own.items()}
         repeats = getattr(self._edit, "repeats", 1)
         for _ in range(repeats - 1):
             self._pass(self._edit, args, image, kwargs | {"output_type": "latent", "return_dict": True})
