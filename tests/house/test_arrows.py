@@ -18,7 +18,7 @@ INSIDE = {
     "sfumato.composite": ("sfumato.errors",),
     "sfumato.pictures": ("sfumato.errors",),
     "sfumato.steering": ("sfumato.change_map", "sfumato.composite", "sfumato.errors"),
-    "sfumato.edits": ("sfumato.steering", "sfumato.change_map", "sfumato.errors"),
+    "sfumato.edits": ("sfumato.steering", "sfumato.change_map", "sfumato.composite", "sfumato.errors"),
     "sfumato.models": ("sfumato.errors",),
     "sfumato.studio": (
         "sfumato.edits",
@@ -42,7 +42,7 @@ OUTSIDE = {
     "sfumato.pictures": ("numpy", "PIL"),
     "sfumato.composite": ("numpy",),
     "sfumato.steering": ("torch", "diffusers", "numpy", "PIL"),
-    "sfumato.edits": ("torch",),
+    "sfumato.edits": ("torch", "numpy", "PIL"),
     "sfumato.server": ("websockets",),
     "krita_sfumato": ("websockets", "krita", "PyQt5", "PyQt6", "pykrita"),
 }

@@ -6,10 +6,12 @@ that suits it best, and, where `INFO.finds_map`, has `finder(change_map, words, 
 gives `found()`, the map it found for the prompt where `change_map` is not black, float [batch, rows, columns] in 0..1.
 """
 
-from sfumato.edits import differential
+from sfumato.edits import differential, sdedit, soft_inpainting
 from sfumato.edits.differential import Differential
+from sfumato.edits.sdedit import SDEdit
+from sfumato.edits.soft_inpainting import SoftInpainting
 from sfumato.edits.words import Words
 
-EDITS = {module.INFO.id: module for module in (differential,)}
+EDITS = {module.INFO.id: module for module in (differential, soft_inpainting, sdedit)}
 
-__all__ = ["EDITS", "Differential", "Words"]
+__all__ = ["EDITS", "Differential", "SDEdit", "SoftInpainting", "Words"]

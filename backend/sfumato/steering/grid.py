@@ -107,6 +107,10 @@ class Grid:
         a, b = self.a[call], self.b[call]
         return (a * noise - b * x0) / (a * a + b * b).sqrt()
 
+    def output_for(self, call: int, sample: Tensor, x0: Tensor) -> Tensor:
+        """The model output at `call` that says this x0 of this sample."""
+        return self.output(call, x0, (sample - self.a[call] * x0) / self.b[call])
+
     def affine(self, call: int, eta: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
         """(A, B, s): one outer step from the level of `call` is A x + B f, plus s times fresh noise.
 

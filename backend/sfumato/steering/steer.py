@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
+from numpy.typing import NDArray
 from PIL import Image
 
-from sfumato.composite import flatten, layer
+from sfumato.change_map import M
+from sfumato.composite import flatten, layer, over_pixels
 from sfumato.steering.grid import Grid
 from sfumato.steering.routes import Route, batch_of, route_of
 from sfumato.steering.run import Edit, Policy, Run
@@ -132,17 +134,31 @@ class Steered:
         images = output[0] if isinstance(output, tuple) else output.images
         if not all(isinstance(i, Image.Image) for i in (*originals, *images)):
             return output
+        shown = self._changed()
         for index, picture in enumerate(images):
-            images[index] = self._over(originals[index * len(originals) // len(images)], picture)
+            original = originals[index * len(originals) // len(images)]
+            images[index] = self._over(original, picture, None if shown is None else shown[index])
         return output
 
-    def _over(self, original: Image.Image, edited: Image.Image) -> Image.Image:
+    def _changed(self) -> NDArray[np.float64] | None:
+        """How much of each picture shows in every latent cell, where the edit lets what changed decide that."""
+        if (difference := getattr(self._edit, "difference", None)) is None:
+            return None
+        assert self.run is not None
+        layout = self.run.layout
+        before, after = (layout.unlike(x).float().cpu().numpy() for x in (self.run.x0, self.run.state))
+        change = self._edit.change_map.cells(layout.rows, layout.columns) / M
+        shown: NDArray[np.float64] = difference.alpha(before, after, change)
+        return shown
+
+    def _over(self, original: Image.Image, edited: Image.Image, shown: NDArray[np.float64] | None) -> Image.Image:
         canvas = np.asarray(original.convert("RGBA"))
         size = original.size
         decoded = np.asarray(edited.convert("RGB").resize(size, Image.Resampling.LANCZOS), np.float32)
         change_map = self._edit.change_map
         values = change_map.cells(size[1], size[0]) * change_map.strength // 1000
-        flat = flatten(canvas, layer(canvas[..., :3], decoded, None, values.astype(np.uint16)))
+        by_change = None if shown is None else over_pixels(shown, size[1], size[0])
+        flat = flatten(canvas, layer(canvas[..., :3], decoded, None, values.astype(np.uint16), shown=by_change))
         return Image.fromarray(flat).convert(original.mode if original.mode in ("RGB", "RGBA") else "RGB")
 
 
