@@ -30,8 +30,10 @@ def made_now(key: Hashable, make: Callable[[], T]) -> T:
 @dataclass(frozen=True)
 class Words:
     """say: turns a text into pipeline arguments. source: what the picture shows, as the painter wrote it.
-    remember: keeps recordings between requests, within bounds."""
+    remember: keeps recordings between requests, within bounds. prompt: the request's own text, which the pipeline says.
+    """
 
     say: Say
     source: str = ""
     remember: Remember = made_now
+    prompt: str = ""

@@ -18,7 +18,7 @@ from torch import Tensor
 from sfumato import models
 from sfumato.change_map import ChangeMap, scaled
 from sfumato.change_map import M as FULL
-from sfumato.composite import faintest, layer
+from sfumato.composite import Difference, faintest, layer, over_pixels
 from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.steering import Edit, Run, Steered, steer
@@ -117,6 +117,7 @@ class Job:
                 _strong(edit.change_map),
                 band,
                 settings["detail"],
+                self._by_change(edit, latents, result, planned) if settings["composite"] == "difference" else None,
             )
             return self._finished(painted, planned.crop)
 
@@ -158,6 +159,13 @@ class Job:
             opaque = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
             return self._finished(opaque, box)
 
+    def _by_change(self, edit: Edit, before: Tensor, after: Tensor, planned: Plan) -> NDArray[np.float32]:
+        """How much of the new picture shows in every pixel of the crop, by how much has changed."""
+        difference: Difference = getattr(edit, "difference", Difference())
+        change = edit.change_map.cells(*planned.cells) / FULL
+        shown = difference.alpha(before.float().cpu().numpy(), after.float().cpu().numpy(), change)[0]
+        return over_pixels(shown, planned.crop.height, planned.crop.width, planned.covered)
+
     def _plan(self, values: NDArray[np.uint16], at: Box, visible: int) -> Plan | None:
         request, model = self.request, self.model
         document, sizes = (request.width, request.height), (model.info.native, model.multiple, model.pixels)
@@ -184,7 +192,7 @@ class Job:
             remembered: T = studio.recordings.get((known, key), make)
             return remembered
 
-        return Words(say, request.source_prompt, remember)
+        return Words(say, request.source_prompt, remember, request.prompt)
 
     def _encoded(self, pipe: Any, planned: Plan) -> tuple[NDArray[np.uint8], tuple[Tensor, Tensor, Tensor]]:
         """The crop as RGB; at its working size, its latents, and what the VAE makes of them."""
