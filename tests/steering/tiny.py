@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderKLFlux2,
+    AutoencoderKLQwenImage,
+    ChromaImg2ImgPipeline,
+    ChromaTransformer2DModel,
     DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
     FluxImg2ImgPipeline,
     FluxTransformer2DModel,
+    Lumina2Pipeline,
+    Lumina2Transformer2DModel,
+    QwenImageImg2ImgPipeline,
+    QwenImageTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionXLImg2ImgPipeline,
     UNet2DConditionModel,
+    ZImageImg2ImgPipeline,
+    ZImageTransformer2DModel,
 )
+from diffusers.utils.torch_utils import randn_tensor
+from sfumato.steering import rounding_of
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 CELLS = 16  # latent rows and columns; 256 cells hold every grey once
@@ -25,6 +41,7 @@ WIDTH = 32  # of text embeddings
 
 
 def _vae(channels: int) -> AutoencoderKL:
+    """Two pixels a side of a latent cell."""
     return AutoencoderKL(
         block_out_channels=(8, 16),
         in_channels=3,
@@ -167,7 +184,157 @@ def flux() -> Any:
     )
 
 
-FAMILIES = {"sd": sd, "sdxl": sdxl, "sd3": sd3, "flux": flux}
+@functools.cache
+def chroma() -> Any:
+    torch.manual_seed(0)
+    with warnings.catch_warnings(action="ignore"):  # it uses what diffusers itself has moved elsewhere
+        transformer = ChromaTransformer2DModel(
+            patch_size=1,
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=WIDTH,
+            axes_dims_rope=(4, 4, 8),
+            approximator_num_channels=16,
+            approximator_hidden_dim=32,
+            approximator_layers=1,
+        )
+    return _quiet(
+        ChromaImg2ImgPipeline(
+            vae=_vae(4), transformer=transformer, scheduler=_dynamic(), text_encoder=None, tokenizer=None
+        )
+    )
+
+
+@functools.cache
+def qwen() -> Any:
+    torch.manual_seed(0)
+    transformer = QwenImageTransformer2DModel(
+        patch_size=2,
+        in_channels=16,
+        out_channels=4,
+        num_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=WIDTH,
+        axes_dims_rope=(8, 4, 4),
+    )
+    vae = AutoencoderKLQwenImage(
+        base_dim=8,
+        z_dim=4,
+        dim_mult=[1, 2],
+        num_res_blocks=1,
+        temperal_downsample=[True],
+        latents_mean=[0.1, -0.2, 0.3, 0.0],
+        latents_std=[1.5, 2.0, 0.5, 1.0],
+    )
+    return _quiet(
+        QwenImageImg2ImgPipeline(
+            vae=vae, transformer=transformer, scheduler=_dynamic(), text_encoder=None, tokenizer=None
+        )
+    )
+
+
+@functools.cache
+def z_image() -> Any:
+    torch.manual_seed(0)
+    transformer = ZImageTransformer2DModel(
+        in_channels=16,
+        dim=32,
+        n_layers=1,
+        n_refiner_layers=1,
+        n_heads=2,
+        n_kv_heads=2,
+        cap_feat_dim=WIDTH,
+        axes_dims=[4, 4, 8],
+        axes_lens=[64, 32, 32],
+    )
+    return _quiet(
+        ZImageImg2ImgPipeline(
+            vae=_vae(16),
+            transformer=transformer,
+            scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+            text_encoder=None,
+            tokenizer=None,
+        )
+    )
+
+
+@functools.cache
+def flux2() -> Any:
+    """Text-to-image: it has no image-to-image pipeline, but takes latents. A cell is 2 x 2 of its VAE's."""
+    torch.manual_seed(0)
+    transformer = Flux2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=WIDTH,
+        timestep_guidance_channels=16,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=False,
+    )
+    vae = AutoencoderKLFlux2(
+        block_out_channels=(8, 16),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=4,
+        norm_num_groups=4,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    ).eval()
+    vae.bn.running_mean += torch.linspace(-0.2, 0.2, 16)  # as a trained one has them
+    vae.bn.running_var *= 1.7
+    return _quiet(
+        Flux2KleinPipeline(vae=vae, transformer=transformer, scheduler=_dynamic(), text_encoder=None, tokenizer=None)
+    )
+
+
+@functools.cache
+def lumina2() -> Any:
+    """Text-to-image as well, with spatial latents."""
+    torch.manual_seed(0)
+    transformer = Lumina2Transformer2DModel(
+        sample_size=CELLS,
+        in_channels=4,
+        hidden_size=32,
+        num_layers=1,
+        num_refiner_layers=1,
+        num_attention_heads=2,
+        num_kv_heads=2,
+        multiple_of=8,
+        axes_dim_rope=(4, 4, 8),
+        axes_lens=(64, 32, 32),
+        cap_feat_dim=WIDTH,
+    )
+    return _quiet(
+        Lumina2Pipeline(
+            vae=_vae(4),
+            transformer=transformer,
+            scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+            text_encoder=None,
+            tokenizer=None,
+        )
+    )
+
+
+FAMILIES = {
+    "sd": sd,
+    "sdxl": sdxl,
+    "sd3": sd3,
+    "flux": flux,
+    "chroma": chroma,
+    "qwen": qwen,
+    "z_image": z_image,
+    "flux2": flux2,
+    "lumina2": lumina2,
+}
+FROM_LATENTS = ("flux2", "lumina2")  # no image-to-image pipeline
+TWICE = ("chroma", "qwen", "flux2", "lumina2")  # call the denoiser once with and once without the words
+CHANNELS = {"z_image": 16, "flux2": 16}  # of the latents, where not 4
 
 
 def diffusion(cls: Any, **kwargs: Any) -> Any:
@@ -182,30 +349,81 @@ def diffusion(cls: Any, **kwargs: Any) -> Any:
 def arguments(family: str, steps: int, seed: int = 1, batch: int = 1) -> dict[str, Any]:
     """What every call of a family's pipeline gets: clean latents, embeddings, a fresh generator; `batch` times the
     same picture and prompt."""
-    noise = torch.Generator().manual_seed(99)
+    generator = torch.Generator().manual_seed(99)
     size = CELLS * 2
 
     def draw(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=noise)
+        return torch.randn(shape, generator=generator)
 
     common = {
-        "image": draw(1, 4, CELLS, CELLS),
+        "image": draw(1, CHANNELS.get(family, 4), CELLS, CELLS),
         "prompt_embeds": draw(1, 6, WIDTH),
         "num_inference_steps": steps,
         "generator": torch.Generator().manual_seed(seed),
         "output_type": "latent",
     }
-    if family in ("sd", "sdxl", "sd3"):
-        common |= {"negative_prompt_embeds": draw(1, 6, WIDTH), "guidance_scale": 3.0}
-    if family == "sdxl":
-        common |= {"pooled_prompt_embeds": draw(1, WIDTH), "negative_pooled_prompt_embeds": draw(1, WIDTH)}
-    if family == "sd3":
-        common |= {"pooled_prompt_embeds": draw(1, 64), "negative_pooled_prompt_embeds": draw(1, 64)}
+    if family != "flux":
+        common |= {"negative_prompt_embeds": draw(1, 6, WIDTH)}
+        common |= {"true_cfg_scale" if family == "qwen" else "guidance_scale": 3.0}
+    pooled = {"sdxl": WIDTH, "sd3": 64, "flux": 32}.get(family)
+    if pooled:
+        common |= {"pooled_prompt_embeds": draw(1, pooled)}
+    if pooled and family != "flux":
+        common |= {"negative_pooled_prompt_embeds": draw(1, pooled)}
     if family == "flux":
-        common |= {"pooled_prompt_embeds": draw(1, 32), "guidance_scale": 1.0, "height": size, "width": size}
-    if family == "sd3":
+        common |= {"guidance_scale": 1.0}
+    if family in ("flux", "sd3", "chroma", "qwen", "z_image"):
         common |= {"height": size, "width": size}
-    return {k: v.repeat(batch, *[1] * (v.ndim - 1)) if isinstance(v, torch.Tensor) else v for k, v in common.items()}
+    if family in ("chroma", "lumina2"):
+        mask = torch.ones(1, 6, dtype=torch.long)
+        common |= {"prompt_attention_mask": mask, "negative_prompt_attention_mask": mask}
+    if family == "qwen":
+        mask = torch.tensor([[1, 1, 1, 1, 0, 0]])
+        common |= {"prompt_embeds_mask": mask, "negative_prompt_embeds_mask": mask}
+    common = {k: v.repeat(batch, *[1] * (v.ndim - 1)) if torch.is_tensor(v) else v for k, v in common.items()}
+    if family == "z_image":
+        common |= {name: list(common[name]) for name in ("prompt_embeds", "negative_prompt_embeds")}
+    return common
+
+
+def picture_arguments(family: str, steps: int, picture: Any, seed: int = 1) -> dict[str, Any]:
+    """The same with a picture for the latents, worked at in its own size, and a picture as the result."""
+    width, height = picture.size
+    named = {"image": picture, "output_type": "pil"}
+    if family not in ("sd", "sdxl", "z_image") and family not in FROM_LATENTS:
+        named |= {"height": height, "width": width}
+    return arguments(family, steps, seed) | named
+
+
+def plain(family: str, steps: int, n: int, **kwargs: Any) -> torch.Tensor:
+    """What the family itself, unsteered, makes of the picture in the last n steps."""
+    pipe, call = FAMILIES[family](), arguments(family, steps, **kwargs)
+    if family in FROM_LATENTS:
+        return _tail(pipe, family, steps, n, call)
+    with warnings.catch_warnings():
+        if family == "z_image":  # which takes latents for a picture, and leaves them alone only with a warning
+            warnings.filterwarnings("ignore", "Passing `image` as torch tensor", FutureWarning)
+        return pipe(**call, strength=strength(pipe, steps, n)).images
+
+
+def strength(pipe: Any, steps: int, n: int) -> float:
+    """A strength at which the pipeline itself runs exactly n steps; n / steps often does not."""
+    return min(1.0, (n + 0.5) / steps) if rounding_of(pipe) == "floor" else (n - 0.5) / steps
+
+
+def _tail(pipe: Any, family: str, steps: int, n: int, call: dict[str, Any]) -> torch.Tensor:
+    """The last n steps of a family that has no image-to-image pipeline, from the noised latents."""
+    x0 = call.pop("image")
+    noise = randn_tensor(x0.shape, call["generator"])
+    side = CELLS * (4 if family == "flux2" else 2)
+    call |= {"height": side, "width": side, "sigmas": np.linspace(1, 1 / steps, steps)[steps - n :]}
+    pipe(**call, latents=noise)  # only to see which sigma the pipeline begins at
+    sigma = pipe.scheduler.sigmas[0]
+    return pipe(**call, latents=sigma * noise + (1.0 - sigma) * x0).images
+
+
+def _dynamic() -> FlowMatchEulerDiscreteScheduler:
+    return FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
 
 
 def _quiet(pipe: Any) -> Any:

@@ -9,6 +9,12 @@ import torch
 from torch import Tensor
 
 
+def packs_itself(pipe: Any) -> bool:
+    """Whether latents are handed to the pipeline unpacked: it has no packer, or one that needs nothing else."""
+    pack = getattr(pipe, "_pack_latents", None)
+    return pack is None or len(inspect.signature(pack).parameters) == 1
+
+
 class Layout:
     """Brings tensors from the latent grid into the form in which a pipeline's denoiser holds its latents, and back.
 
@@ -25,7 +31,7 @@ class Layout:
             self._order: Tensor | None = None
             return
         numbers = torch.arange(self.shape.numel()).view(1, *self.shape)
-        if len(inspect.signature(pack).parameters) == 1:
+        if packs_itself(pipe):
             packed = pack(numbers)
         else:
             packed = pack(numbers, 1, self.shape[:-2].numel(), self.rows, self.columns)

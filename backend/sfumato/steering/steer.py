@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -14,6 +16,7 @@ from PIL import Image
 
 from sfumato.change_map import M
 from sfumato.composite import flatten, layer, over_pixels
+from sfumato.errors import InputError
 from sfumato.steering.grid import Grid
 from sfumato.steering.routes import Route, batch_of, route_of
 from sfumato.steering.run import Edit, Policy, Run
@@ -40,17 +43,23 @@ class Steered:
 
     def __call__(self, *args: Any, image: Any, **kwargs: Any) -> Any:
         if "strength" in kwargs:
-            raise ValueError(
+            raise InputError(
+                "strength_given",
                 "Leave out strength: the map says how much each pixel may change, and its own strength scales it "
-                "(ChangeMap(values, strength=...))."
+                "(ChangeMap(values, strength=...)).",
+            )
+        if kwargs.get("latents") is not None:
+            raise InputError(
+                "latents_given", "Leave out latents: what is noised is `image`, pictures or clean latents."
             )
         originals = image if isinstance(image, list) else [image]
         pictures = all(isinstance(i, Image.Image) for i in originals)
         if pictures and kwargs.get("output_type", "pil") not in ("pil", "latent"):
-            raise ValueError("Pictures are composited as pictures: ask for output_type 'pil' or 'latent'.")
+            raise InputError(
+                "bad_output", "Pictures are composited as pictures: ask for output_type 'pil' or 'latent'."
+            )
         for picture in originals:
-            columns, rows = picture.size if isinstance(picture, Image.Image) else picture.shape[:-3:-1]
-            self._edit.change_map.check_fits(columns, rows)
+            self._edit.change_map.check_fits(*_size(picture))
         if not self._edit.change_map.changes:
             return self._unchanged(args, image, kwargs)
         try:
@@ -62,7 +71,8 @@ class Steered:
     def _all_passes(self, args: tuple[Any, ...], image: Any, kwargs: dict[str, Any]) -> Any:
         if hasattr(self._edit, "prepare"):
             # Every pass must see the same picture and noise, so a generator of the pipeline's choice will not do.
-            kwargs = {"generator": torch.Generator().manual_seed(torch.seed())} | kwargs
+            if kwargs.get("generator") is None:
+                kwargs = kwargs | {"generator": torch.Generator().manual_seed(torch.seed())}
             self.preparing = True
             try:
                 self._edit.prepare(lambda policy, **overrides: self._recorded(policy, args, image, kwargs, overrides))
@@ -82,6 +92,8 @@ class Steered:
         self, policy: Policy, args: tuple[Any, ...], image: Any, kwargs: dict[str, Any], overrides: dict[str, Any]
     ) -> Run:
         kwargs = {name: value for name, value in kwargs.items() if name != "callback_on_step_end"}
+        if overrides.pop("unguided", False):
+            overrides |= _unguided(self._pipe)
         if any(name.startswith("prompt") for name in overrides):
             # Another text: nothing of the caller's may speak along.
             count = batch_of(args, kwargs, image) // int(kwargs.get("num_images_per_prompt", 1) or 1)
@@ -118,14 +130,16 @@ class Steered:
     def _result(self) -> torch.Tensor:
         """The clean latents that the last pass ended with, on the latent grid."""
         assert self.run is not None
-        return self.run.layout.unlike(self.run.state)
+        latents = self.run.layout.unlike(self.run.state)
+        # Qwen-Image takes [B, C, 1, rows, columns] and noises [B, 1, C, rows, columns].
+        return latents.transpose(1, 2) if latents.ndim == 5 and latents.shape[1] == 1 else latents
 
     def _unchanged(self, args: tuple[Any, ...], image: Any, kwargs: dict[str, Any]) -> Any:
         images = image
         if not isinstance(image, (torch.Tensor, np.ndarray)):
             images = image if isinstance(image, list) else [image]
             count = batch_of(args, kwargs, images)
-            images = [images[index * len(images) // count] for index in range(count)]
+            images = [images[index % len(images)] for index in range(count)]
         return ImagePipelineOutput(images=images) if kwargs.get("return_dict", True) else (images,)
 
     def _composited(self, image: Any, output: Any) -> Any:
@@ -136,7 +150,7 @@ class Steered:
             return output
         shown = self._changed()
         for index, picture in enumerate(images):
-            original = originals[index * len(originals) // len(images)]
+            original = originals[index % len(originals)]
             images[index] = self._over(original, picture, None if shown is None else shown[index])
         return output
 
@@ -167,11 +181,12 @@ def steer(pipe: Any, edit: Edit, *, skip: bool = True, listener: Listener = lamb
     """Steer `pipe`, a diffusers pipeline, by `edit` until the block ends, whatever happens in it.
 
     skip: start at the first step that changes anything (the paper's Table 4), which costs less and is the same
-    picture; off only to show that. Raises ValueError when the pipeline is steered already, takes neither an image nor
+    picture; off only to show that. Raises InputError when the pipeline is steered already, takes neither an image nor
     latents, or has a scheduler that cannot be steered.
     """
-    if isinstance(pipe.scheduler, SteeredScheduler) or getattr(pipe, "_sfumato_steered", False):
-        raise ValueError("This pipeline is being steered already; leave the other `with steer(...)` block first.")
+    if getattr(pipe, "_sfumato_steered", False):
+        sentence = "This pipeline is being steered already; leave the other `with steer(...)` block first."
+        raise InputError("nested", sentence)
     route = route_of(pipe)
     check_scheduler(pipe.scheduler)
     scheduler = pipe.scheduler
@@ -183,8 +198,30 @@ def steer(pipe: Any, edit: Edit, *, skip: bool = True, listener: Listener = lamb
         pipe.scheduler = scheduler
 
 
+def _size(picture: Any) -> tuple[int, int]:
+    """Width and height of a picture, or columns and rows of latents."""
+    if isinstance(picture, Image.Image):
+        return picture.size
+    if isinstance(picture, torch.Tensor) and picture.ndim >= 3:
+        return picture.shape[-1], picture.shape[-2]
+    if isinstance(picture, np.ndarray) and picture.ndim >= 3:
+        return picture.shape[-2], picture.shape[-3]
+    raise InputError("bad_image", f"`image` is pictures, arrays of pixels or clean latents; this is {type(picture)}.")
+
+
 class _NothingChanges(Exception):
     """The plan has no step in which any cell is free."""
+
+
+def _unguided(pipe: Any) -> dict[str, float]:
+    """The arguments with which a pipeline takes the model's own answer to a text, without classifier-free guidance.
+    For most that is a scale of 1, for those that count from the answer itself (Z-Image) 0: their own rule is asked."""
+    takes = inspect.signature(type(pipe).__call__).parameters
+    asked = copy.copy(pipe)
+    object.__setattr__(asked, "_guidance_scale", 1.0)
+    scale = 0.0 if "true_cfg_scale" not in takes and getattr(asked, "do_classifier_free_guidance", False) else 1.0
+    scales = {"guidance_scale": scale, "true_cfg_scale": 1.0}
+    return {name: value for name, value in scales.items() if name in takes}
 
 
 def _copied(generator: Any) -> Any:
@@ -200,4 +237,6 @@ def _times(value: Any, count: int) -> Any:
         return [value] * count if count > 1 else value
     if isinstance(value, torch.Tensor) and len(value) == 1 != count:
         return value.repeat(count, *[1] * (value.ndim - 1))
+    if isinstance(value, list) and len(value) == 1:
+        return value * count
     return value
