@@ -25,10 +25,10 @@ _COMPOSITE = (
         "choice",
         "smooth",
         "'smooth' fades faint changes in and keeps their detail; 'plain' shows the model's picture wherever the map "
-        "is not black.",
-        choices=("smooth", "plain"),
+        "is not black; 'difference' shows it where much has changed.",
+        choices=("smooth", "plain", "difference"),
     ),
-    Parameter("band", "float", BAND, "Change at which the new picture covers fully ('smooth').", 0.0, 1.0),
+    Parameter("band", "float", BAND, "Change at which the new picture covers fully (not 'plain').", 0.0, 1.0),
     Parameter("detail", "float", 1.0, "How much detail of little changed pixels is given back ('smooth').", 0.0, 1.0),
 )
 
