@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sfumato_wire.messages import EditInfo
+from sfumato_wire.messages import EditInfo, Parameter
 
 from sfumato.errors import InputError
 
 
-def check(info: EditInfo, **settings: Any) -> None:
+def check(declared: EditInfo | Sequence[Parameter], **settings: Any) -> None:
     """Raises InputError for a setting that is no choice of its parameter's or out of its range."""
-    for parameter in info.parameters:
+    for parameter in declared.parameters if isinstance(declared, EditInfo) else declared:
         name, value = parameter.name, settings[parameter.name]
         if parameter.choices:
             if value not in parameter.choices:

@@ -69,7 +69,8 @@ class Passes(Protocol):
     """What an edit may ask of a pipeline before its own pass."""
 
     def __call__(self, policy: Policy, **overrides: Any) -> Run:
-        """Run the pipeline once with the same picture, noise and arguments but for `overrides` (prompt, guidance...).
+        """Run the pipeline once with the same picture, noise and arguments but for `overrides` (prompt, guidance...;
+        `unguided=True` for the model's own answer without classifier-free guidance, whatever the pipeline calls that).
         The generator is a copy: the edit's own pass draws as if nothing had run before."""
 
 
