@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from .backend import Backend
 from .client import Client
@@ -30,7 +31,6 @@ class Application(QObject):
         super().__init__()
         home = Path(state_folder(os.environ, sys.platform, os.path.expanduser("~")))
         self.host = Host()
-        self._chosen: dict[str, str] = {}  # document -> layer
         self._panels: list[Panel] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sfumato-pixels")
         self.client = Client(home, self.woken.emit, f"krita-sfumato {VERSION} in Krita {self.host.version()}")
@@ -51,12 +51,16 @@ class Application(QObject):
         panel.destroyed.connect(lambda *_: self._panels.remove(panel))
         act = self._acting
         panel.apply.connect(act(lambda: self.controller.apply(panel.settings())))
+        panel.find_map.connect(act(lambda: self.controller.apply(panel.settings(), "map")))
         panel.cancel.connect(act(self.controller.cancel))
         panel.place.connect(act(self.controller.place))
         panel.start.connect(act(self.controller.start))
         panel.stop.connect(act(self.controller.stop))
         panel.new_map.connect(act(self._new_map))
-        panel.map_chosen.connect(self.guard(lambda: self._choose(panel.map.current())))
+        panel.map_chosen.connect(self.guard(lambda: self._remember(chosen=panel.map.current())))
+        panel.edit_chosen.connect(
+            self.guard(lambda: self._remember(edit=panel.edit.current(), tuning=panel.tuning.tuning))
+        )
         self.refresh()
 
     def refresh(self) -> None:
@@ -85,23 +89,18 @@ class Application(QObject):
         if panels:
             document = self.host.document()
             layers = document.layers() if document is not None else []
-            chosen = ""
-            if document is not None:
-                if document.id not in self._chosen:
-                    self._chosen[document.id] = document.maps()[1]
-                chosen = self._chosen[document.id]
+            note = self.controller.memory.of(document)
             for panel in panels:
-                panel.show_layers(layers, chosen)
+                panel.show_layers(layers, note.chosen)
+                panel.show_edit(note.edit, note.tuning)
         self._show()
 
-    def _choose(self, layer: str) -> None:
-        document = self.host.document()
-        if document is not None and layer:
-            self._chosen[document.id] = layer
+    def _remember(self, **changes: Any) -> None:
+        """What the painter chose for the picture."""
+        self.controller.memory.change(self.host.document(), **changes)
 
     def _new_map(self) -> None:
-        layer = self.controller.new_map()
-        self._choose(layer)
+        self.controller.new_map()
         self._refresh()
 
     def _hear(self) -> None:
@@ -113,6 +112,7 @@ class Application(QObject):
         self.controller.advance()
         if not self.controller.is_working:
             self._work.stop()
+            self._refresh()  # what came is perhaps a map
         self._show()
 
     def _show(self) -> None:

@@ -11,13 +11,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .dial import dial
 from .draft import Draft
-from .events import Ended, Event, Finished, Linked, Moved, Queued, Told, Unlinked
+from .events import Ended, Event, Linked, Moved, Queued, Told, Unlinked
+from .job import Job
 from .journal import Journal
 from .vendor.sfumato_wire import (
     Accepted,
@@ -32,7 +32,6 @@ from .vendor.sfumato_wire import (
     Progress,
     ProtocolError,
     Refused,
-    Request,
     Result,
     Role,
     Status,
@@ -48,23 +47,6 @@ MOST_NEWS = 1000  # events nobody has fetched; beyond that only what ends someth
 TRIES = 3  # how often a job is sent to backends that do not know it
 
 
-@dataclass
-class _Job:
-    """key: the plugin's name of it; wire: the backend's, a new one each time it is sent anew."""
-
-    key: str
-    wire: str
-    request: Request | None
-    blobs: dict[str, bytes] = field(default_factory=dict, repr=False)
-    prompt: str = ""
-    orphan: bool = False  # of a Krita that is gone: its request is not known here
-    told: bool = False  # a backend has heard of it
-    tries: int = 1
-    result: Result | None = None
-    delivered: bool = False  # the plugin has its result
-    done: bool = False  # the plugin is through with it, the backend has no Ack yet
-
-
 class Client:
     """All methods may be called from any thread and never wait. `wake` is called when there are new events."""
 
@@ -75,7 +57,7 @@ class Client:
         self._room = threading.Semaphore(AHEAD)
         self._lock = threading.Lock()
         self._outbox: list[Event] = []
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, Job] = {}
         self._closing = False
         self._session = 0
         self._welcomed = False
@@ -133,8 +115,8 @@ class Client:
             self._wake()
 
     def _run(self) -> None:
-        for job, prompt in self._journal.take_over().items():
-            self._jobs[job] = _Job(job, job, None, prompt=prompt, told=True, orphan=True)
+        for wire, entry in self._journal.take_over().items():
+            self._jobs[wire] = Job.left_over(wire, entry)
         attempt = 0
         while not self._closing:
             socket, news = dial(self._home)
@@ -213,7 +195,7 @@ class Client:
             except ValueError as error:
                 self._say(Ended(key, "bad_request", str(error)))
                 return
-            self._jobs[key] = job = _Job(key, key, request, blobs, request.prompt)
+            self._jobs[key] = job = Job.begun(key, request, blobs)
             if wire and socket and self._welcomed:
                 self._submit(job, wire, socket)
         elif kind in ("cancel", "ack") and what in self._jobs:
@@ -245,7 +227,7 @@ class Client:
         elif (found := next((j for j in self._jobs.values() if j.wire == event.job), None)) is not None:
             self._hear_of(found, event, wire, socket)
 
-    def _hear_of(self, job: _Job, event: Any, wire: Connection, socket: ClientConnection) -> None:
+    def _hear_of(self, job: Job, event: Any, wire: Connection, socket: ClientConnection) -> None:
         """What the backend says of a job."""
         if job.done or job.delivered:
             pass  # the plugin has its end
@@ -275,13 +257,13 @@ class Client:
             job.done = True
         self._settle(wire, socket)
 
-    def _deliver(self, job: _Job, data: bytes) -> None:
+    def _deliver(self, job: Job, data: bytes) -> None:
         """Once: a result that was not acknowledged comes again with the next connection."""
         if not job.done and not job.delivered and job.result:
             job.delivered = True
-            self._say(Finished(job.key, job.result.layer, data, job.prompt, job.orphan))
+            self._say(job.finished(data))
 
-    def _submit(self, job: _Job, wire: Connection, socket: ClientConnection) -> None:
+    def _submit(self, job: Job, wire: Connection, socket: ClientConnection) -> None:
         assert job.request is not None
         job.told = True
         self._note()
@@ -297,4 +279,4 @@ class Client:
         self._note()
 
     def _note(self) -> None:
-        self._journal.write({job.wire: job.prompt for job in self._jobs.values() if job.told})
+        self._journal.write({job.wire: job.entry for job in self._jobs.values() if job.told})

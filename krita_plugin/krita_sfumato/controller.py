@@ -10,9 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from . import sentences
-from .edit import Edit, Homeless, Kept, Trouble, check, place, prepare
+from .edit import Edit, Homeless, Trouble, check, closing, place, prepare
 from .events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
 from .interfaces import Compute, Document, Link, Process
+from .memory import Memory
+from .shelf import Painted, Shelf
 from .state import Settings, View
 from .vendor.sfumato_wire import Status, Welcome
 
@@ -32,6 +34,7 @@ class Controller:
     ) -> None:
         """active: the document the painter looks at; compute: calls a function on another thread."""
         self.view = View()
+        self.memory = Memory()
         self._active, self._link, self._process, self._compute = active, link, process, compute
         self._log_folder, self._clock = log_folder, clock
         self._welcome: Welcome | None = None
@@ -39,7 +42,7 @@ class Controller:
         self._greeted = False  # and nothing was heard since
         self._edit: Edit | None = None
         self._steps: Steps | None = None
-        self._kept: list[Kept] = []
+        self._shelf = Shelf()
 
     @property
     def is_working(self) -> bool:
@@ -48,8 +51,9 @@ class Controller:
 
     # ------------------------------------------------------------------ what the painter does
 
-    def apply(self, settings: Settings) -> None:
-        """Begin an edit of the active document. One at a time; one whose backend is gone gives way."""
+    def apply(self, settings: Settings, task: str = "edit") -> None:
+        """Begin an edit of the active document, or (task "map") finding a new map for it. One at a time; one whose
+        backend is gone gives way."""
         if self._edit is not None and self.view.stalled:
             self._link.cancel(self._edit.job)
             self._finish("")
@@ -57,7 +61,7 @@ class Controller:
             self._show(sentence=sentences.BUSY, is_trouble=True)
             return
         try:
-            document = check(self._active(), settings)
+            document = check(self._active(), settings, task)
             if self.view.link == "absent":
                 self._start()
             elif self.view.link == "down" and self._welcome is None:
@@ -67,8 +71,8 @@ class Controller:
             return
         seed = random.randrange(2**31) if settings.seed is None else settings.seed
         settings = replace(settings, seed=seed)
-        maps = tuple(dict.fromkeys([settings.map_id, *document.maps()[0]]))
-        self._edit = Edit(uuid.uuid4().hex, document, settings, maps, self._clock())
+        maps = tuple(dict.fromkeys([settings.map_id, *self.memory.of(document).maps]))
+        self._edit = Edit(uuid.uuid4().hex, task, document, settings, maps, self._clock())
         self._steps = self._run(self._edit)
         self._show(sentence="", is_trouble=False, busy=True, stage="", fraction=None, preview=None, seed=seed)
         self.advance()
@@ -89,19 +93,19 @@ class Controller:
             self._tell(sentences.NO_DOCUMENT, is_trouble=True)
             return ""
         layer = document.new_map(sentences.MAP_NAME)
-        document.remember_maps([*document.maps()[0], layer], layer)
+        self.memory.keep(document, maps=(*self.memory.of(document).maps, layer), chosen=layer)
         self._tell(sentences.MAP_NEW)
         return layer
 
     def place(self) -> None:
         """Put a kept edit into the active document: because the painter says so, never by itself."""
         document = self._active()
-        if document is None or not self._kept:
+        if document is None or not self._shelf.next_name:
             self._tell(sentences.NO_DOCUMENT, is_trouble=True)
             return
-        kept = self._kept.pop(0)
-        document.add_layer(kept.name, kept.data, kept.box, document.maps()[0])
-        self._link.acknowledge(kept.job)
+        painted = self._shelf.take()
+        painted.add_to(document, self.memory, self.memory.of(document).maps)
+        self._link.acknowledge(painted.job)
         self._tell(sentences.PLACED)
 
     def start(self) -> None:
@@ -137,7 +141,8 @@ class Controller:
         """News from the client."""
         if isinstance(event, Linked):
             self._welcome, self._waiting_since = event.welcome, None
-            self._show(models=event.welcome.models, link="ready", link_sentence=self._ready())
+            self._show(models=event.welcome.models, edits=event.welcome.edits)
+            self._show(link="ready", link_sentence=self._ready())
             if self.view.stalled:
                 self._show(stalled=False, sentence="", is_trouble=False, stage=sentences.STAGES["sending"])
         elif isinstance(event, Greeting):
@@ -180,21 +185,15 @@ class Controller:
 
     def _end(self, edit: Edit, result: Finished) -> Steps:
         try:
-            yield from place(edit, result)
-        except Homeless:
-            assert result.layer is not None
-            name = sentences.layer_name(edit.settings.prompt)
-            self._kept.append(Kept(edit.job, name, result.layer.box, result.data))
+            yield from place(edit, result, self.memory)
+        except Homeless as homeless:
+            self._shelf.put(homeless.painted)
             raise
         except Trouble:
             self._link.acknowledge(edit.job)
             raise
         self._link.acknowledge(edit.job)
-        sentence = sentences.DONE.format(seconds=self._clock() - edit.began)
-        for layer in edit.document.layers():
-            if layer.id == edit.settings.map_id and layer.visible:
-                sentence += sentences.MAP_IN_FRONT.format(name=layer.name)
-        self._finish(sentence)
+        self._finish(closing(edit, self._clock() - edit.began))
 
     def _heard_of(self, edit: Edit, event: Queued | Moved | Finished | Ended) -> None:
         if isinstance(event, Queued):
@@ -203,14 +202,14 @@ class Controller:
             progress = event.progress
             stage = sentences.STAGES.get(progress.stage, progress.stage)
             if progress.stage == "painting":
-                stage = f"{stage}: step {progress.step} of {progress.steps}"
+                stage = f"{sentences.PAINTING[edit.task]}: step {progress.step} of {progress.steps}"
             self._show(stage=stage, fraction=progress.step / progress.steps if progress.steps else None)
             if progress.preview is not None:
                 self._show(preview=(progress.preview.width, progress.preview.height, progress.payload))
         elif isinstance(event, Finished):
             if event.layer is None:
                 self._link.acknowledge(edit.job)
-                self._finish(sentences.NOTHING_CHANGED)
+                self._finish(sentences.NOTHING[edit.task])
             else:
                 edit.finished = True
                 self._steps = self._end(edit, event)
@@ -242,9 +241,9 @@ class Controller:
         if event.layer is None or event.layer.format != "bgra8":
             self._link.acknowledge(event.job)
             return
-        name = sentences.layer_name(event.prompt)
-        self._kept.append(Kept(event.job, name, event.layer.box, event.data))
-        self._tell(sentences.FOUND.format(name=name))
+        painted = Painted(event.job, event.task, event.prompt, event.layer.box, event.data)
+        self._shelf.put(painted)
+        self._tell(sentences.FOUND.format(name=painted.name))
 
     def _start(self) -> None:
         if not self._process.command():
@@ -291,7 +290,7 @@ class Controller:
         self._tell(sentence, is_trouble)
 
     def _tell(self, sentence: str, is_trouble: bool = False) -> None:
-        self._show(sentence=sentence, is_trouble=is_trouble, kept=self._kept[0].name if self._kept else "")
+        self._show(sentence=sentence, is_trouble=is_trouble, kept=self._shelf.next_name)
 
     def _show(self, **changes: Any) -> None:
         self.view = replace(self.view, **changes)

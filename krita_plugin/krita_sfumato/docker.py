@@ -6,6 +6,9 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from . import sentences, tuning
+from .choosers import EditChooser, LayerChooser
+from .knobs import FineTuning
 from .qt import (
     QCheckBox,
     QFormLayout,
@@ -15,8 +18,6 @@ from .qt import (
     QLabel,
     QProgressBar,
     QPushButton,
-    QScrollArea,
-    QSize,
     QSizePolicy,
     Qt,
     QToolButton,
@@ -25,7 +26,20 @@ from .qt import (
     pyqtSignal,
 )
 from .state import Settings, View
-from .widgets import CalmComboBox, CalmSpinBox, LayerChooser, Percent, Prompt, Thumbnail
+from .widgets import (
+    TEXT,
+    CalmComboBox,
+    CalmSpinBox,
+    Fold,
+    Percent,
+    Prompt,
+    Thumbnail,
+    UpDown,
+    form,
+    row,
+    set_text,
+    small_print,
+)
 
 SEEDS = 2**31 - 1
 
@@ -34,31 +48,35 @@ class Panel(QWidget):
     """What is inside the docker: controls that scroll when there is little room, and below them what always is seen."""
 
     apply = pyqtSignal()
+    find_map = pyqtSignal()
     cancel = pyqtSignal()
     new_map = pyqtSignal()
     place = pyqtSignal()
     start = pyqtSignal()
     stop = pyqtSignal()
     map_chosen = pyqtSignal(str)
+    edit_chosen = pyqtSignal()  # or one of its values
 
     def __init__(self, icon: Callable[[str], QIcon]) -> None:
         super().__init__()
         self._models: tuple[str, ...] = ()
         self._model_info: dict[str, Any] = {}
+        self._view = View()
         self._steps_touched = False
-        self._can_start = True
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         self._build_prompts(column)
         self._build_form(column, icon)
+        self.tuning = FineTuning()
+        self.tuning.changed.connect(self.edit_chosen)
+        column.addWidget(self.tuning)
         column.addStretch(1)
-        scroll = _Scroll(inner)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 4, 4, 4)
         outer.setSpacing(4)
-        outer.addWidget(scroll, 1)
+        outer.addWidget(UpDown(inner), 1)
         self._build_actions(outer)
         self._build_status(outer)
         self._name_widgets()
@@ -66,99 +84,91 @@ class Panel(QWidget):
     # ------------------------------------------------------------------ building
 
     def _build_prompts(self, column: QVBoxLayout) -> None:
-        self.prompt = Prompt(
-            "What should appear?",
-            "Describe what the painted parts of the picture should become, for example “snow on the hills”.",
-            lines=3,
-        )
-        self.avoid = Prompt("What should not appear?", "Describe what to keep out of the picture.", lines=2)
-        self.avoid.hide()
-        self.more = QToolButton()
-        self.more.setText("Avoid")
-        self.more.setToolTip("Also say what should not appear")
-        self.more.setCheckable(True)
-        self.more.setAutoRaise(True)
-        self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.more.setArrowType(Qt.ArrowType.RightArrow)
-        self.more.toggled.connect(self._show_avoid)
-        for widget in (self.prompt, self.more, self.avoid):
+        self.prompt = Prompt(sentences.PROMPT, sentences.TIP_PROMPT, lines=3)
+        self.source = Prompt(sentences.SOURCE, sentences.TIP_SOURCE, lines=2)
+        self.source.hide()
+        self.avoid = Prompt(sentences.AVOID_WHAT, sentences.TIP_AVOID_WHAT, lines=2)
+        self.more = Fold(sentences.AVOID, sentences.TIP_AVOID, self.avoid)
+        for widget in (self.prompt, self.source, self.more, self.avoid):
             column.addWidget(widget)
 
     def _build_form(self, column: QVBoxLayout, icon: Callable[[str], QIcon]) -> None:
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setHorizontalSpacing(8)
-        form.setVerticalSpacing(4)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.map = LayerChooser(
-            "The layer that says how much each part may change: white fully, black not at all, grey in between.\n"
-            "It may be hidden; it is never part of the picture."
-        )
-        self.new = QToolButton()
-        self.new.setIcon(icon("list-add"))
-        self.new.setAutoRaise(True)
-        self.new.setToolTip("New change map: adds an empty layer. Paint white on it where the picture may change.")
-        form.addRow("Map:", _row(self.map, self.new))
-        self.channel = CalmComboBox("What of the layer counts")
-        self.channel.addItem("Brightness", False)
-        self.channel.addItem("Opacity", True)
-        self.channel.setToolTip(
-            "Brightness: white changes, black and transparent keep.\nOpacity: what is painted changes, in any colour."
-        )
-        self.inverted = QCheckBox("Invert")
-        self.inverted.setToolTip("For maps that show what to keep in white")
-        form.addRow("Read as:", _row(self.channel, self.inverted))
-        self.strength = Percent(100, "How much the whitest parts may change; greys follow in proportion.")
-        form.addRow("Strength:", self.strength)
-        self.steps = CalmSpinBox(1, 1000, 20, "More steps take longer and tell more greys apart.")
+        rows = form()
+        self.edit = EditChooser()
+        self.edit.chosen.connect(self._choose_edit)
+        self.edit_help = small_print()
+        self.edit_help.hide()
+        rows.addRow(sentences.EDIT_LABEL, self.edit)
+        rows.setWidget(rows.rowCount(), QFormLayout.ItemRole.FieldRole, self.edit_help)
+        self._build_map(rows, icon)
+        self.strength = Percent(100, sentences.TIP_STRENGTH)
+        rows.addRow(sentences.STRENGTH_LABEL, self.strength)
+        self.steps = CalmSpinBox(1, 1000, 20, sentences.TIP_STEPS)
         self.steps.valueChanged.connect(self._touch_steps)
         self.steps.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        form.addRow("Steps:", self.steps)
-        self.seed = CalmSpinBox(0, SEEDS, 0, "The same seed and settings give the same result.")
+        rows.addRow(sentences.STEPS_LABEL, self.steps)
+        self.seed = CalmSpinBox(0, SEEDS, 0, sentences.TIP_SEED)
         self.seed.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.dice = QToolButton()
         self.dice.setCheckable(True)
         self.dice.setChecked(True)
         self.dice.setAutoRaise(True)
         self.dice.setIcon(icon("view-refresh"))
-        self.dice.setToolTip("A new seed for every edit: each try looks different")
+        self.dice.setToolTip(sentences.TIP_DICE)
         self.dice.toggled.connect(self._roll)
         self._roll(True)
-        form.addRow("Seed:", _row(self.seed, self.dice))
-        self.model = CalmComboBox("What paints the change")
-        self.model_label = QLabel("Model:")
-        form.addRow(self.model_label, self.model)
+        rows.addRow(sentences.SEED_LABEL, row(self.seed, self.dice))
+        self.model = CalmComboBox(sentences.TIP_MODEL)
+        self.model_label = QLabel(sentences.MODEL_LABEL)
+        rows.addRow(self.model_label, self.model)
         self.model.hide()
         self.model_label.hide()
         self.model.currentIndexChanged.connect(self._model_changed)
-        column.addLayout(form)
+        column.addLayout(rows)
+
+    def _build_map(self, rows: QFormLayout, icon: Callable[[str], QIcon]) -> None:
+        self.map = LayerChooser(sentences.TIP_MAP)
         self.map.chosen.connect(self.map_chosen)
+        self.new = QToolButton()
+        self.new.setIcon(icon("list-add"))
+        self.new.setAutoRaise(True)
+        self.new.setToolTip(sentences.TIP_NEW_MAP)
         self.new.clicked.connect(lambda *_: self.new_map.emit())
+        self.find = QToolButton()
+        self.find.setText(sentences.FIND_MAP)
+        self.find.setToolTip(sentences.TIP_FIND_MAP)
+        self.find.clicked.connect(lambda *_: self.find_map.emit())
+        rows.addRow(sentences.MAP_LABEL, row(self.map, self.new, self.find))
+        self.channel = CalmComboBox(sentences.TIP_CHANNEL)
+        self.channel.addItem(sentences.CHANNEL_LUMINANCE, False)
+        self.channel.addItem(sentences.CHANNEL_ALPHA, True)
+        self.inverted = QCheckBox(sentences.INVERT)
+        self.inverted.setToolTip(sentences.TIP_INVERT)
+        rows.addRow(sentences.CHANNEL_LABEL, row(self.channel, self.inverted))
 
     def _build_actions(self, column: QVBoxLayout) -> None:
-        self.apply_button = QPushButton("Apply")
-        self.apply_button.setToolTip("Paint the change as a new layer")
+        self.apply_button = QPushButton(sentences.APPLY)
+        self.apply_button.setToolTip(sentences.TIP_APPLY)
         self.apply_button.clicked.connect(lambda *_: self.apply.emit())
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop the edit; the picture stays as it is")
+        self.cancel_button = QPushButton(sentences.CANCEL)
+        self.cancel_button.setToolTip(sentences.TIP_CANCEL)
         self.cancel_button.setEnabled(False)
         self.cancel_button.clicked.connect(lambda *_: self.cancel.emit())
-        row = QHBoxLayout()
-        row.addWidget(self.apply_button, 2)
-        row.addWidget(self.cancel_button, 1)
-        column.addLayout(row)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.apply_button, 2)
+        buttons.addWidget(self.cancel_button, 1)
+        column.addLayout(buttons)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.progress.hide()
         self.thumbnail = Thumbnail()
         self.message = QLabel()
-        self.message.setTextFormat(Qt.TextFormat.PlainText)  # what a backend says is text, never markup
+        self.message.setTextFormat(TEXT)
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.hide()
-        self.place_button = QPushButton("Place")
-        self.place_button.setToolTip("Add the finished edit to the picture that is open now")
+        self.place_button = QPushButton(sentences.PLACE)
+        self.place_button.setToolTip(sentences.TIP_PLACE)
         self.place_button.clicked.connect(lambda *_: self.place.emit())
         self.place_button.hide()
         for widget in (self.progress, self.thumbnail, self.message, self.place_button):
@@ -168,32 +178,26 @@ class Panel(QWidget):
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
         line.setFrameShadow(QFrame.Shadow.Sunken)
-        self.status = QLabel("Backend: not running")
-        self.status.setTextFormat(Qt.TextFormat.PlainText)
+        self.status = QLabel()
+        self.status.setTextFormat(TEXT)
         self.status.setWordWrap(True)
         self.switch = QToolButton()
-        self.switch.setText("Start")
-        self.switch.clicked.connect(lambda *_: (self.start if self._can_start else self.stop).emit())
-        row = QHBoxLayout()
-        row.addWidget(self.status, 1)
-        row.addWidget(self.switch)
+        self.switch.clicked.connect(lambda *_: (self.start if self._view.can_start else self.stop).emit())
         column.addWidget(line)
-        column.addLayout(row)
+        column.addWidget(row(self.status, self.switch))
 
     def _name_widgets(self) -> None:
         """Names for tests and style sheets."""
-        for name in ("prompt", "avoid", "more", "map", "new", "channel", "inverted", "strength", "steps", "seed"):
-            getattr(self, name).setObjectName(f"sfumato_{name}")
-        for name in ("dice", "model", "apply_button", "cancel_button", "progress", "thumbnail", "message"):
-            getattr(self, name).setObjectName(f"sfumato_{name}")
-        for name in ("place_button", "status", "switch"):
-            getattr(self, name).setObjectName(f"sfumato_{name}")
+        for name, widget in vars(self).items():
+            if isinstance(widget, QWidget):
+                widget.setObjectName(f"sfumato_{name}")
 
     # ------------------------------------------------------------------ showing
 
     def settings(self) -> Settings:
         return Settings(
             prompt=self.prompt.text(),
+            source_prompt=self.source.text() if self.source.isVisibleTo(self) else "",
             negative_prompt=self.avoid.text() if self.more.isChecked() else "",
             map_id=self.map.current(),
             alpha_only=bool(self.channel.currentData()),
@@ -202,14 +206,31 @@ class Panel(QWidget):
             steps=self.steps.value() if self._models or self._steps_touched else 0,
             seed=None if self.dice.isChecked() else self.seed.value(),
             model=str(self.model.currentData() or ""),
+            edit=self.edit.current(),
+            tuning=self.tuning.tuning,
         )
 
     def show_layers(self, layers: Sequence[Any], chosen: str) -> None:
-        self.map.show_layers(layers, chosen, "Choose a layer …" if layers else "No picture is open")
+        self.map.show_layers(layers, chosen, sentences.CHOOSE_LAYER if layers else sentences.NO_PICTURE)
+
+    def show_edit(self, edit: str, values: tuning.Tuning) -> None:
+        """Which edit is chosen, and what its painter changed of it."""
+        edits = self._view.edits
+        self.edit.show_edits(edits, edit)
+        info, finder = self.edit.info(), tuning.finder(edits, self.edit.current())
+        self.tuning.show_tuning(info, finder, values)
+        self.source.setVisible(info is not None and info.source_prompt)
+        self.find.setVisible(finder is not None or not edits)
+        set_text(self.edit_help, info.help if info else "")
+        self.edit_help.setVisible(bool(info and info.help))
 
     def show_view(self, view: View) -> None:
+        had, self._view = self._view, view
+        if view.edits != had.edits:
+            self.show_edit(self.edit.current(), self.tuning.tuning)
         self._show_models(view)
-        self.apply_button.setEnabled(not view.busy or view.stalled)
+        for button in (self.apply_button, self.find):
+            button.setEnabled(not view.busy or view.stalled)
         self.cancel_button.setEnabled(view.busy)
         self.progress.setVisible(view.busy and not view.stalled)
         if view.fraction is None:
@@ -220,16 +241,15 @@ class Panel(QWidget):
         self.progress.setFormat(view.stage)
         self.thumbnail.show_rgb(view.preview)
         text = view.sentence or (view.stage if view.busy and view.fraction is None else "")
-        _set_text(self.message, text)
+        set_text(self.message, text)
         self.message.setVisible(bool(text))
         self.place_button.setVisible(bool(view.kept))
-        self.place_button.setText(f"Place “{view.kept}”" if view.kept else "Place")
+        self.place_button.setText(sentences.PLACE_NAMED.format(name=view.kept) if view.kept else sentences.PLACE)
         if view.seed is not None and self.dice.isChecked() and self.seed.value() != view.seed:
             self.seed.setValue(view.seed)
-        _set_text(self.status, view.link_text)
-        self._can_start = view.can_start
-        self.switch.setText("Start" if view.can_start else "Stop")
-        self.switch.setToolTip("Start the painting backend" if view.can_start else "Stop the painting backend")
+        set_text(self.status, view.link_text)
+        self.switch.setText(sentences.START if view.can_start else sentences.STOP)
+        self.switch.setToolTip(sentences.TIP_START if view.can_start else sentences.TIP_STOP)
 
     def _show_models(self, view: View) -> None:
         names = tuple(model.id for model in view.models)
@@ -248,6 +268,12 @@ class Panel(QWidget):
         self.model_label.setVisible(len(names) > 1)
         self._model_changed()
 
+    # ------------------------------------------------------------------ what the painter does
+
+    def _choose_edit(self) -> None:
+        self.show_edit(self.edit.current(), self.tuning.tuning)
+        self.edit_chosen.emit()
+
     def _model_changed(self, *_: Any) -> None:
         model = self._model_info.get(str(self.model.currentData() or ""))
         if model is not None and not self._steps_touched:
@@ -258,41 +284,7 @@ class Panel(QWidget):
     def _touch_steps(self, *_: Any) -> None:
         self._steps_touched = True
 
-    def _show_avoid(self, on: bool) -> None:
-        self.more.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
-        self.avoid.setVisible(on)
-
     def _roll(self, on: bool) -> None:
         self.seed.setEnabled(not on)
         if on and not self.seed.value():
             self.seed.setValue(random.randrange(SEEDS))
-
-
-class _Scroll(QScrollArea):
-    """Scrolls up and down only, so it is never narrower than what is in it."""
-
-    def __init__(self, inner: QWidget) -> None:
-        super().__init__()
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWidget(inner)
-
-    def minimumSizeHint(self) -> QSize:
-        bar = self.verticalScrollBar().sizeHint().width()
-        return QSize(self.widget().minimumSizeHint().width() + bar, 60)
-
-
-def _row(wide: QWidget, narrow: QWidget) -> QWidget:
-    holder = QWidget()
-    row = QHBoxLayout(holder)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(4)
-    row.addWidget(wide, 1)
-    row.addWidget(narrow)
-    return holder
-
-
-def _set_text(label: QLabel, text: str) -> None:
-    if label.text() != text:
-        label.setText(text)

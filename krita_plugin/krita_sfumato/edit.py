@@ -1,4 +1,5 @@
-"""One edit, step by step: from the painter's layers to a Draft, and from a result to a layer.
+"""One edit, step by step: from the painter's layers to a Draft, and from a result to a layer. Finding a map is one too:
+it reads the picture alone, and its layer is a new map.
 
 The steps are generators that yield the stage they are in; each step is short, and in between Krita goes on.
 Whatever keeps an edit from going on is a Trouble with a sentence.
@@ -7,15 +8,17 @@ Whatever keeps an edit from going on is a Trouble with a sentence.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from . import pixels, sentences
+from . import pixels, sentences, tuning
 from .draft import Draft, Picture
 from .events import Finished
 from .interfaces import Compute, Document
+from .memory import Memory
+from .shelf import Painted
 from .state import Settings
-from .vendor.sfumato_wire import Box, Levels, ModelInfo, Welcome, crop_box
+from .vendor.sfumato_wire import Box, EditInfo, Levels, ModelInfo, Welcome, crop_box
 
 SETTLING = 40  # steps that Krita is given to make the new layer the active one
 
@@ -27,12 +30,18 @@ class Trouble(Exception):
 class Homeless(Trouble):
     """The result has no picture to go to any more."""
 
+    def __init__(self, sentence: str, painted: Painted) -> None:
+        super().__init__(sentence)
+        self.painted = painted
+
 
 @dataclass
 class Edit:
-    """maps: the layers that are no part of the picture; finished: its result is here; placed: so is its layer."""
+    """task: as the request's; maps: the layers that are no part of the picture; finished: its result is here; placed:
+    so is its layer."""
 
     job: str
+    task: str
     document: Document
     settings: Settings
     maps: tuple[str, ...]
@@ -42,20 +51,14 @@ class Edit:
     placed: bool = False
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A finished edit whose picture is not there any more."""
-
-    job: str
-    name: str
-    box: Box
-    data: bytes = field(repr=False)
-
-
-def check(document: Document | None, settings: Settings) -> Document:
-    """What can be said the moment Apply is pressed."""
+def check(document: Document | None, settings: Settings, task: str) -> Document:
+    """What can be said the moment the button is pressed."""
     if document is None:
         raise Trouble(sentences.NO_DOCUMENT)
+    if task == "map":
+        if not settings.prompt:
+            raise Trouble(sentences.NO_WORDS)
+        return document
     if not settings.map_id:
         raise Trouble(sentences.NO_MAP)
     if not document.has(settings.map_id):
@@ -68,24 +71,27 @@ def check(document: Document | None, settings: Settings) -> Document:
 
 
 def prepare(edit: Edit, welcome: Welcome, compute: Compute) -> Generator[str, None, Draft]:
-    """Reads the map, then the part of the picture that it needs."""
+    """Reads the map, then the part of the picture that it needs; all of the picture where a map is to be found."""
     document, settings = edit.document, edit.settings
     model = next((m for m in welcome.models if m.id == settings.model), None) or next(iter(welcome.models), None)
-    if model is None or not welcome.edits:
+    if model is None:
         raise Trouble(sentences.NO_MODEL)
+    info = _method(edit, welcome)
     yield "reading"
     while document.is_open() and not document.is_idle():
         yield "pause_to_read"
     width, height = _still(document)
-    change_map = yield from _read_map(document, settings, width, height, compute)
-    _still(document)
-    box = crop_box(change_map.box, width, height, model.native)
+    change_map, box = None, Box(0, 0, width, height)
+    if edit.task == "edit":
+        change_map = yield from _read_map(document, settings, width, height, compute)
+        _still(document)
+        box = crop_box(change_map.box, width, height, model.native)
     canvas = Picture(box, "bgra8", document.read_picture(box, edit.maps))
     yield "sending"
-    return Draft(canvas, change_map, _fields(settings, model, welcome.edits[0].id, width, height))
+    return Draft(canvas, change_map, _fields(edit, model, info, width, height))
 
 
-def place(edit: Edit, result: Finished) -> Generator[str, None, None]:
+def place(edit: Edit, result: Finished, memory: Memory) -> Generator[str, None, None]:
     """The result into the document it belongs to, or nowhere."""
     document = edit.document
     assert result.layer is not None
@@ -95,17 +101,28 @@ def place(edit: Edit, result: Finished) -> Generator[str, None, None]:
     yield "placing"
     while document.is_open() and not document.is_idle():
         yield "pause_to_place"
+    painted = Painted(edit.job, edit.task, edit.settings.prompt, box, result.data)
     if not document.is_open():
-        raise Homeless(sentences.DOCUMENT_CLOSED.format(name=document.name))
+        raise Homeless(sentences.DOCUMENT_CLOSED.format(name=document.name), painted)
     if document.size() != (document.width, document.height):
-        raise Homeless(sentences.DOCUMENT_RESIZED.format(name=document.name))
-    document.add_layer(sentences.layer_name(edit.settings.prompt), result.data, box, edit.maps)
+        raise Homeless(sentences.DOCUMENT_RESIZED.format(name=document.name), painted)
+    painted.add_to(document, memory, edit.maps)
     edit.placed = True
-    document.remember_maps(document.maps()[0], edit.settings.map_id)
-    for _ in range(SETTLING):
+    for _ in range(SETTLING if edit.task == "edit" else 0):
         yield "placing"
         if document.restore_active():
             break
+
+
+def closing(edit: Edit, seconds: float) -> str:
+    """What is said when all went well."""
+    if edit.task == "map":
+        return sentences.MAP_FOUND.format(seconds=seconds)
+    said = sentences.DONE.format(seconds=seconds)
+    for layer in edit.document.layers():
+        if layer.id == edit.settings.map_id and layer.visible:
+            said += sentences.MAP_IN_FRONT.format(name=layer.name)
+    return said
 
 
 def _read_map(
@@ -153,19 +170,45 @@ def _still(document: Document) -> tuple[int, int]:
     return document.width, document.height
 
 
-def _fields(settings: Settings, model: ModelInfo, edit: str, width: int, height: int) -> dict[str, Any]:
-    return {
+def _method(edit: Edit, welcome: Welcome) -> EditInfo:
+    """The edit that is to do it."""
+    chosen = edit.settings.edit
+    if edit.task == "map":
+        found = tuning.finder(welcome.edits, chosen)
+        if found is None:
+            raise Trouble(sentences.NO_FINDER)
+        return found
+    if not welcome.edits:
+        raise Trouble(sentences.NO_MODEL)
+    for info in welcome.edits:
+        if info.id == (chosen or welcome.edits[0].id):
+            return info
+    raise Trouble(sentences.NO_SUCH_EDIT.format(edit=chosen))
+
+
+def _fields(edit: Edit, model: ModelInfo, info: EditInfo, width: int, height: int) -> dict[str, Any]:
+    settings = edit.settings
+    fields: dict[str, Any] = {
+        "task": edit.task,
         "model": model.id,
-        "edit": edit,
+        "edit": info.id,
         "prompt": settings.prompt,
+        "source_prompt": settings.source_prompt if info.source_prompt else "",
         "negative_prompt": settings.negative_prompt,
         "width": width,
         "height": height,
         "seed": settings.seed or 0,
         "steps": settings.steps or model.steps,
         "guidance_scale": model.guidance_scale,
-        "strength": round(settings.strength * 10),
-        "levels": Levels(invert=settings.inverted),
-        "map_channel": "alpha" if settings.alpha_only else "luminance",
+        "settings": tuning.worth_saying(
+            settings.tuning.get(tuning.slot(info.id, edit.task), {}), tuning.declared(info, edit.task)
+        ),
         "layer_format": "bgra8",
     }
+    if edit.task == "edit":
+        fields |= {
+            "strength": round(settings.strength * 10),
+            "levels": Levels(invert=settings.inverted),
+            "map_channel": "alpha" if settings.alpha_only else "luminance",
+        }
+    return fields

@@ -54,13 +54,15 @@ class Queued:
 
 @dataclass(frozen=True)
 class Finished:
-    """A job ended well; layer is None when nothing changed. is_orphan: it was begun by a Krita that is gone."""
+    """A job ended well; layer is None when nothing changed. task: as the request's. is_orphan: it was begun by a Krita
+    that is gone."""
 
     job: str
     layer: Pixels | None
     data: bytes = field(default=b"", repr=False)
     prompt: str = ""
     is_orphan: bool = False
+    task: str = "edit"
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,15 @@ Everything here runs on the UI thread and leaves the document as it was, except 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita
 
 from . import pixels
+from .interfaces import NOWHERE
 from .qt import QByteArray, QIcon
 from .reading import Converter, bands, read_bgra, read_node, scratch_document
 from .vendor.sfumato_wire import Box
@@ -21,7 +22,7 @@ from .vendor.sfumato_wire import Box
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
 MASKS = ("transparencymask", "selectionmask", "filtermask")  # one byte per pixel
 NOT_MAPS = ("transformmask", "colorizemask", "referenceimages")
-NOTE = "sfumato/maps"  # annotation in the document: which layers are change maps
+NOTE = "sfumato/maps"  # annotation in the document: see `memory`
 GREY_LABEL = 8  # colour label
 
 
@@ -106,31 +107,27 @@ class Document:
     def has(self, layer: str) -> bool:
         return self._find(layer) is not None
 
-    def maps(self) -> tuple[list[str], str]:
-        """The layers that were made as change maps, and the one chosen last."""
-        try:
-            note = json.loads(bytes(self._document.annotation(NOTE)).decode("utf-8"))
-            return [str(m) for m in note["maps"]], str(note["chosen"])
-        except (ValueError, KeyError, TypeError):
-            return [], ""
+    def read_note(self) -> bytes:
+        """What `write_note` left in the .kra; empty when there is nothing."""
+        return bytes(self._document.annotation(NOTE))
 
-    def remember_maps(self, maps: Sequence[str], chosen: str) -> None:
-        """Kept inside the .kra. Marks the document as modified, so only beside another change."""
-        if (list(maps), chosen) != self.maps():
-            note = json.dumps({"maps": list(maps), "chosen": chosen}).encode("utf-8")
-            self._document.setAnnotation(NOTE, "Sfumato: change maps", QByteArray(note))
+    def write_note(self, note: bytes) -> None:
+        """Marks the document as modified."""
+        self._document.setAnnotation(NOTE, "Sfumato", QByteArray(note))
 
-    def new_map(self, name: str) -> str:
-        """An empty layer on top, active, half transparent so that the picture shows through.
-
-        Empty means that nothing changes yet; the layer's own opacity does not count when the map is read.
+    def new_map(self, name: str, bgra: bytes = b"", box: Box = NOWHERE) -> str:
+        """A layer on top, active, half transparent so that the picture shows through: one undo step. Empty, which
+        means that nothing changes yet, or with these greys. Its own opacity does not count when the map is read.
         """
         taken = {layer.name for layer in self.layers()}
         free = next(n for i in range(1, 10_000) if (n := name if i == 1 else f"{name} {i}") not in taken)
-        node = self._document.createNode(free, "paintlayer")
-        node.setOpacity(128)
-        node.setColorLabel(GREY_LABEL)
-        self._document.rootNode().addChildNode(node, None)
+        with self._maker(needs_srgb=bool(bgra)) as maker:
+            node = maker.createNode(free, "paintlayer")
+            node.setOpacity(128)
+            node.setColorLabel(GREY_LABEL)
+            if bgra:
+                node.setPixelData(QByteArray(bgra), box.x, box.y, box.width, box.height)
+            self._document.rootNode().addChildNode(node, None)
         self._document.setActiveNode(node)
         return _id(node)
 
@@ -192,26 +189,15 @@ class Document:
     # ------------------------------------------------------------------ writing
 
     def add_layer(self, name: str, bgra: bytes, box: Box, maps: Sequence[str]) -> None:
-        """A new layer above everything that was part of the picture and below the maps on top: one undo step.
-
-        Filled before it is added, so that one undo step holds layer and pixels. In other colour spaces a scratch
-        document makes it, because converting a layer of this document would leave an undo step of its own.
-        """
+        """A new layer above everything that was part of the picture and below the maps on top: one undo step,
+        because it is filled before it is added."""
         self._active = self._document.activeNode()
         root = self._document.rootNode()
         below = [child for child in root.childNodes() if _id(child) not in maps and child.type() not in MASKS]
-
-        def add(maker: Any) -> None:
+        with self._maker(needs_srgb=True) as maker:
             node = maker.createNode(name, "paintlayer")
             node.setPixelData(QByteArray(bgra), box.x, box.y, box.width, box.height)
             root.addChildNode(node, below[-1] if below else None)
-
-        space = (self._document.colorModel(), self._document.colorDepth(), self._document.colorProfile())
-        if space == ("RGBA", "U8", SRGB):
-            add(self._document)
-        else:
-            with scratch_document(self._app, "RGBA", "U8", SRGB) as scratch:
-                add(scratch)
 
     def restore_active(self) -> bool:
         """The painter goes on where they were. Krita makes a new layer the active one a moment after it was added, so
@@ -223,6 +209,14 @@ class Document:
         return True
 
     # ------------------------------------------------------------------ inside
+
+    def _maker(self, needs_srgb: bool) -> AbstractContextManager[Any]:
+        """Whose layers fit in. In other colour spaces a scratch document makes those of 8-bit sRGB, because converting
+        a layer of this document would leave an undo step of its own."""
+        space = (self._document.colorModel(), self._document.colorDepth(), self._document.colorProfile())
+        if not needs_srgb or space == ("RGBA", "U8", SRGB):
+            return nullcontext(self._document)
+        return scratch_document(self._app, "RGBA", "U8", SRGB)
 
     def _walk(self) -> Iterator[tuple[Any, int, tuple[int, ...]]]:
         """(node, depth, path of child indices), topmost first."""

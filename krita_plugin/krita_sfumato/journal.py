@@ -7,10 +7,20 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 PREFIX = "krita-"
 SUFFIX = ".jobs.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is to be known of a job whose request is gone."""
+
+    prompt: str
+    task: str = "edit"
 
 
 class Journal:
@@ -19,34 +29,40 @@ class Journal:
     def __init__(self, home: Path, pid: int) -> None:
         self._home = home
         self._file = home / f"{PREFIX}{pid}{SUFFIX}"
-        self._written: dict[str, str] = {}
+        self._written: dict[str, Entry] = {}
 
-    def write(self, jobs: Mapping[str, str]) -> None:
-        """jobs: prompt by the backend's name of the job."""
+    def write(self, jobs: Mapping[str, Entry]) -> None:
+        """jobs: by the backend's name of the job."""
         if dict(jobs) == self._written:
             return
         self._written = dict(jobs)
         with contextlib.suppress(OSError):
             if jobs:
                 fresh = self._file.with_suffix(".new")
-                fresh.write_text(json.dumps(self._written), encoding="utf-8")
+                lines = {job: asdict(entry) for job, entry in jobs.items()}
+                fresh.write_text(json.dumps(lines), encoding="utf-8")
                 fresh.replace(self._file)
             else:
                 self._file.unlink(missing_ok=True)
 
-    def take_over(self) -> dict[str, str]:
+    def take_over(self) -> dict[str, Entry]:
         """The jobs of Kritas that are gone; from now on they are ours."""
-        jobs: dict[str, str] = {}
+        jobs: dict[str, Entry] = {}
         for file in self._home.glob(f"{PREFIX}*{SUFFIX}"):
             pid = file.name[len(PREFIX) : -len(SUFFIX)]
             if file == self._file or not pid.isdigit() or not is_alive(int(pid)):
-                with contextlib.suppress(OSError, ValueError, AttributeError):
+                with contextlib.suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
                     left = json.loads(file.read_text(encoding="utf-8"))
-                    jobs |= {str(job): str(prompt) for job, prompt in left.items()}
+                    jobs |= {str(job): _entry(said) for job, said in left.items()}
                 with contextlib.suppress(OSError):
                     file.unlink()
         self.write(jobs)
         return jobs
+
+
+def _entry(said: Any) -> Entry:
+    """Version 0.1.0 wrote the prompt alone."""
+    return Entry(said) if isinstance(said, str) else Entry(str(said["prompt"]), str(said["task"]))
 
 
 def is_alive(pid: int) -> bool:

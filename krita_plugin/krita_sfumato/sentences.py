@@ -11,6 +11,14 @@ MAP_GONE = "The change map's layer is not there any more: choose another one."
 MAP_EMPTY = "Nothing is painted on “{name}” yet. Paint white (full change) or grey (some) where the picture may change."
 MAP_BLACK = "“{name}” is black everywhere, so nothing may change. Paint white or grey where the picture may change."
 MAP_NEW = "Paint white on the new layer where the picture may change; grey changes less."
+MAP_FOUND = (
+    "Found in {seconds:.1f} s: the white parts of the new layer differ from your words. Paint on it as you like, then "
+    "press Apply."
+)
+MAP_NOT_FOUND = "No map was found: the picture seems to show your words already. Say more clearly what should appear."
+NO_WORDS = "Write what should appear: the map shows where the picture differs from it."
+NO_FINDER = "This backend has no edit that finds maps. Press + and paint one yourself."
+NO_SUCH_EDIT = "This backend does not know the edit “{edit}”: choose another one."
 NO_STRENGTH = "Strength is 0 %, so nothing would change: raise it."
 BUSY = "One edit is being painted already: wait for it or press Cancel."
 
@@ -55,12 +63,14 @@ STAGES = {
 
 DONE = "Done in {seconds:.1f} s: the change is a layer of its own."
 MAP_IN_FRONT = " Hide “{name}” to see it without the map in front."
+PAINTING = {"edit": STAGES["painting"], "map": "Looking"}
 NOTHING_CHANGED = (
     "Nothing changed: the map or the strength allows too little. Paint lighter greys or raise the strength."
 )
+NOTHING = {"edit": NOTHING_CHANGED, "map": MAP_NOT_FOUND}
 CANCELLED = "Cancelled. Nothing was changed."
-DOCUMENT_CLOSED = "“{name}” was closed before the edit was done. It is kept: open a picture and press Place."
-DOCUMENT_RESIZED = "“{name}” changed its size while the edit was painted. It is kept: press Place to add it anyway."
+DOCUMENT_CLOSED = "“{name}” was closed meanwhile. What was painted is kept: open a picture and press Place."
+DOCUMENT_RESIZED = "“{name}” changed its size meanwhile. What was painted is kept: press Place to add it anyway."
 FOUND = "“{name}” was still being painted when Krita ended. It is done: open its picture and press Place."
 PLACED = "Placed: the change is a layer of its own."
 WRONG_RESULT = "The backend gave a picture that does not fit. Nothing was changed; please report this."
@@ -69,9 +79,76 @@ LAYER_NAME = "Sfumato"
 MAP_NAME = "Change map"
 
 
-def layer_name(prompt: str) -> str:
+def layer_name(prompt: str, task: str = "edit") -> str:
     """The result's name in the layer docker: the prompt's first words."""
     words = " ".join(prompt.split())
     if len(words) > 48:
         words = words[:48].rsplit(" ", 1)[0] + " …"
+    if task == "map":
+        return f"{MAP_NAME}: {words}" if words else MAP_NAME
     return words or LAYER_NAME
+
+
+# ---------------------------------------------------------------------- labels and tooltips
+
+PROMPT = "What should appear?"
+TIP_PROMPT = "Describe what the painted parts of the picture should become, for example “snow on the hills”."
+SOURCE = "What does the picture show?"
+TIP_SOURCE = (
+    "Describe what is there now, for example “a meadow in summer”. This edit compares it with what should appear."
+)
+AVOID = "Avoid"
+TIP_AVOID = "Also say what should not appear"
+AVOID_WHAT = "What should not appear?"
+TIP_AVOID_WHAT = "Describe what to keep out of the picture."
+
+EDIT_LABEL = "Edit:"
+TIP_EDIT = "The way in which the picture is changed"
+EDITS_UNKNOWN = "Press Start to choose"
+MAP_LABEL = "Map:"
+TIP_MAP = (
+    "The layer that says how much each part may change: white fully, black not at all, grey in between.\n"
+    "It may be hidden; it is never part of the picture."
+)
+CHOOSE_LAYER = "Choose a layer …"
+NO_PICTURE = "No picture is open"
+TIP_NEW_MAP = "New change map: adds an empty layer. Paint white on it where the picture may change."
+FIND_MAP = "Find"
+TIP_FIND_MAP = (
+    "Find map: looks where the picture differs from your words\nand adds that as a new grey layer, to be painted on."
+)
+CHANNEL_LABEL = "Read as:"
+CHANNEL_LUMINANCE = "Brightness"
+CHANNEL_ALPHA = "Opacity"
+TIP_CHANNEL = "Brightness: white changes, black and transparent keep.\nOpacity: what is painted changes, in any colour."
+INVERT = "Invert"
+TIP_INVERT = "For maps that show what to keep in white"
+STRENGTH_LABEL = "Strength:"
+TIP_STRENGTH = "How much the whitest parts may change; greys follow in proportion."
+STEPS_LABEL = "Steps:"
+TIP_STEPS = "More steps take longer and tell more greys apart."
+SEED_LABEL = "Seed:"
+TIP_SEED = "The same seed and settings give the same result."
+TIP_DICE = "A new seed for every edit: each try looks different"
+MODEL_LABEL = "Model:"
+TIP_MODEL = "What paints the change"
+
+TUNING = "Fine tuning"
+TUNING_CHANGED = "Fine tuning ({count} changed)"
+TIP_TUNING = "What else can be set for this edit"
+TUNING_MAP = "Finding a map"
+RESET = "Reset"
+TIP_RESET = "Back to the values that the edit proposes"
+
+APPLY = "Apply"
+TIP_APPLY = "Paint the change as a new layer"
+CANCEL = "Cancel"
+TIP_CANCEL = "Stop the edit; the picture stays as it is"
+PLACE = "Place"
+PLACE_NAMED = "Place “{name}”"
+TIP_PLACE = "Add the finished edit to the picture that is open now"
+TIP_PREVIEW = "How far the edit has come"
+START = "Start"
+TIP_START = "Start the painting backend"
+STOP = "Stop"
+TIP_STOP = "Stop the painting backend"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .sentences import LINK
-from .vendor.sfumato_wire import ModelInfo
+from .tuning import Tuning
+from .vendor.sfumato_wire import EditInfo, ModelInfo
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the docker's controls say. strength in percent; steps 0: the model's own; seed None: a new one."""
+    """What the docker's controls say. strength in percent; steps 0: the model's own; seed None: a new one; edit and
+    model "": the first there is."""
 
     prompt: str = ""
+    source_prompt: str = ""
     negative_prompt: str = ""
     map_id: str = ""
     alpha_only: bool = False
@@ -21,6 +24,8 @@ class Settings:
     steps: int = 0
     seed: int | None = None
     model: str = ""
+    edit: str = ""
+    tuning: Tuning = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class View:
     link: str = "absent"
     link_sentence: str = ""
     models: tuple[ModelInfo, ...] = ()
+    edits: tuple[EditInfo, ...] = ()
     sentence: str = ""
     is_trouble: bool = False
     busy: bool = False

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
 from typing import Any
 
+from . import sentences
 from .qt import (
     QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QFrame,
     QHBoxLayout,
     QImage,
     QLabel,
+    QPalette,
     QPixmap,
     QPlainTextEdit,
+    QScrollArea,
+    QSize,
     QSizePolicy,
     QSlider,
     QSpinBox,
     Qt,
+    QToolButton,
     QWidget,
     pyqtSignal,
 )
 
-INDENT = "    "
+TEXT = Qt.TextFormat.PlainText  # what a backend says is text, never markup
 NARROW = 44  # pixels that a value needs at least, so that a narrow docker does not cut anything off
 
 
-class CalmSpinBox(QSpinBox):
+class _Calm:
     """Ignores the wheel until it was clicked."""
 
+    def wheelEvent(self, event: Any) -> None:
+        if self.hasFocus():  # type: ignore[attr-defined]
+            super().wheelEvent(event)  # type: ignore[misc]
+        else:
+            event.ignore()
+
+
+class CalmSpinBox(_Calm, QSpinBox):
     def __init__(self, low: int, high: int, value: int, tip: str) -> None:
         super().__init__()
         self.setRange(low, high)
@@ -35,29 +51,27 @@ class CalmSpinBox(QSpinBox):
         self.setToolTip(tip)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
-    def wheelEvent(self, event: Any) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
+
+class CalmDoubleSpinBox(_Calm, QDoubleSpinBox):
+    def __init__(self, low: float, high: float, value: float, tip: str, decimals: int, step: float) -> None:
+        super().__init__()
+        self.setDecimals(decimals)
+        self.setRange(low, high)
+        self.setSingleStep(step)
+        self.setMinimumWidth(NARROW)
+        self.setValue(value)
+        self.setToolTip(tip)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
 
-class CalmSlider(QSlider):
-    """Ignores the wheel until it was clicked."""
-
+class CalmSlider(_Calm, QSlider):
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
-    def wheelEvent(self, event: Any) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
-
-class CalmComboBox(QComboBox):
-    """Ignores the wheel until it was clicked, and may be narrower than its longest entry."""
+class CalmComboBox(_Calm, QComboBox):
+    """May be narrower than its longest entry."""
 
     def __init__(self, tip: str) -> None:
         super().__init__()
@@ -67,12 +81,6 @@ class CalmComboBox(QComboBox):
         self.setMinimumContentsLength(5)
         self.setMinimumWidth(NARROW)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def wheelEvent(self, event: Any) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
 
 class Percent(QWidget):
@@ -101,34 +109,23 @@ class Percent(QWidget):
         return int(self.box.value())
 
 
-class LayerChooser(CalmComboBox):
-    """Any layer by name, nested as in Krita's layer docker."""
+class Fold(QToolButton):
+    """A heading that opens and closes what it stands above."""
 
-    chosen = pyqtSignal(str)
+    def __init__(self, text: str, tip: str, body: QWidget) -> None:
+        super().__init__()
+        self._body = body
+        self.setText(text)
+        self.setToolTip(tip)
+        self.setCheckable(True)
+        self.setAutoRaise(True)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.toggled.connect(self._turn)
+        self._turn(False)
 
-    def __init__(self, tip: str) -> None:
-        super().__init__(tip)
-        self._shown: list[tuple[str, str]] = []
-        self.activated.connect(lambda *_: self.chosen.emit(self.current()))
-
-    def current(self) -> str:
-        return str(self.currentData() or "")
-
-    def show_layers(self, layers: Sequence[Any], current: str, nothing: str) -> None:
-        """Rebuilt only when something changed, and never while it is open."""
-        entries = [(layer.id, INDENT * layer.depth + layer.name) for layer in layers]
-        if current not in [layer.id for layer in layers]:
-            entries.insert(0, ("", nothing))
-            current = ""
-        if entries != self._shown and not self.view().isVisible():
-            self._shown = entries
-            self.blockSignals(True)
-            self.clear()
-            for layer, text in entries:
-                self.addItem(text, layer)
-            self.blockSignals(False)
-        if self.current() != current and not self.view().isVisible():
-            self.setCurrentIndex(max(0, self.findData(current)))
+    def _turn(self, is_open: bool) -> None:
+        self.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self._body.setVisible(is_open)
 
 
 class Prompt(QPlainTextEdit):
@@ -146,6 +143,21 @@ class Prompt(QPlainTextEdit):
         return str(self.toPlainText()).strip()
 
 
+class UpDown(QScrollArea):
+    """Scrolls up and down only, so it is never narrower than what is in it."""
+
+    def __init__(self, inner: QWidget) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(inner)
+
+    def minimumSizeHint(self) -> QSize:
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(self.widget().minimumSizeHint().width() + bar, 60)
+
+
 class Thumbnail(QLabel):
     """The preview of an edit in progress; takes no room when there is none."""
 
@@ -154,7 +166,7 @@ class Thumbnail(QLabel):
     def __init__(self) -> None:
         super().__init__()
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setToolTip("How far the edit has come")
+        self.setToolTip(sentences.TIP_PREVIEW)
         self._bytes = b""
         self.hide()
 
@@ -177,3 +189,45 @@ class Thumbnail(QLabel):
                 )
             self.setPixmap(pixmap)
         self.show()
+
+
+def row(wide: QWidget, *narrow: QWidget) -> QWidget:
+    """Side by side; the first one takes what room there is."""
+    holder = QWidget()
+    line = QHBoxLayout(holder)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.setSpacing(4)
+    line.addWidget(wide, 1)
+    for widget in narrow:
+        line.addWidget(widget)
+    return holder
+
+
+def form() -> QFormLayout:
+    """Labels on the right of their column, fields as wide as there is room."""
+    layout = QFormLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setHorizontalSpacing(8)
+    layout.setVerticalSpacing(4)
+    layout.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return layout
+
+
+def small_print() -> QLabel:
+    """A sentence that stands back."""
+    label = QLabel()
+    label.setTextFormat(TEXT)
+    label.setWordWrap(True)
+    label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+    return label
+
+
+def tip(text: str) -> str:
+    """A backend's words as a tooltip: text, never markup, and in lines of a readable length."""
+    return f"<qt>{html.escape(text)}</qt>"
+
+
+def set_text(label: QLabel, text: str) -> None:
+    if label.text() != text:
+        label.setText(text)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sfumato_wire import Box
 
 from . import harness
+from .scripted import EDITS, Scripted
 
 pytestmark = pytest.mark.krita
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -43,6 +45,38 @@ def test_painting(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
 
 def test_documents_of_every_kind(krita: harness.Krita, tmp_path: Path) -> None:
     run(krita, "corners", tmp_path)
+
+
+def test_edits_parameters_and_found_maps(krita: harness.Krita, tmp_path: Path) -> None:
+    backend = Scripted(tmp_path / "state")
+    try:
+        run(krita, "methods", tmp_path, SFUMATO_HOME=str(tmp_path / "state"))
+    finally:
+        backend.stop()
+    edits = [request for request, _ in backend.asked if request.task == "edit"]
+    assert [request.edit for request in edits[:5]] == [info.id for info in EDITS]
+    assert [request.source_prompt for request in edits[:5]] == ["", "", "", "a summer day", "a summer day"]
+    assert all(not request.settings for request in edits[:5])
+    assert edits[5].settings == {"release": "whole", "hinting": False, "transition_contrast": 0.5}
+    assert edits[6].settings == {"mask_power": 2.5}
+    # Looking for a map, the picture is sent whole and without a map; the map that was found and painted on is sent
+    # exactly as it is seen, in every depth.
+    looks = [(n, request) for n, (request, _) in enumerate(backend.asked) if request.task == "map"]
+    assert len(looks) == 7
+    for n, look in looks[:5]:
+        assert (look.edit, look.settings, look.canvas.box) == ("diffedit", {}, Box(0, 0, 120, 80))
+        assert (look.prompt, look.source_prompt, look.steps) == ("a winter day", "a summer day", 4)
+        request, blobs = backend.asked[n + 1]
+        sent = np.frombuffer(blobs[request.change_map.digest], "<u2").reshape(80, -1, 2)
+        assert request.change_map.box == Box(1, 0, 59, 80)
+        assert np.array_equal(sent[0, :, 0], 257 * (255 * np.arange(1, 60) // 119))
+        assert (sent[..., 1] == 65535).all()
+        canvas = request.canvas.box
+        whole = np.frombuffer(backend.asked[n][1][look.canvas.digest], np.uint8).reshape(80, 120, 4)
+        part = np.frombuffer(blobs[request.canvas.digest], np.uint8).reshape(canvas.height, canvas.width, 4)
+        assert np.array_equal(part, whole[canvas.y : canvas.bottom, canvas.x : canvas.right]), (
+            "the map is in the picture"
+        )
 
 
 def test_backends_that_die(krita: harness.Krita, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from krita_sfumato.draft import Draft
+from krita_sfumato.interfaces import NOWHERE
 from krita_sfumato.vendor.sfumato_wire import Box, EditInfo, ModelInfo, Welcome
 
 WELCOME = Welcome(
@@ -38,7 +39,8 @@ class FakeDocument:
         self.list = [FakeLayer("map", "Change map"), FakeLayer("background", "Background")]
         self.open, self.idle = True, True
         self.added: list[tuple[str, bytes, Box]] = []
-        self.remembered: tuple[list[str], str] = ([], "")
+        self.maps_made: list[tuple[str, bytes, Box]] = []
+        self.note = b""
         self.read: list[tuple[Box, tuple[str, ...]]] = []
 
     def is_open(self) -> bool:
@@ -56,14 +58,15 @@ class FakeDocument:
     def has(self, layer: str) -> bool:
         return any(other.id == layer for other in self.list)
 
-    def maps(self) -> tuple[list[str], str]:
-        return self.remembered
+    def read_note(self) -> bytes:
+        return self.note
 
-    def remember_maps(self, maps: Sequence[str], chosen: str) -> None:
-        self.remembered = (list(maps), chosen)
+    def write_note(self, note: bytes) -> None:
+        self.note = note
 
-    def new_map(self, name: str) -> str:
+    def new_map(self, name: str, bgra: bytes = b"", box: Box = NOWHERE) -> str:
         self.list.insert(0, FakeLayer("new", name))
+        self.maps_made.append((name, bgra, box))
         return "new"
 
     def map_box(self, layer: str) -> Box:

@@ -23,15 +23,15 @@ class Gone(Exception):
 class Talk:
     """One connection: what the client said, and a way to answer."""
 
-    def __init__(self, socket: ServerConnection) -> None:
-        self.socket, self.wire = socket, Connection(Role.SERVER)
+    def __init__(self, socket: ServerConnection, patience: float) -> None:
+        self.socket, self.wire, self.patience = socket, Connection(Role.SERVER), patience
         self.events: list[Any] = []
 
     def hear(self) -> Any:
         """The next thing the client says. Raises Gone."""
         while not self.events:
             try:
-                data = self.socket.recv(timeout=5)
+                data = self.socket.recv(timeout=self.patience)
             except (ConnectionClosed, OSError, TimeoutError):
                 raise Gone from None
             self.events += self.wire.receive_data(data)
@@ -60,10 +60,11 @@ class Talk:
 
 
 class ScriptedServer:
-    """Calls `script(talk, n)` for the n-th connection, after its Hello."""
+    """Calls `script(talk, n)` for the n-th connection, after its Hello. patience: seconds until a client that says
+    nothing counts as gone."""
 
-    def __init__(self, home: Path, script: Callable[[Talk, int], None]) -> None:
-        self.home, self.script = home, script
+    def __init__(self, home: Path, script: Callable[[Talk, int], None], patience: float = 5) -> None:
+        self.home, self.script, self.patience = home, script, patience
         self.hellos: list[Hello] = []
         self.errors: list[BaseException] = []
         home.mkdir(exist_ok=True)
@@ -87,7 +88,7 @@ class ScriptedServer:
         return None
 
     def _serve(self, socket: ServerConnection) -> None:
-        talk = Talk(socket)
+        talk = Talk(socket, self.patience)
         try:
             self.hellos.append(talk.hear_of(Hello))
             self.script(talk, len(self.hellos))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -432,11 +433,16 @@ def test_a_chattering_backend_does_not_fill_the_memory(scripted: Callable[..., A
     assert plugin.until(Ended, seconds=30).sentence == "enough"
 
 
-def test_the_jobs_of_a_krita_that_died_are_asked_for(scripted: Callable[..., Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("entry", "task"), [('{"job": {"prompt": "snow", "task": "map"}}', "map"), ('{"job": "snow"}', "edit")]
+)
+def test_the_jobs_of_a_krita_that_died_are_asked_for(
+    scripted: Callable[..., Any], tmp_path: Path, entry: str, task: str
+) -> None:
     (tmp_path / "home").mkdir()
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    (tmp_path / "home" / f"krita-{dead.pid}.jobs.json").write_text('{"job": "snow"}')
+    (tmp_path / "home" / f"krita-{dead.pid}.jobs.json").write_text(entry)
     alive = tmp_path / "home" / f"krita-{os.getppid()}.jobs.json"
     alive.write_text('{"other": "rain"}')
 
@@ -450,10 +456,11 @@ def test_the_jobs_of_a_krita_that_died_are_asked_for(scripted: Callable[..., Any
 
     plugin, server = scripted(script)
     found = plugin.until(Finished)
-    assert (found.job, found.prompt, found.is_orphan, found.data) == ("job", "snow", True, LAYER)
+    assert (found.job, found.prompt, found.task, found.is_orphan) == ("job", "snow", task, True)
+    assert found.data == LAYER
     assert server.hellos[0].jobs == ("job",)
     own = tmp_path / "home" / f"krita-{os.getpid()}.jobs.json"
-    assert own.exists()
+    assert json.loads(own.read_text()) == {"job": {"prompt": "snow", "task": task}}
     plugin.client.acknowledge("job")
     deadline = time.monotonic() + 5
     while own.exists() and time.monotonic() < deadline:

@@ -8,6 +8,7 @@ import pytest
 from krita_sfumato import sentences
 from krita_sfumato.controller import PATIENCE, Controller
 from krita_sfumato.events import Ended, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
+from krita_sfumato.memory import Note
 from krita_sfumato.state import Settings
 from krita_sfumato.vendor.sfumato_wire import Box, Pixels, Preview, Progress, Status
 from plugin.fakes import WELCOME, FakeDocument, FakeLink, FakeProcess, Later
@@ -330,7 +331,7 @@ def test_nothing_changed() -> None:
 def test_a_new_map_is_remembered_and_no_part_of_any_picture() -> None:
     desk = Desk().ready()
     assert desk.controller.new_map() == "new"
-    assert desk.document.remembered == (["new"], "new")
+    assert Note.from_bytes(desk.document.note) == Note(("new",), "new")
     desk.apply()
     assert desk.document.read[0][1] == ("map", "new")
     desk.document = None

@@ -88,6 +88,13 @@ class Kit:
                 return found
         raise LookupError(f"no widget is called {name}")
 
+    def has(self, name: str) -> bool:
+        return any(top.findChild(QWidget, name) is not None for top in QApplication.topLevelWidgets())
+
+    def width(self, width: int) -> None:
+        """Of the column of dockers that Sfumato is in."""
+        self.app.activeWindow().qwindow().resizeDocks([self.docker()], [width], Qt.Orientation.Horizontal)
+
     def window(self, width: int = 1600, height: int = 1000) -> None:
         """A window of a fixed size with the Sfumato docker in sight."""
         window = self.app.activeWindow().qwindow()

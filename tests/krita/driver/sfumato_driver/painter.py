@@ -17,6 +17,8 @@ class Painter:
         self.kit, self.app = kit, kit.app
         for name in ("prompt", "map", "new", "channel", "inverted", "steps", "dice", "seed", "apply_button"):
             setattr(self, name, kit.find(f"sfumato_{name}"))
+        for name in ("edit", "edit_help", "source", "find", "tuning", "tuning_fold", "tuning_reset"):
+            setattr(self, name, kit.find(f"sfumato_{name}"))
         for name in ("cancel_button", "progress", "message", "place_button", "status", "switch"):
             setattr(self, name, kit.find(f"sfumato_{name}"))
         self.prompt.setPlainText("a winter day, snow on the hills")
@@ -53,6 +55,18 @@ class Painter:
         index = self.map.findText(name)
         self.map.setCurrentIndex(index)
         self.map.activated.emit(index)
+
+    def choose_edit(self, name: str) -> None:
+        """As a click would."""
+        index = self.edit.findText(name)
+        if index < 0:
+            raise LookupError(f"no edit is called {name}")
+        self.edit.setCurrentIndex(index)
+        self.edit.activated.emit(index)
+
+    def knob(self, name: str):
+        """A control of the fine tuning, by slot and parameter."""
+        return self.kit.find(f"sfumato_{name}")
 
     def press_apply(self) -> None:
         self.apply_button.click()

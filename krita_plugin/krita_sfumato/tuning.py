@@ -1,0 +1,56 @@
+"""What an edit lets a painter set, as the backend declares it: which values hold, and which are worth saying."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .vendor.sfumato_wire import EditInfo, Parameter
+
+Value = bool | int | float | str
+Values = dict[str, Value]
+Tuning = dict[str, Values]  # by `slot`
+
+_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "choice": (str,)}
+
+
+def slot(edit: str, task: str) -> str:
+    """Under which name the values of an edit are kept; those for finding a map apart."""
+    return f"{task}:{edit}"
+
+
+def declared(info: EditInfo, task: str) -> tuple[Parameter, ...]:
+    return info.map_parameters if task == "map" else info.parameters
+
+
+def finder(edits: Sequence[EditInfo], chosen: str) -> EditInfo | None:
+    """The edit that finds maps: the chosen one if it can, else the first that can."""
+    able = [info for info in edits if info.finds_map]
+    return next((info for info in able if info.id == chosen), able[0] if able else None)
+
+
+def worth_saying(values: Mapping[str, Any], parameters: Sequence[Parameter]) -> Values:
+    """Of some values, perhaps saved long ago, those that the declaration takes and that are not its defaults."""
+    known = {p.name: p for p in parameters}
+    return {
+        name: value
+        for name, value in values.items()
+        if name in known and takes(known[name], value) and value != known[name].default
+    }
+
+
+def takes(parameter: Parameter, value: Any) -> bool:
+    if not isinstance(value, _TYPES.get(parameter.type, ())):
+        return False
+    if parameter.type in ("bool", "choice"):
+        return parameter.type == "bool" or value in parameter.choices
+    low = -math.inf if parameter.minimum is None else parameter.minimum
+    high = math.inf if parameter.maximum is None else parameter.maximum
+    return not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+
+
+def label(name: str) -> str:
+    """A parameter's name as a label."""
+    words = name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
