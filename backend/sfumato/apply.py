@@ -1,11 +1,11 @@
-"""`sfumato apply`: files in, files out, the same job as through the server, in this process."""
+"""`sfumato apply` and `sfumato find-map`: files in, files out, the same jobs as through the server, in this process."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sfumato_wire.geometry import Box, crop_box
@@ -13,10 +13,13 @@ from sfumato_wire.levels import Levels
 from sfumato_wire.request import Pixels, Request, digest_of
 
 from sfumato import models
-from sfumato.change_map import softened_reach, support
+from sfumato.change_map import ChangeMap, softened_reach, support
 from sfumato.composite import flatten
 from sfumato.errors import InputError
-from sfumato.pictures import is_deep, read_canvas, read_map, write_png
+from sfumato.pictures import fitted, is_deep, read_canvas, read_map, write_png
+
+if TYPE_CHECKING:
+    from sfumato.studio import Finished
 
 
 def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
@@ -32,11 +35,8 @@ def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[s
     grey = read_map(options.map)
     height, width = canvas.shape[:2]
     if grey.shape != (height, width):
-        raise InputError(
-            "sizes_differ",
-            f"The canvas has {width} x {height} pixels and the map {grey.shape[1]} x {grey.shape[0]}. "
-            "Scale the map to the canvas's size.",
-        )
+        ChangeMap(grey).check_fits(width, height)
+        grey = fitted(grey, width, height)
     info = models.find(options.model).info
     painted = support(65535 - grey if options.invert_map else grey) or Box(0, 0, 1, 1)
     reach = softened_reach(options.soften)
@@ -47,49 +47,93 @@ def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[s
         canvas_bytes, canvas_pixels = _pixels(canvas, canvas_box, "rgba8")
         map_bytes, map_pixels = _pixels(grey, painted, "gray16")
         request = Request(
-            model=options.model,
-            edit=options.edit,
-            prompt=options.prompt,
+            **_common(options, settings),
             negative_prompt=options.negative_prompt,
             width=width,
             height=height,
             canvas=canvas_pixels,
             change_map=map_pixels,
-            seed=options.seed,
-            steps=info.steps if options.steps is None else options.steps,
             guidance_scale=info.guidance_scale if options.guidance is None else options.guidance,
             strength=round(options.strength * 1000),
             levels=Levels(invert=options.invert_map),
             soften=options.soften,
-            settings=settings,
         )
     except ValueError as error:
         raise InputError("bad_request", str(error)) from None
     read = time.perf_counter() - start
-
-    from sfumato.studio import Progressed, Studio
-
-    def show(progress: Progressed) -> None:
-        if sys.stderr.isatty():
-            step = f" {progress.step}/{progress.steps}" if progress.stage == "painting" else ""
-            print(f"\r\x1b[K{progress.stage}{step}", end="", file=sys.stderr, flush=True)
-
-    studio = Studio()
-    finished = studio.run(request, canvas_bytes, map_bytes, on_progress=show)
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    finished = _run(request, canvas_bytes, map_bytes)
     layer = np.zeros_like(canvas)
     if finished.layer is not None:
         box = finished.layer.box
-        part = np.frombuffer(finished.data, np.uint8).reshape(box.height, box.width, 4)
-        layer[box.y : box.bottom, box.x : box.right] = part
+        layer[box.y : box.bottom, box.x : box.right] = _rgba(finished)
     if options.layer:
         write_png(options.layer, layer, image)
     if options.flat:
         flat = flatten(canvas, layer)
         write_png(options.flat, flat if _has_alpha(image) else flat[..., :3], image)
+    return _report(finished, start, read) | {"changed": finished.layer is not None}
+
+
+def find_map_file(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
+    """Carry out the options of `sfumato find-map`; gives the report. Raises InputError, SfumatoError."""
+    start = time.perf_counter()
+    canvas, _ = read_canvas(options.canvas)
+    height, width = canvas.shape[:2]
+    try:
+        canvas_bytes, canvas_pixels = _pixels(canvas, Box(0, 0, width, height), "rgba8")
+        request = Request(
+            **_common(options, settings),
+            task="map",
+            width=width,
+            height=height,
+            canvas=canvas_pixels,
+            change_map=None,
+            guidance_scale=options.guidance,
+        )
+    except ValueError as error:
+        raise InputError("bad_request", str(error)) from None
+    read = time.perf_counter() - start
+    finished = _run(request, canvas_bytes, b"")
+    write_png(options.out, _rgba(finished)[..., 0])
+    return _report(finished, start, read)
+
+
+def _common(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a request that both commands fill in alike."""
+    info = models.find(options.model).info
+    return {
+        "model": options.model,
+        "edit": options.edit,
+        "prompt": options.prompt,
+        "source_prompt": options.source_prompt,
+        "seed": options.seed,
+        "steps": info.steps if options.steps is None else options.steps,
+        "settings": settings,
+    }
+
+
+def _run(request: Request, canvas: bytes, change_map: bytes) -> Finished:
+    from sfumato.studio import Progressed, Studio
+
+    def show(progress: Progressed) -> None:
+        if sys.stderr.isatty():
+            step = f" {progress.step}/{progress.steps}" if progress.step < progress.steps else ""
+            print(f"\r\x1b[K{progress.stage}{step}", end="", file=sys.stderr, flush=True)
+
+    finished = Studio().run(request, canvas, change_map, on_progress=show)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    return finished
+
+
+def _report(finished: Finished, start: float, read: float) -> dict[str, Any]:
     seconds = {"read": round(read, 4), **finished.report["seconds"], "all": round(time.perf_counter() - start, 4)}
-    return finished.report | {"changed": finished.layer is not None, "seconds": seconds}
+    return finished.report | {"seconds": seconds}
+
+
+def _rgba(finished: Finished) -> np.ndarray[Any, Any]:
+    assert finished.layer is not None
+    return np.frombuffer(finished.data, np.uint8).reshape(finished.layer.height, finished.layer.width, 4)
 
 
 def _pixels(array: np.ndarray[Any, Any], box: Box, format: str) -> tuple[bytes, Pixels]:

@@ -23,9 +23,17 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   sfumato apply summer.png --map map.png --prompt "a winter meadow" --flat winter.png
   sfumato apply photo.png --map map.png --invert-map --prompt "autumn" --layer layer.png --strength 0.8
+  sfumato find-map summer.png --prompt "a windmill" --reference-prompt "a house" --out map.png
+  sfumato apply summer.png --edit diffedit --map map.png --prompt "a windmill" --flat windmill.png
   sfumato edits            what can be set with --set
   sfumato serve            the backend that the Krita plugin talks to
 """
+
+
+BLANK = (
+    "No part of the map is lighter than half: the two texts differ about the picture everywhere alike. "
+    "Try --set normaliser=chance, or paint a map."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,24 +67,28 @@ def _parser() -> argparse.ArgumentParser:
 
     apply = commands.add_parser("apply", help="edit a picture by a map, without a server")
     apply.set_defaults(run=_apply)
-    apply.add_argument("canvas", metavar="CANVAS", type=Path, help="the picture to edit")
-    apply.add_argument("--map", required=True, type=Path, help="a picture of the same size: white changes, black keeps")
-    apply.add_argument("--prompt", required=True, help='what should appear; may be empty ("")')
+    _add_common(apply, "--source-prompt", "differential")
+    apply.add_argument(
+        "--map", required=True, type=Path, help="a picture of the canvas's shape: white changes, black keeps"
+    )
     apply.add_argument("--negative-prompt", default="", metavar="TEXT", help="what should not appear")
-    apply.add_argument("--edit", default="differential", help="the method (default: %(default)s; see `sfumato edits`)")
-    apply.add_argument("--model", default="sketchbook", help="the model (default: %(default)s; see `sfumato models`)")
     apply.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the whole map (default: 1)")
-    apply.add_argument("--steps", type=int, help=f"1 to {MAX_STEPS} (default: the model's own)")
     apply.add_argument("--guidance", type=float, help="how closely to follow the prompt (default: the model's own)")
-    apply.add_argument("--seed", type=int, default=0, help="another number, another result (default: 0)")
     apply.add_argument("--invert-map", action="store_true", help="the map is painted the other way round: white keeps")
     apply.add_argument("--soften", type=int, default=0, metavar="PX", help="blur the map by so many pixels")
-    apply.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the edit (see `sfumato edits`)"
-    )
     apply.add_argument("--layer", type=Path, metavar="OUT.png", help="write what changed, transparent elsewhere")
     apply.add_argument("--flat", type=Path, metavar="OUT.png", help="write the whole picture with the change in it")
-    apply.add_argument("--json", action="store_true", help="print the plan, the steps and the seconds as JSON")
+
+    find = commands.add_parser("find-map", help="find where a picture must change for a prompt, as a grey map")
+    find.set_defaults(run=_find_map)
+    _add_common(find, "--reference-prompt", "diffedit")
+    find.add_argument(
+        "--guidance",
+        type=float,
+        default=1.0,
+        help="more takes twice as long for the same map but with normaliser=absolute (default: %(default)g)",
+    )
+    find.add_argument("--out", type=Path, required=True, metavar="MAP.png", help="write the map: grey, white changes")
 
     serve = commands.add_parser("serve", help="the backend that the Krita plugin talks to")
     serve.set_defaults(run=_serve)
@@ -90,6 +102,20 @@ def _parser() -> argparse.ArgumentParser:
         listing.set_defaults(run=run)
         listing.add_argument("--json", action="store_true", help="as JSON")
     return parser
+
+
+def _add_common(command: argparse.ArgumentParser, source: str, edit: str) -> None:
+    """What `apply` and `find-map` share. source: what the option for the text of the picture itself is called."""
+    add = command.add_argument
+    add("canvas", metavar="CANVAS", type=Path, help="the picture to edit")
+    add("--prompt", required=True, help='what should appear; may be empty ("")')
+    add(source, dest="source_prompt", default="", metavar="TEXT", help="what the picture shows, for edits that ask")
+    add("--edit", default=edit, help="the method (default: %(default)s; see `sfumato edits`)")
+    add("--model", default="sketchbook", help="the model (default: %(default)s; see `sfumato models`)")
+    add("--steps", type=int, help=f"1 to {MAX_STEPS} (default: the model's own)")
+    add("--seed", type=int, default=0, help="another number, another result (default: 0)")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of it (see `sfumato edits`)")
+    add("--json", action="store_true", help="print the plan, the steps and the seconds as JSON")
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -108,14 +134,25 @@ def _edits(options: argparse.Namespace) -> int:
         print(json.dumps([asdict(info) for info in infos], indent=2))
         return 0
     for info in infos:
-        print(f"{info.id}: {info.name}. {info.help}")
-        for p in info.parameters:
-            choices = " | ".join(p.choices) if p.choices else p.type
-            print(
-                f"    --set {p.name}={p.default:g}" if p.type == "float" else f"    --set {p.name}={p.default}", end=""
-            )
-            print(f"  ({choices})\n        {p.help}")
+        asks = " Asks what the picture shows (--source-prompt)." if info.source_prompt else ""
+        print(f"{info.id}: {info.name}. {info.help}{asks}")
+        for parameter in info.parameters:
+            _print_parameter(parameter)
+        if info.finds_map:
+            print(f"  `sfumato find-map` with {info.id}:")
+            for parameter in info.map_parameters:
+                _print_parameter(parameter)
+        print()
     return 0
+
+
+def _print_parameter(parameter: Parameter) -> None:
+    default = f"{parameter.default:g}" if parameter.type == "float" else str(parameter.default).lower()
+    kind = " | ".join(parameter.choices) or parameter.type
+    if parameter.minimum is not None and parameter.maximum is not None:
+        kind = f"{parameter.minimum:g} to {parameter.maximum:g}"
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    print(f"    --set {parameter.name}={default}  ({kind}{unit})\n        {parameter.help}")
 
 
 def _models(options: argparse.Namespace) -> int:
@@ -142,10 +179,27 @@ def _apply(options: argparse.Namespace) -> int:
         raise InputError("bad_strength", f"--strength must lie between 0 and 1; this is {options.strength:g}.")
 
     from sfumato.apply import apply_files
+    from sfumato.studio.declared import DECLARED
 
-    report = apply_files(options, _settings(options.set, options.edit))
+    known = DECLARED[options.edit].parameters if options.edit in DECLARED else ()
+    report = apply_files(options, _settings(options.set, known))
     if options.json:
         print(json.dumps(report, indent=2))
+    return 0
+
+
+def _find_map(options: argparse.Namespace) -> int:
+    _check_output(options.out)
+
+    from sfumato.apply import find_map_file
+    from sfumato.studio.declared import DECLARED
+
+    known = DECLARED[options.edit].map_parameters if options.edit in DECLARED else ()
+    report = find_map_file(options, _settings(options.set, known))
+    if options.json:
+        print(json.dumps(report, indent=2))
+    elif report["white"] == 0:
+        print(f"sfumato: {BLANK}", file=sys.stderr)
     return 0
 
 
@@ -159,11 +213,9 @@ def _check_output(path: Path) -> None:
         raise InputError("unwritable", f"{path} may not be written. Choose another place.")
 
 
-def _settings(pairs: list[str], edit: str) -> dict[str, Any]:
-    """NAME=VALUE, with the type that the edit declares; unknown names are the studio's to refuse."""
-    from sfumato.studio.declared import DECLARED
-
-    known = {p.name: p for p in DECLARED[edit].parameters} if edit in DECLARED else {}
+def _settings(pairs: list[str], declared: Sequence[Parameter]) -> dict[str, Any]:
+    """NAME=VALUE, with the type that is declared; unknown names are the studio's to refuse."""
+    known = {p.name: p for p in declared}
     settings = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")

@@ -63,9 +63,20 @@ def read_map(path: str | Path) -> NDArray[np.uint16]:
     if image.mode in ("I;16", "I;16B", "I;16L", "I"):
         return np.clip(np.asarray(image.convert("I")), 0, 65535).astype(np.uint16)
     if image.mode == "F":
+        if not np.isfinite(np.asarray(image)).all():
+            raise InputError("bad_map", f"The map {path} holds NaN or infinity. Save it again as a grey picture.")
         return np.round(np.clip(np.asarray(image), 0.0, 1.0) * 65535).astype(np.uint16)
     grey, alpha = image.convert("RGBA").convert("LA").split()
     return grey_times_alpha(np.asarray(grey, np.uint16) * 257, np.asarray(alpha, np.uint16) * 257)
+
+
+def fitted(grey: NDArray[np.uint16], width: int, height: int) -> NDArray[np.uint16]:
+    """The map at another size: means of pixels where it shrinks, straight lines between them where it grows."""
+    shrinks = grey.shape[0] > height
+    how = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+    # Floats of 24 bits hold 16-bit greys and their means well enough to be rounded.
+    resized = Image.fromarray(grey.astype(np.float32)).resize((width, height), how)
+    return np.clip(np.rint(np.asarray(resized)), 0, 65535).astype(np.uint16)
 
 
 def grey_times_alpha(grey: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:

@@ -25,13 +25,15 @@ MAP_PARAMETERS = (
         "normaliser",
         "choice",
         "mean",
-        "What becomes white: 'mean' so many times the mean contrast, 'quantile' the share with the most, "
-        "'absolute' a contrast you name, 'chance' so many times what noise alone makes.",
+        "What becomes white: so many times the mean contrast ('mean', best where a part is to change), the share with "
+        "the most ('quantile'), a contrast you name ('absolute'), or so many times what noise alone makes ('chance', "
+        "best where all is to change).",
         choices=("mean", "quantile", "absolute", "chance"),
     ),
-    Parameter("times", "float", 3.0, "How many times ('mean', 'chance').", 0.1, 100.0),
+    Parameter("times", "float", 3.0, "How many times the mean ('mean').", 0.1, 100.0),
     Parameter("quantile", "float", 0.9, "The share of the picture that stays below white.", 0.0, 1.0),
     Parameter("absolute", "float", 0.1, "The contrast that is white, in units of the noise.", 0.001, 10.0),
+    Parameter("chance", "float", 0.5, "How many times what noise alone makes ('chance').", 0.01, 100.0),
 )
 
 
@@ -61,7 +63,7 @@ class Errors:
 
     def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
         error = self._noise - run.grid.noise(run.call, sample, output)
-        self._kept.append(run.layout.unlike(error).float() if error.dtype.itemsize < 4 else run.layout.unlike(error))
+        self._kept.append(run.layout.unlike(error))
         return run.x0 if run.done + 1 == len(run.calls) else self._noised(run, run.randn())
 
     @property
@@ -72,9 +74,9 @@ class Errors:
 
 def contrast(one: Tensor, other: Tensor) -> NDArray[np.float64]:
     """D = mean over noises and channels of |difference|, [B, rows, columns]: absolute first, or it would cancel."""
-    difference = (one - other).abs()
+    difference = (one.double().cpu() - other.double().cpu()).abs()
     n, batch, rows, columns = *difference.shape[:2], *difference.shape[-2:]
-    return np.asarray(difference.double().cpu().reshape(n, batch, -1, rows, columns).mean(dim=(0, 2)))
+    return np.asarray(difference.reshape(n, batch, -1, rows, columns).mean(dim=(0, 2)))
 
 
 def normalised(d: NDArray[np.float64], white: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -91,7 +93,7 @@ class Contrast(Errors):
     `mean`      times * mean(D). A picture whose contrast is the same everywhere is 1 / times everywhere.
     `quantile`  the quantile of D.
     `absolute`  this very contrast, in units of the noise (standard deviation 1).
-    `chance`    times * N(p), N what noise alone does: the contrast of the reference text with itself from one noise to
+    `chance`    chance * N(p), N what noise alone does: the contrast of the reference text with itself from one noise to
                 the next, N = 1 / (n C) sum_j sum_c |e_j - e_{j+1}|, e_j = eps_j - eps(x_j; reference), cyclic. Finds
                 changes of the whole picture, too. Needs two noises.
     change_map: cells where it is black are not looked at: they count in no mean and stay black.
@@ -106,15 +108,16 @@ class Contrast(Errors):
         times: float = 3.0,
         quantile: float = 0.9,
         absolute: float = 0.1,
+        chance: float = 0.5,
         change_map: ChangeMap | None = None,
     ) -> None:
         asked = {"noises": noises, "level": level, "normaliser": normaliser}
-        check(MAP_PARAMETERS, **asked, times=times, quantile=quantile, absolute=absolute)
+        check(MAP_PARAMETERS, **asked, times=times, quantile=quantile, absolute=absolute, chance=chance)
         if noises < 2 and normaliser == "chance":
             raise InputError("few_noises", "One noise does not show what is chance. Ask for at least two noises.")
         super().__init__(noises, level)
         self.reference, self.normaliser = reference, normaliser
-        self.times, self.quantile, self.absolute = times, quantile, absolute
+        self.times, self.quantile, self.absolute, self.chance = times, quantile, absolute, chance
         self.change_map = change_map or ChangeMap.constant(1.0)
 
     def plan(self, noise_levels: NDArray[np.float64], rounding: Rounding, rows: int, columns: int) -> int:
@@ -146,7 +149,7 @@ class Contrast(Errors):
             white = self.absolute
         else:
             alone = self._reference[:, index : index + 1]
-            white = self.times * contrast(alone, alone.roll(-1, 0))[0]
+            white = self.chance * contrast(alone, alone.roll(-1, 0))[0]
         return np.where(self._looked_at, normalised(d, white), 0.0)
 
 
@@ -162,6 +165,7 @@ def find_map(
     times: float = 3.0,
     quantile: float = 0.9,
     absolute: float = 0.1,
+    chance: float = 0.5,
     **arguments: Any,
 ) -> ChangeMap:
     """The map of what changes in `image` from the text `reference` (none, if empty) to `prompt`, before any threshold;
@@ -169,11 +173,11 @@ def find_map(
 
     image: one picture or its clean latents. prompt, reference: texts, or the pipeline's arguments that say them
     (prompt_embeds...). arguments: the pipeline's own, its generator among them, which stays the caller's.
-    noises, level, normaliser, times, quantile, absolute: see `Contrast`. Raises InputError, and ValueError for a
+    The rest: see `Contrast`. Raises InputError, and ValueError for a
     pipeline that cannot be steered.
     """
     said, named = ({"prompt": text} if isinstance(text, str) else dict(text) for text in (prompt, reference))
-    finder = Contrast(named, noises, level, normaliser, times, quantile, absolute)
+    finder = Contrast(named, noises, level, normaliser, times, quantile, absolute, chance)
     with steer(pipe, finder) as steered:
         steered(image=image, output_type="latent", **said, **arguments)
     return ChangeMap.of(finder.found()[0])

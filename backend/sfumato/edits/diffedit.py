@@ -169,9 +169,11 @@ def finder(
     times: float,
     quantile: float,
     absolute: float,
+    chance: float,
 ) -> Contrast:
     """The map's pass as a request's settings describe it; the reference text is the source's."""
-    return Contrast(words.say(words.source), noises, level, normaliser, times, quantile, absolute, change_map)
+    reference = words.say(words.source)
+    return Contrast(reference, noises, level, normaliser, times, quantile, absolute, chance, change_map)
 
 
 def _above(values: NDArray[Any], threshold: float) -> NDArray[np.uint16]:

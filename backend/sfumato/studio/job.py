@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -154,7 +155,8 @@ class Job:
         self.on_progress(Progressed("finishing", self.calls, self.calls))
         with self._clock("composite"):
             found = finder.found()[0]
-            self.report["white"] = round(float((found[: -(-planned.height // 8)] > 0.5).mean()), 4)
+            rows, columns = (math.ceil(cells) for cells in planned.covered)
+            self.report["white"] = round(float((found[:rows, :columns] > 0.5).mean()), 4)  # a hard mask's share
             grey = as_grey(found, planned, settings["edges"])
             opaque = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
             return self._finished(opaque, box)
