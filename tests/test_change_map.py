@@ -1,4 +1,5 @@
-"""The map in integers: exact steps for every grey, constants that stay constant, supports that hold everything."""
+"""The map in integers: means that lie between the pixels, supports that hold everything. T4, T9 and T12 are in
+edits/test_map.py."""
 
 from __future__ import annotations
 
@@ -11,37 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
-from sfumato.change_map import ChangeMap, M, release_steps, scaled, soften, softened_reach, support
+from sfumato.change_map import ChangeMap, M, scaled, soften, softened_reach, support
 from sfumato.errors import InputError
 from sfumato_wire.levels import Levels
 
 MAPS = hnp.arrays(np.uint16, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=37))
-GREYS = np.arange(256, dtype=np.int64) * 257
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3, 4, 8, 20, 28, 50, 100])
-class TestReleaseSteps:
-    def test_every_grey_of_8_bits_is_exact(self, steps: int) -> None:
-        assert release_steps(GREYS, steps, 1000, "floor").tolist() == [steps * v // 255 for v in range(256)]
-        assert release_steps(GREYS, steps, 1000, "ceil").tolist() == [-(-steps * v // 255) for v in range(256)]
-
-    def test_ends_and_order(self, steps: int) -> None:
-        for rounding in ("floor", "ceil"):
-            n = release_steps(GREYS, steps, 1000, rounding)
-            assert (n[0], n[-1]) == (0, steps)
-            assert (np.diff(n) >= 0).all()
-
-    def test_strength_multiplies(self, steps: int) -> None:
-        n = release_steps(np.array([M]), steps, 290, "floor")
-        assert n.tolist() == [steps * 290 // 1000]
 
 
 class TestCells:
-    @given(MAPS, st.integers(1, 9), st.integers(1, 9), st.integers(0, M))
-    def test_a_constant_stays_constant(self, shape_of: np.ndarray, rows: int, columns: int, value: int) -> None:
-        constant = ChangeMap(np.full(shape_of.shape, value, np.uint16))
-        assert (constant.cells(rows, columns) == value).all()
-
     @given(MAPS, st.integers(1, 9), st.integers(1, 9))
     def test_cells_lie_between_the_pixels(self, values: np.ndarray, rows: int, columns: int) -> None:
         cells = ChangeMap(values).cells(rows, columns)

@@ -9,6 +9,7 @@ given x = a x0 + b eps is a closed form, so the model output is exact; all in fl
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import torch
@@ -133,8 +134,8 @@ class Transformer(Denoiser):
 def diffusion(cls: Any = DDIMScheduler, prediction: str = "epsilon", **config: Any) -> Any:
     """A scheduler of the training schedule that the denoiser knows; alphas in float64."""
     config = TRAINING | {"prediction_type": prediction} | config
-    if cls is DDIMScheduler:
-        config = {"clip_sample": False, "set_alpha_to_one": False} | config
+    takes = inspect.signature(cls).parameters
+    config = {name: False for name in ("clip_sample", "set_alpha_to_one") if name in takes} | config
     scheduler = cls(**config)
     scheduler.alphas_cumprod = scheduler.alphas_cumprod.double()
     if hasattr(scheduler, "final_alpha_cumprod"):

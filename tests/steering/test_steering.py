@@ -1,9 +1,4 @@
-"""The heart on real diffusers classes: a constant map is img2img, a black one the identity, every cell its own step.
-
-A constant map at its own strength never injects, so it also passes for a wrapper that does nothing. The proof is
-(a) the same with the step skip off, (b) the state entering every step, cell by cell, for all 256 greys, and
-(c) that a wrapper that does nothing fails (a) and (b).
-"""
+"""The heart on real diffusers classes: solvers, manners, pictures. What a map means is in edits/test_map.py."""
 
 from __future__ import annotations
 
@@ -26,13 +21,8 @@ from sfumato.change_map import ChangeMap, M, release_steps
 from sfumato.edits import Differential
 from sfumato.steering import Grid, NoisedPath, Run, Steered, rounding_of, steer
 from sfumato.steering.layout import Layout
-from sfumato.steering.routes import route_of
 from steering import tiny
-
-FAMILIES = list(tiny.FAMILIES)
-STEPS = 10
-# Every 8-bit grey once, one a latent cell.
-ALL_GREYS = ChangeMap((np.arange(256, dtype=np.uint16) * 257).reshape(16, 16))
+from steering.proof import ALL_GREYS, FAMILIES, STEPS, change_for, plain, steered
 
 
 @pytest.fixture(params=FAMILIES)
@@ -40,75 +30,7 @@ def family(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def change_for(pipe: Any, n: int, steps: int = STEPS) -> ChangeMap:
-    """A constant map whose n is the given one under the pipeline's own rounding."""
-    exact = n * M / steps
-    value = np.ceil(exact) if route_of(pipe).rounding == "floor" else np.floor(exact)
-    return ChangeMap(np.full((1, 1), value, np.uint16))
-
-
-def plain(family: str, n: int, **kwargs: Any) -> torch.Tensor:
-    return tiny.plain(family, STEPS, n, **kwargs)
-
-
-def steered(pipe: Any, family: str, edit: Any, skip: bool = True, steps: int = STEPS, **kwargs: Any) -> torch.Tensor:
-    callback = {"callback_on_step_end": kwargs.pop("callback")} if "callback" in kwargs else {}
-    with steer(pipe, edit, skip=skip) as run:
-        return run(**tiny.arguments(family, steps, **kwargs), **callback).images
-
-
-class DoesNothing(Differential):
-    """The wrapper that the proof must catch."""
-
-    def step(self, run: Any, sample: torch.Tensor, output: torch.Tensor, solve: Any) -> torch.Tensor:
-        return solve(output)
-
-
-def check_constant_map_without_skip(family: str, edit: type[Differential]) -> None:
-    pipe = tiny.FAMILIES[family]()
-    for n in (1, 5, 9):
-        result = steered(pipe, family, edit(change_for(pipe, n)), skip=False)
-        assert torch.equal(result, plain(family, n)), f"n = {n}"
-
-
-def check_every_cell_enters_at_its_level(family: str, edit: type[Differential]) -> None:
-    pipe = tiny.FAMILIES[family]()
-    entering: list[torch.Tensor] = []
-
-    def remember(pipe: Any, i: int, t: Any, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        entering.append(state["latents"])
-        return state
-
-    with steer(pipe, edit(ALL_GREYS)) as run:
-        run(**tiny.arguments(family, STEPS), callback_on_step_end=remember)
-        assert run.run is not None
-        reference, layout, x0 = NoisedPath(run.run), run.run.layout, run.run.x0
-    k = STEPS - release_steps(ALL_GREYS.cells(16, 16), STEPS, 1000, route_of(pipe).rounding)
-    k = layout.map(k, entering[0]).expand_as(entering[0])
-    for i, state in enumerate(entering, start=1):  # state enters step i
-        same = state == reference(i)
-        assert torch.equal(same, k >= i), f"step {i}"
-    assert torch.equal(entering[-1][k == STEPS], x0[k == STEPS])
-
-
-class TestProof:
-    def test_constant_map_is_img2img(self, family: str) -> None:
-        pipe = tiny.FAMILIES[family]()
-        for n in range(1, STEPS + 1):
-            assert torch.equal(steered(pipe, family, Differential(change_for(pipe, n))), plain(family, n))
-
-    def test_a_constant_map_is_img2img_with_the_skip_off(self, family: str) -> None:
-        check_constant_map_without_skip(family, Differential)
-
-    def test_b_every_cell_enters_at_its_own_level(self, family: str) -> None:
-        check_every_cell_enters_at_its_level(family, Differential)
-
-    def test_c_a_wrapper_that_does_nothing_fails(self, family: str) -> None:
-        with pytest.raises(AssertionError):
-            check_constant_map_without_skip(family, DoesNothing)
-        with pytest.raises(AssertionError):
-            check_every_cell_enters_at_its_level(family, DoesNothing)
-
+class TestConstantMap:
     @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
     @pytest.mark.parametrize(
         ("scheduler", "skip"),
@@ -133,44 +55,6 @@ class TestProof:
                 assert torch.equal(result, plain("sd", n)), f"n = {n}"
         finally:
             pipe.scheduler = before
-
-
-class TestIdentity:
-    def test_black_map_gives_the_latents_back_with_no_model_call(self, family: str) -> None:
-        pipe = tiny.FAMILIES[family]()
-        denoiser = getattr(pipe, "unet", None) or pipe.transformer
-        calls = []
-        handle = denoiser.register_forward_hook(lambda *_: calls.append(1))
-        arguments = tiny.arguments(family, STEPS)
-        before = arguments["generator"].get_state()
-        try:
-            with steer(pipe, Differential(ChangeMap.constant(0.0))) as run:
-                result = run(**arguments).images
-        finally:
-            handle.remove()
-        assert torch.equal(torch.as_tensor(result), arguments["image"])
-        assert calls == []
-        assert torch.equal(arguments["generator"].get_state(), before)
-
-    def test_model_calls_are_the_largest_n(self, family: str) -> None:
-        pipe = tiny.FAMILIES[family]()
-        denoiser = getattr(pipe, "unet", None) or pipe.transformer
-        values = np.zeros((16, 16), np.uint16)
-        values[3, 4] = change_for(pipe, 4).values[0, 0]
-        calls = []
-        handle = denoiser.register_forward_hook(lambda *_: calls.append(1))
-        try:
-            steered(pipe, family, Differential(ChangeMap(values)))
-        finally:
-            handle.remove()
-        assert len(calls) == 4 * (2 if family in tiny.TWICE else 1)
-
-    def test_skipping_leading_steps_changes_nothing(self, family: str) -> None:
-        pipe = tiny.FAMILIES[family]()
-        half = ChangeMap(ALL_GREYS.values, strength=600)
-        assert torch.equal(
-            steered(pipe, family, Differential(half)), steered(pipe, family, Differential(half), skip=False)
-        )
 
 
 class TestFractionalRelease:
@@ -295,17 +179,6 @@ class TestManners:
             run(**tiny.arguments("sd", 4), callback_on_step_end=stop)
         assert pipe.scheduler is before
         assert dict(pipe.config) == config
-
-    def test_images_of_a_batch_do_not_depend_on_each_other(self, family: str) -> None:
-        pipe = tiny.FAMILIES[family]()
-        generators = [torch.Generator().manual_seed(s) for s in (5, 6)]
-        with steer(pipe, Differential(ALL_GREYS)) as run:
-            both = run(**tiny.arguments(family, 4, batch=2) | {"generator": generators}).images
-            alone = run(
-                **tiny.arguments(family, 4, batch=2) | {"generator": [torch.Generator().manual_seed(s) for s in (5, 7)]}
-            ).images
-        assert torch.equal(both[0], alone[0])
-        assert not torch.equal(both[1], alone[1])
 
     def test_rounding_is_asked_of_the_pipeline(self) -> None:
         assert {name: rounding_of(tiny.FAMILIES[name]()) for name in ("sd", "sdxl", "sd3", "flux")} == {
