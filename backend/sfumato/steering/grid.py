@@ -36,21 +36,16 @@ class Grid:
     @classmethod
     def of(cls, scheduler: Any, like: Tensor) -> Grid:
         """The grid of a diffusers scheduler after its set_timesteps. like: latents, for dtype and device."""
-        timesteps = scheduler.timesteps.to(like.device)
-        # A copy that has not begun: with a begin index, schedulers answer every timestep with that one level.
-        probe = copy.copy(scheduler)
-        if hasattr(probe, "_begin_index"):
-            probe._begin_index = None
-            probe._step_index = None
-        one, zero = (torch.full((len(timesteps), 1), v, dtype=like.dtype, device=like.device) for v in (1, 0))
-        a = noised(probe, one, zero, timesteps).flatten()
-        b = noised(probe, zero, one, timesteps).flatten()
+        calls, order = len(scheduler.timesteps), scheduler.order
+        clean, eps = (torch.tensor([[v], [1 - v]], dtype=like.dtype, device=like.device) for v in (1, 0))
+        levels = [_at(scheduler, call, clean, eps).flatten() for call in range(calls)]
+        a, b = torch.stack([*levels, clean.flatten()]).unbind(1)
         return cls(
-            steps=-(-len(timesteps) // scheduler.order),
-            order=scheduler.order,
-            a=torch.cat([a, one[0]]),
-            b=torch.cat([b, zero[0]]),
-            prediction="flow" if is_flow(scheduler) else scheduler.config.prediction_type,
+            steps=min(-(-calls // order), _most_steps(scheduler)),
+            order=order,
+            a=a.contiguous(),
+            b=b.contiguous(),
+            prediction=prediction_of(scheduler),
         )
 
     @property
@@ -60,13 +55,17 @@ class Grid:
     @property
     def noise_levels(self) -> NDArray[np.float64]:
         """b / (a + b) at the outer steps i = 0..N: 1 is pure noise, 0 clean."""
-        outer = [*range(0, self.calls, self.order), self.calls]
+        outer = [*(i * self.order for i in range(self.steps)), self.calls]
         a, b = (t[outer].double().cpu().numpy() for t in (self.a, self.b))
         return np.asarray(b / (a + b), np.float64)
 
     def outer(self, call: int) -> int:
         """The outer step that a denoiser call belongs to."""
-        return call // self.order
+        return min(call // self.order, self.steps - 1)
+
+    def after(self, call: int) -> int:
+        """The call that begins the next outer step; after the last one, the clean level."""
+        return min((call // self.order + 1) * self.order, self.calls)
 
     def sigma(self, call: int) -> Tensor:
         """sigma = b / a of the level entering `call`: variance-exploding units, whatever the family."""
@@ -118,7 +117,7 @@ class Grid:
         c = sqrt(b'^2 - s^2) (Song et al., arXiv 2010.02502, eq. 12 and 16), here for any a, b, so that
         variance-exploding and flow levels need no formula of their own.
         """
-        after = min(self.order * (self.outer(call) + 1), self.calls)
+        after = self.after(call)
         a, b, a_, b_ = (t.double() for t in (self.a[call], self.b[call], self.a[after], self.b[after]))
         s = eta * b_ * (1 - (b_ * a / (a_ * b)) ** 2).clamp(min=0).sqrt()
         c = (b_ * b_ - s * s).sqrt()
@@ -141,22 +140,20 @@ class Grid:
         output: the model's at (`after`, timestep of `call`); what it says about the noise is taken as constant over
         the step (Song et al., arXiv 2010.02502, section 4.3; DiffEdit, arXiv 2210.11427, section 3.2).
         """
-        clean = min(self.order * (self.outer(call) + 1), self.calls)
-        a, b, a_, b_ = self.a[call], self.b[call], self.a[clean], self.b[clean]
+        cleaner = self.after(call)
+        a, b, a_, b_ = self.a[call], self.b[call], self.a[cleaner], self.b[cleaner]
         if self.prediction == "flow":
             return after + (b - b_) * output
         noise = self.noise(call, after, output)
         return (a / a_) * (after - b_ * noise) + b * noise
 
 
-def is_flow(scheduler: Any) -> bool:
-    """Whether x = (1 - sigma) x0 + sigma eps with v = eps - x0."""
-    config = scheduler.config
-    return (
-        not hasattr(scheduler, "add_noise")
-        or bool(config.get("use_flow_sigmas", False))
-        or config.get("prediction_type") == "flow_prediction"
-    )
+def prediction_of(scheduler: Any) -> Prediction:
+    """What the model's output is. Flow (v = eps - x0) is whatever has levels x = (1 - sigma) x0 + sigma eps only."""
+    if not hasattr(scheduler, "add_noise") or scheduler.config.get("prediction_type") == "flow_prediction":
+        return "flow"
+    prediction: Prediction = scheduler.config.prediction_type
+    return prediction
 
 
 def noised(scheduler: Any, x0: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
@@ -166,3 +163,38 @@ def noised(scheduler: Any, x0: Tensor, noise: Tensor, timesteps: Tensor) -> Tens
     else:
         result = scheduler.scale_noise(x0, timesteps, noise)
     return result
+
+
+def _at(scheduler: Any, call: int, x0: Tensor, noise: Tensor) -> Tensor:
+    """x0 at the level that enters `call`; the scheduler itself is left as it is.
+
+    By index wherever the scheduler has one: timesteps repeat (Heun), are rounded (Karras), or are not levels at all.
+    """
+    half = _half_way(scheduler, call)
+    if half is not None:
+        return x0 + half.to(x0) * noise
+    probe = copy.copy(scheduler)
+    if hasattr(probe, "_begin_index"):
+        probe._begin_index, probe._step_index = call, None
+    return noised(probe, x0, noise, scheduler.timesteps[call : call + 1].to(x0.device).expand(len(x0)))
+
+
+def _half_way(scheduler: Any, call: int) -> Tensor | None:
+    """sigma entering the second half of a step of the solvers that go to its middle first (DPM-Solver-2 of Karras et
+    al., arXiv 2206.00364); their own add_noise knows whole steps only."""
+    if call % scheduler.order == 0:
+        return None
+    if hasattr(scheduler, "sigmas_interpol"):
+        ancestral = hasattr(scheduler, "sigmas_up")
+        sigma: Tensor = scheduler.sigmas_interpol[call - 1 if ancestral else call]
+        return sigma
+    if hasattr(scheduler, "mid_point_sigma"):
+        # as DPMSolverSDEScheduler.step works it out
+        middle: Tensor = (0.5 * (scheduler.sigmas[call - 1].log() + scheduler.sigmas[call].log())).exp()
+        return middle
+    return None
+
+
+def _most_steps(scheduler: Any) -> int:
+    """PLMS makes its first step, wherever it starts, in two calls: its schedule has a timestep more than steps."""
+    return scheduler.num_inference_steps if hasattr(scheduler, "plms_timesteps") else len(scheduler.timesteps)
