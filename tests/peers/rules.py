@@ -1,0 +1,333 @@
+"""How published programs read a change map: a rule each, for comparisons only.
+
+Every rule is an edit for `steer`, so that it runs on any family with the same weights, picture, noise and solver as
+ours. Each is written from its formula; white changes here, whatever the program's own polarity is. Cells take the area
+mean of the map, as ours do; how a program shrinks its map is not part of its rule.
+
+change c = 1 - m of a cell, m being what exx8 and diffusers call the map. A *level* is what enters a call of the
+denoiser: 0 is the noisiest, N (as many as there are calls) is clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sfumato.change_map import ChangeMap, M, Rounding
+from sfumato.steering import Grid, NoisedPath, Run
+from torch import Tensor
+
+TRAIN_STEPS = 1000
+
+
+def sd_sigmas() -> NDArray[np.float64]:
+    """sigma = b / a at the 1000 training timesteps of Stable Diffusion (scaled linear, 0.00085..0.012)."""
+    kept = np.cumprod(1 - np.linspace(0.00085**0.5, 0.012**0.5, TRAIN_STEPS) ** 2)
+    return np.sqrt((1 - kept) / kept)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a rule may know of the levels. sigmas: float64 [N + 1], b / a (diffusion) or b (flow, shifted), 0 at the
+    end; first: the level at which the global strength begins; trained: sigma at every training timestep."""
+
+    sigmas: NDArray[np.float64]
+    flow: bool = False
+    first: int = 0
+    trained: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, grid: Grid, first: int = 0, trained: NDArray[np.float64] | None = None) -> Schedule:
+        a, b = (t.double().cpu().numpy() for t in (grid.a, grid.b))
+        flow = grid.prediction == "flow"
+        return cls(b if flow else b / np.maximum(a, 1e-8), flow, first, trained)
+
+    @property
+    def last(self) -> int:
+        """N, the clean level."""
+        return len(self.sigmas) - 1
+
+    def timestep(self, sigma: float, whole: bool = True) -> float:
+        """The training timestep of a sigma: the nearest in log sigma, or (not whole) between two of them, to the
+        hundredth that levels in float32 are good for. 1000 sigma for flow."""
+        if self.flow:
+            return TRAIN_STEPS * sigma
+        trained = sd_sigmas() if self.trained is None else self.trained
+        if whole:
+            return float(np.abs(np.log(trained) - np.log(max(sigma, 1e-8))).argmin())
+        return round(float(np.interp(sigma, trained, np.arange(len(trained)))), 2)
+
+    @property
+    def trained_least(self) -> float:
+        """The least sigma that the model was trained at; a flow model's counts as 0 where `trained` does not say."""
+        if self.trained is not None:
+            return float(self.trained[0])
+        return 0.0 if self.flow else float(sd_sigmas()[0])
+
+
+class Rule:
+    """What all rules share: no step is skipped for the map's sake, the pipeline's own noised picture is the start, and
+    the global strength shortens the schedule as the pipeline itself would.
+
+    trained: sigma at the model's training timesteps, where a rule counts in those; Stable Diffusion's if not given.
+    """
+
+    own_steps = False
+
+    def __init__(self, change_map: ChangeMap, trained: NDArray[np.float64] | None = None) -> None:
+        self.change_map, self.trained = change_map, trained
+
+    def plan(self, noise_levels: NDArray[np.float64], rounding: Rounding, rows: int, columns: int) -> int:
+        self.change = self.change_map.cells(rows, columns) / M
+        steps, strength = len(noise_levels) - 1, self.change_map.strength
+        return steps - (steps * strength // 1000 if rounding == "floor" else -(-steps * strength // 1000))
+
+    def calls(self, grid_calls: int, order: int, first: int) -> Sequence[int]:
+        return range(first * order, grid_calls)
+
+    def begin(self, run: Run) -> Tensor | None:
+        self.schedule = Schedule.of(run.grid, run.calls[0], self.trained)
+        self.c = run.layout.map(self.change, run.x0)
+        self.original = NoisedPath(run)
+        return None
+
+    def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
+        """Threshold rules: a kept cell becomes the original at the level that the step leads to."""
+        y, level = solve(output), run.call + 1
+        return torch.where(self.keeps(self.c, level, self.schedule), self.original(level), y)
+
+    def keeps(self, c: Any, level: int, schedule: Schedule) -> Any:
+        """Whether a cell of change c is the noised original at a level above the first, N included."""
+        raise NotImplementedError
+
+
+def steps_of(rule: Rule, c: float, schedule: Schedule) -> int:
+    """How many steps a cell of change c goes through after it was the original for the last time."""
+    levels = range(schedule.first + 1, schedule.last + 1)
+    kept = [level for level in levels if bool(rule.keeps(np.float64(c), level, schedule))]
+    return schedule.last - max(kept, default=schedule.first)
+
+
+class Exx8(Rule):
+    """The authors' own (SD 2, Kandinsky): before step i >= 1, original where m > i / n, with n the steps that are left
+    of the global strength, so that strength multiplies. Nothing is put back after the last step."""
+
+    def keeps(self, c: Any, level: int, schedule: Schedule) -> Any:
+        i, n = level - schedule.first, schedule.last - schedule.first
+        return (1 - c > i / n) & (level < schedule.last)
+
+
+class DiffusersSDXL(Rule):
+    """The community pipelines for SDXL, SD3, Kolors and Hunyuan-DiT: as exx8, but the thresholds i / N stay those of
+    the whole schedule, so that a global strength s subtracts 1 - s from every change."""
+
+    def keeps(self, c: Any, level: int, schedule: Schedule) -> Any:
+        return (1 - c > (level - schedule.first) / schedule.last) & (level < schedule.last)
+
+
+class DiffusersFlux(Rule):
+    """The community pipelines for Flux and Z-Image: after step i <= n - 2, original where m > i / n; strength
+    multiplies."""
+
+    def keeps(self, c: Any, level: int, schedule: Schedule) -> Any:
+        i, n = level - schedule.first - 1, schedule.last - schedule.first
+        return (1 - c > i / n) & (level < schedule.last)
+
+
+class InvokeAI(Rule):
+    """Diffusion: before every step, original where c <= t / 1000 (so that the step before the first free one already
+    counts), and where c = 0 at the end. Flow: after every step, original where c < sigma + 1e-4 of the level that the
+    step leads to. Absolute levels, so strength is a cap."""
+
+    def keeps(self, c: Any, level: int, schedule: Schedule) -> Any:
+        sigma = float(schedule.sigmas[level])
+        if schedule.flow:
+            return c < sigma + 1e-4
+        return c <= (schedule.timestep(sigma, whole=False) / TRAIN_STEPS if level < schedule.last else 0.0)
+
+
+class PlainInpainting(Rule):
+    """Inpainting as in diffusers: the map is cut at 0.5, and the kept part is the original at every level."""
+
+    def keeps(self, c: Any, level: int, schedule: Schedule) -> Any:
+        return c < 0.5
+
+
+class ComfyUI(Rule):
+    """ComfyUI's node over its inpainting: at every call the mask is c >= (ts(sigma) - ts(to)) / (ts(from) - ts(to)),
+    from the first sigma of the run to the model's least. The state before the call is blended with the noised original
+    by it, the predicted x0 after the call with the clean one.
+
+    blend: the node's strength; below 1 the cut mask is mixed with the uncut one, and 0 counts as 1.
+    """
+
+    def __init__(self, change_map: ChangeMap, blend: float = 1.0, trained: NDArray[np.float64] | None = None) -> None:
+        super().__init__(change_map, trained)
+        self.blend = blend
+
+    def threshold(self, level: int, schedule: Schedule) -> float:
+        least = max(schedule.trained_least, float(schedule.sigmas[-1]))
+        now, start, to = (schedule.timestep(float(s)) for s in (*schedule.sigmas[[level, schedule.first]], least))
+        return (now - to) / (start - to)
+
+    def keeps(self, c: Any, level: int, schedule: Schedule) -> Any:
+        """What the call before kept, for its x0 was set to the original's (blend 1, first-order solver)."""
+        return c < self.threshold(level - 1, schedule)
+
+    def mask(self, call: int) -> Tensor:
+        free = (self.c >= self.threshold(call, self.schedule)).to(self.c.dtype)
+        return self.blend * free + (1 - self.blend) * self.c if 0 < self.blend < 1 else free
+
+    def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
+        level = run.call + 1
+        mask = self.mask(run.call).to(sample.dtype)
+        x0 = run.grid.x0(run.call, sample, output) * mask + run.x0 * (1 - mask)
+        y = solve(torch.where(mask == 1, output, run.grid.output_for(run.call, sample, x0)))
+        if level == self.schedule.last:
+            return y
+        mask = self.mask(level).to(sample.dtype)
+        return y * mask + self.original(level) * (1 - mask)
+
+
+class SoftInpaintingA1111(Rule):
+    """AUTOMATIC1111's soft inpainting in its own scheme: after every call the predicted x0 is blended with the
+    original by w = c^(sigma^bias * preservation), and the blend's length per cell is brought to
+    (|original|^contrast (1 - w) + |x0|^contrast w)^(1 / contrast). sigma is the model's own: on flow models it is at
+    most 1, so that half a change is never weighted below 0.5^0.5 = 0.71. Its comparison of pixels is left out."""
+
+    def __init__(
+        self, change_map: ChangeMap, bias: float = 1.0, preservation: float = 0.5, contrast: float = 4.0
+    ) -> None:
+        super().__init__(change_map)
+        self.bias, self.preservation, self.contrast = bias, preservation, contrast
+
+    def weight(self, c: Any, sigma: float) -> Any:
+        return c ** (sigma**self.bias * self.preservation)
+
+    def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
+        w = self.weight(torch.as_tensor(self.change, device=sample.device), float(self.schedule.sigmas[run.call]))
+        new = run.layout.unlike(run.grid.x0(run.call, sample, output)).double()
+        old = run.layout.unlike(run.x0).double()
+        blend = (1 - w) * old + w * new
+        d = self.contrast
+        wanted = ((1 - w) * _length(old) ** d + w * _length(new) ** d) ** (1 / d)
+        blend = run.layout.like((blend * wanted / (_length(blend) + 1e-5)).to(sample.dtype))
+        return solve(run.grid.output_for(run.call, sample, blend))
+
+
+class _Binary(Rule):
+    """A map cut at 0.5, fresh noise for the kept part. eta: steps of our own, DDIM (0) to DDPM (1), so that both
+    methods below can be compared on the same steps; None for the pipeline's solver."""
+
+    def __init__(self, change_map: ChangeMap, eta: float | None = None) -> None:
+        super().__init__(change_map)
+        self.eta, self.own_steps = eta, eta is not None
+
+    def begin(self, run: Run) -> Tensor | None:
+        super().begin(run)
+        self.kept = self.c < 0.5
+        return None
+
+    def advance(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
+        if self.eta is None:
+            return solve(output)
+        A, B, s = run.grid.affine(run.call, self.eta)
+        y = A * sample + B * output
+        return y + s * run.randn() if s else y
+
+    def fresh(self, run: Run, level: int) -> Tensor:
+        """The original at a level with new noise; clean, with none drawn, at the last."""
+        if level == run.grid.calls:
+            return run.x0
+        return run.grid.a[level] * run.x0 + run.grid.b[level] * run.randn()
+
+
+class BlendedLatentDiffusion(_Binary):
+    """After every step the kept part is the original at the level that the step leads to, with fresh noise.
+
+    as_published: as the SD 2 script does it: the first quarter of the steps is left out and the rest starts from pure
+    noise, and the kept part gets the level that the step came from, one too noisy, also after the last step.
+    """
+
+    def __init__(self, change_map: ChangeMap, eta: float | None = None, as_published: bool = False) -> None:
+        super().__init__(change_map, eta)
+        self.as_published = as_published
+
+    def calls(self, grid_calls: int, order: int, first: int) -> Sequence[int]:
+        calls = super().calls(grid_calls, order, first)
+        return calls[len(calls) // 4 :] if self.as_published else calls
+
+    def begin(self, run: Run) -> Tensor | None:
+        super().begin(run)
+        a, b = run.grid.a[run.call], run.grid.b[run.call]
+        unit = torch.ones_like(a) if self.schedule.flow else (a * a + b * b).sqrt()
+        return unit * run.noise if self.as_published else None
+
+    def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
+        y = self.advance(run, sample, output, solve)
+        return torch.where(self.kept, self.fresh(run, run.call + (not self.as_published)), y)
+
+
+class RePaint(_Binary):
+    """Before every step the kept part is the original at the level that enters it, with fresh noise; every jump_length
+    levels the sample is noised back by as many, jump_n_sample - 1 times. The original itself stands at the end.
+
+    Going back takes our own steps (eta), since a solver cannot be turned back; without going back any will do.
+    """
+
+    def __init__(
+        self, change_map: ChangeMap, eta: float | None = 1.0, jump_length: int = 10, jump_n_sample: int = 10
+    ) -> None:
+        super().__init__(change_map, eta)
+        if eta is None and jump_n_sample > 1:
+            raise ValueError("Going back takes steps of our own: give eta, 0 to 1.")
+        self.jump_length, self.jump_n_sample = jump_length, jump_n_sample
+
+    def calls(self, grid_calls: int, order: int, first: int) -> Sequence[int]:
+        if order > 1:
+            raise ValueError("RePaint's steps are of first order.")
+        return [first + i for i in resampling(grid_calls - first, self.jump_length, self.jump_n_sample)]
+
+    def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
+        y, level = self.advance(run, sample, output, solve), run.call + 1
+        entering = run.calls[run.done + 1] if run.done + 1 < len(run.calls) else level
+        if entering < level:  # q(x_entering | x_level), in one stride: Gaussians add up
+            a, b = run.grid.a, run.grid.b
+            shrink = a[entering] / a[level]
+            y = shrink * y + (b[entering] ** 2 - (shrink * b[level]) ** 2).sqrt() * run.randn()
+        return torch.where(self.kept, self.fresh(run, entering), y)
+
+
+def resampling(steps: int, jump_length: int, jump_n_sample: int) -> list[int]:
+    """The steps that RePaint makes, in their order: whenever the sample stands j steps before its last, j a multiple
+    of jump_length below N - jump_length, it goes jump_length steps back, jump_n_sample - 1 times for every such j."""
+    left = {steps - 1 - j: jump_n_sample - 1 for j in range(0, steps - jump_length, jump_length)}
+    order, level = [], 0
+    while level < steps:
+        order.append(level)
+        level += 1
+        if left.get(level, 0) > 0:
+            left[level] -= 1
+            level -= jump_length
+    return order
+
+
+def _length(latents: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(latents, dim=1, keepdim=True)
+
+
+RULES: dict[str, Callable[[ChangeMap], Rule]] = {
+    "exx8": Exx8,
+    "diffusers SDXL": DiffusersSDXL,
+    "diffusers Flux": DiffusersFlux,
+    "ComfyUI": ComfyUI,
+    "InvokeAI": InvokeAI,
+    "A1111 soft inpainting": SoftInpaintingA1111,
+    "blended latent diffusion": BlendedLatentDiffusion,
+    "RePaint": RePaint,
+    "plain inpainting": PlainInpainting,
+}
