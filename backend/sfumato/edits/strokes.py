@@ -30,7 +30,8 @@ def strokes(picture: Image.Image, *, kernel: int = 23, colours: int = 6) -> Imag
     small = colour if size == colour.size else colour.resize(size, Image.Resampling.BOX)
     odd = kernel * working // SIDE // 2 * 2 + 1
     flat = small.filter(ImageFilter.MedianFilter(odd)).resize(colour.size, Image.Resampling.BICUBIC)
-    result = flat.quantize(colours).convert("RGB")
+    # Median cut alone, as palettes are usually adapted, spends its colours on large surfaces; a red house turns grey.
+    result = flat.quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=1).convert("RGB")
     if picture.has_transparency_data:
         result.putalpha(rgba.getchannel("A"))
     return result
