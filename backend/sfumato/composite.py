@@ -101,9 +101,9 @@ class Difference:
         u = 0.5 * (1 - self.influence) + self.influence * (1 - change ** (self.preservation / 2))
         half = self.threshold * u / (1.00001 - u)
         with np.errstate(divide="ignore", invalid="ignore"):  # half may be 0: then all that changed shows
-            kept = 1 / (1 + (distance / half) ** self.contrast)
-        kept = kept**3 * (kept * (6 * kept - 15) + 10)
-        return np.where(distance > 0, 1 - kept, 0.0)
+            new = 1 - 1 / (1 + (distance / half) ** self.contrast)
+        smoother = np.clip(new**3 * (new * (6 * new - 15) + 10), 0, 1)
+        return np.where(distance > 0, smoother, 0.0)
 
 
 def percentile_filter(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
