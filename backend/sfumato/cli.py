@@ -90,6 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     find.add_argument("--out", type=Path, required=True, metavar="MAP.png", help="write the map: grey, white changes")
 
+    strokes = commands.add_parser("strokes", help="a picture as coarse strokes, for SDEdit to start from")
+    strokes.set_defaults(run=_strokes)
+    strokes.add_argument("picture", metavar="PICTURE", type=Path, help="the picture to simplify")
+    strokes.add_argument("out", metavar="OUT.png", type=Path, help="where to write the strokes")
+    strokes.add_argument("--colours", type=int, default=6, help="how many (default: %(default)s)")
+    strokes.add_argument(
+        "--kernel", type=int, default=23, metavar="PX", help="size of a stroke at 256 pixels (default: %(default)s)"
+    )
+
     serve = commands.add_parser("serve", help="the backend that the Krita plugin talks to")
     serve.set_defaults(run=_serve)
     serve.add_argument("--host", default=rendezvous.DEFAULT_HOST, help="address to listen on (default: %(default)s)")
@@ -116,6 +125,20 @@ def _add_common(command: argparse.ArgumentParser, source: str, edit: str) -> Non
     add("--seed", type=int, default=0, help="another number, another result (default: 0)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of it (see `sfumato edits`)")
     add("--json", action="store_true", help="print the plan, the steps and the seconds as JSON")
+
+
+def _strokes(options: argparse.Namespace) -> int:
+    _check_output(options.out)
+    import numpy as np
+    from PIL import Image
+
+    from sfumato.edits.strokes import strokes
+    from sfumato.pictures import read_canvas, write_png
+
+    canvas, image = read_canvas(options.picture)
+    result = np.asarray(strokes(Image.fromarray(canvas), kernel=options.kernel, colours=options.colours))
+    write_png(options.out, result if (canvas[..., 3] < 255).any() else result[..., :3], image)
+    return 0
 
 
 def _serve(options: argparse.Namespace) -> int:

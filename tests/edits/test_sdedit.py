@@ -7,6 +7,7 @@ by the pipeline's own scheduler, into the latents that every step led to.
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from diffusers import (
 )
 from edits import analytic
 from PIL import Image
+from sfumato import cli
 from sfumato.change_map import ChangeMap, M
 from sfumato.edits import Differential, SDEdit
 from sfumato.edits.strokes import strokes
@@ -339,6 +341,14 @@ class TestStrokes:
             assert result.mode == "RGBA"
             assert result.getpixel((0, 0))[3] == 77
         assert strokes(Image.new("L", (9, 9), 40)).mode == "RGB"
+
+    def test_the_command_writes_them(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        picture, out = tmp_path / "picture.png", tmp_path / "strokes.png"
+        self.picture().save(picture)
+        assert cli.main(["strokes", str(picture), str(out)]) == 0
+        assert np.array_equal(np.asarray(Image.open(out)), np.asarray(strokes(self.picture())))
+        assert cli.main(["strokes", str(picture), str(out), "--colours", "0"]) == 2
+        assert "1 to 256 colours" in capsys.readouterr().err
 
     def test_a_kernel_or_palette_of_nothing_is_refused(self) -> None:
         with pytest.raises(InputError, match="kernel"):
