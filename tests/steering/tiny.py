@@ -20,6 +20,7 @@ from diffusers import (
     Flux2Transformer2DModel,
     FluxImg2ImgPipeline,
     FluxTransformer2DModel,
+    KandinskyV22Img2ImgPipeline,
     Lumina2Pipeline,
     Lumina2Transformer2DModel,
     QwenImageImg2ImgPipeline,
@@ -29,6 +30,7 @@ from diffusers import (
     StableDiffusionImg2ImgPipeline,
     StableDiffusionXLImg2ImgPipeline,
     UNet2DConditionModel,
+    VQModel,
     ZImageImg2ImgPipeline,
     ZImageTransformer2DModel,
 )
@@ -40,14 +42,14 @@ CELLS = 16  # latent rows and columns; 256 cells hold every grey once
 WIDTH = 32  # of text embeddings
 
 
-def _vae(channels: int) -> AutoencoderKL:
-    """Two pixels a side of a latent cell."""
+def _vae(channels: int, halvings: int = 1) -> AutoencoderKL:
+    """Two pixels a side of a latent cell, for one halving."""
     return AutoencoderKL(
-        block_out_channels=(8, 16),
+        block_out_channels=(8,) * halvings + (16,),
         in_channels=3,
         out_channels=3,
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
+        down_block_types=("DownEncoderBlock2D",) * (halvings + 1),
+        up_block_types=("UpDecoderBlock2D",) * (halvings + 1),
         latent_channels=channels,
         norm_num_groups=4,
         use_quant_conv=False,
@@ -295,7 +297,7 @@ def flux2() -> Any:
 
 @functools.cache
 def lumina2() -> Any:
-    """Text-to-image as well, with spatial latents."""
+    """Text-to-image as well, with spatial latents; its pipeline takes 8 pixels a cell for granted."""
     torch.manual_seed(0)
     transformer = Lumina2Transformer2DModel(
         sample_size=CELLS,
@@ -312,13 +314,46 @@ def lumina2() -> Any:
     )
     return _quiet(
         Lumina2Pipeline(
-            vae=_vae(4),
+            vae=_vae(4, halvings=3),
             transformer=transformer,
             scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
             text_encoder=None,
             tokenizer=None,
         )
     )
+
+
+@functools.cache
+def kandinsky() -> Any:
+    """Kandinsky 2.2, whose VAE draws nothing and whose words are embeddings of pictures. It takes pictures only."""
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        in_channels=4,
+        out_channels=8,  # the noise and its variance
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        resnet_time_scale_shift="scale_shift",
+        addition_embed_type="image",
+        encoder_hid_dim=WIDTH,
+        encoder_hid_dim_type="image_proj",
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=4,
+    )
+    movq = VQModel(
+        block_out_channels=(32, 32),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=4,
+        num_vq_embeddings=16,
+        norm_num_groups=32,
+        norm_type="spatial",
+        vq_embed_dim=4,
+    )
+    return _quiet(KandinskyV22Img2ImgPipeline(unet=unet, scheduler=diffusion(DDIMScheduler), movq=movq))
 
 
 FAMILIES = {
@@ -334,6 +369,7 @@ FAMILIES = {
 }
 FROM_LATENTS = ("flux2", "lumina2")  # no image-to-image pipeline
 TWICE = ("chroma", "qwen", "flux2", "lumina2")  # call the denoiser once with and once without the words
+PIXELS = {"flux2": 4, "lumina2": 8}  # of a side of a cell, where not 2
 CHANNELS = {"z_image": 16, "flux2": 16}  # of the latents, where not 4
 
 
@@ -375,7 +411,7 @@ def arguments(family: str, steps: int, seed: int = 1, batch: int = 1) -> dict[st
     if family in ("flux", "sd3", "chroma", "qwen", "z_image"):
         common |= {"height": size, "width": size}
     if family in ("chroma", "lumina2"):
-        mask = torch.ones(1, 6, dtype=torch.long)
+        mask = torch.ones(1, 6, dtype=torch.float32 if family == "chroma" else torch.long)
         common |= {"prompt_attention_mask": mask, "negative_prompt_attention_mask": mask}
     if family == "qwen":
         mask = torch.tensor([[1, 1, 1, 1, 0, 0]])
@@ -389,10 +425,10 @@ def arguments(family: str, steps: int, seed: int = 1, batch: int = 1) -> dict[st
 def picture_arguments(family: str, steps: int, picture: Any, seed: int = 1) -> dict[str, Any]:
     """The same with a picture for the latents, worked at in its own size, and a picture as the result."""
     width, height = picture.size
-    named = {"image": picture, "output_type": "pil"}
-    if family not in ("sd", "sdxl", "z_image") and family not in FROM_LATENTS:
-        named |= {"height": height, "width": width}
-    return arguments(family, steps, seed) | named
+    result = arguments(family, steps, seed) | {"image": picture, "output_type": "pil"}
+    if family in ("sd3", "flux", "chroma", "qwen"):  # squares of 1024 pixels if nothing is said
+        return result | {"height": height, "width": width}
+    return {name: value for name, value in result.items() if name not in ("height", "width")}
 
 
 def plain(family: str, steps: int, n: int, **kwargs: Any) -> torch.Tensor:
@@ -415,7 +451,7 @@ def _tail(pipe: Any, family: str, steps: int, n: int, call: dict[str, Any]) -> t
     """The last n steps of a family that has no image-to-image pipeline, from the noised latents."""
     x0 = call.pop("image")
     noise = randn_tensor(x0.shape, call["generator"])
-    side = CELLS * (4 if family == "flux2" else 2)
+    side = CELLS * PIXELS[family]
     call |= {"height": side, "width": side, "sigmas": np.linspace(1, 1 / steps, steps)[steps - n :]}
     pipe(**call, latents=noise)  # only to see which sigma the pipeline begins at
     sigma = pipe.scheduler.sigmas[0]

@@ -109,7 +109,7 @@ class LatentsRoute:
     rounding: Rounding = "ceil"
 
     def cells(self, pipe: Any, image: Any, kwargs: dict[str, Any]) -> tuple[int, int]:
-        if isinstance(image, Tensor):
+        if isinstance(image, Tensor) and image.ndim > 3 and image.shape[1] > 3:
             return int(image.shape[-2]), int(image.shape[-1])
         first = image[0] if isinstance(image, list) else image
         if not isinstance(first, Image.Image):
@@ -179,7 +179,7 @@ def _takes(pipe: Any) -> set[str]:
 
 def _scale(pipe: Any) -> int:
     """Pixels of a side of a cell of the VAE's latents."""
-    return int(getattr(pipe, "vae_scale_factor", None) or pipe.movq_scale_factor)
+    return int(getattr(pipe, "vae_scale_factor", None) or pipe.image_processor.config.vae_scale_factor)
 
 
 def _cell(pipe: Any) -> int:
