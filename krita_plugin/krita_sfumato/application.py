@@ -50,17 +50,15 @@ class Application(QObject):
         self._panels.append(panel)
         panel.destroyed.connect(lambda *_: self._panels.remove(panel))
         act = self._acting
-        panel.apply.connect(act(lambda: self.controller.apply(panel.settings())))
+        panel.footer.apply.connect(act(lambda: self.controller.apply(panel.settings())))
         panel.find_map.connect(act(lambda: self.controller.apply(panel.settings(), "map")))
-        panel.cancel.connect(act(self.controller.cancel))
-        panel.place.connect(act(self.controller.place))
-        panel.start.connect(act(self.controller.start))
-        panel.stop.connect(act(self.controller.stop))
+        panel.footer.cancel.connect(act(self.controller.cancel))
+        panel.footer.place.connect(act(self.controller.place))
+        panel.footer.start.connect(act(self.controller.start))
+        panel.footer.stop.connect(act(self.controller.stop))
         panel.new_map.connect(act(self._new_map))
         panel.map_chosen.connect(self.guard(lambda: self._remember(chosen=panel.map.current())))
-        panel.edit_chosen.connect(
-            self.guard(lambda: self._remember(edit=panel.edit.current(), tuning=panel.tuning.tuning))
-        )
+        panel.edit_chosen.connect(self.guard(lambda: self._remember(**panel.choice())))
         self.refresh()
 
     def refresh(self) -> None:

@@ -106,7 +106,7 @@ class Controller:
         painted = self._shelf.take()
         painted.add_to(document, self.memory, self.memory.of(document).maps)
         self._link.acknowledge(painted.job)
-        self._tell(sentences.PLACED)
+        self._tell(sentences.PLACED[painted.task])
 
     def start(self) -> None:
         try:

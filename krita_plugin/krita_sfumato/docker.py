@@ -8,52 +8,44 @@ from typing import Any
 
 from . import sentences, tuning
 from .choosers import EditChooser, LayerChooser
-from .knobs import FineTuning
+from .footer import Footer
+from .knobs import Tuner
 from .qt import (
     QCheckBox,
     QFormLayout,
-    QFrame,
-    QHBoxLayout,
     QIcon,
     QLabel,
-    QProgressBar,
-    QPushButton,
     QSizePolicy,
-    Qt,
     QToolButton,
     QVBoxLayout,
     QWidget,
     pyqtSignal,
 )
 from .state import Settings, View
+from .vendor.sfumato_wire import EditInfo
 from .widgets import (
-    TEXT,
     CalmComboBox,
     CalmSpinBox,
     Fold,
     Percent,
     Prompt,
-    Thumbnail,
+    SmallPrint,
     UpDown,
     form,
+    name_parts,
     row,
     set_text,
-    small_print,
+    tip,
 )
 
 SEEDS = 2**31 - 1
 
 
 class Panel(QWidget):
-    """What is inside the docker: controls that scroll when there is little room, and below them what always is seen."""
+    """What is inside the docker: controls that scroll when there is little room, and the footer below them."""
 
-    apply = pyqtSignal()
     find_map = pyqtSignal()
-    cancel = pyqtSignal()
     new_map = pyqtSignal()
-    place = pyqtSignal()
-    start = pyqtSignal()
-    stop = pyqtSignal()
     map_chosen = pyqtSignal(str)
     edit_chosen = pyqtSignal()  # or one of its values
 
@@ -62,6 +54,7 @@ class Panel(QWidget):
         self._models: tuple[str, ...] = ()
         self._model_info: dict[str, Any] = {}
         self._view = View()
+        self._tuning: tuning.Tuning = {}
         self._steps_touched = False
         inner = QWidget()
         column = QVBoxLayout(inner)
@@ -69,35 +62,37 @@ class Panel(QWidget):
         column.setSpacing(4)
         self._build_prompts(column)
         self._build_form(column, icon)
-        self.tuning = FineTuning()
-        self.tuning.changed.connect(self.edit_chosen)
-        column.addWidget(self.tuning)
+        self.tuner = Tuner("tuner", sentences.TUNING, sentences.TIP_TUNING)
+        self.finder = Tuner("finder", sentences.FINDING, sentences.TIP_FINDING)
+        for tuner in (self.tuner, self.finder):
+            tuner.changed.connect(self._tune)
+            column.addWidget(tuner)
         column.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 4, 4, 4)
         outer.setSpacing(4)
         outer.addWidget(UpDown(inner), 1)
-        self._build_actions(outer)
-        self._build_status(outer)
-        self._name_widgets()
+        self.footer = Footer()
+        outer.addWidget(self.footer)
+        name_parts(self)
+        self.show_edit("", {})
 
     # ------------------------------------------------------------------ building
 
     def _build_prompts(self, column: QVBoxLayout) -> None:
         self.prompt = Prompt(sentences.PROMPT, sentences.TIP_PROMPT, lines=3)
         self.source = Prompt(sentences.SOURCE, sentences.TIP_SOURCE, lines=2)
-        self.source.hide()
+        self.source_label = SmallPrint(sentences.SOURCE_LABEL)
         self.avoid = Prompt(sentences.AVOID_WHAT, sentences.TIP_AVOID_WHAT, lines=2)
         self.more = Fold(sentences.AVOID, sentences.TIP_AVOID, self.avoid)
-        for widget in (self.prompt, self.source, self.more, self.avoid):
+        for widget in (self.prompt, self.source_label, self.source, self.more, self.avoid):
             column.addWidget(widget)
 
     def _build_form(self, column: QVBoxLayout, icon: Callable[[str], QIcon]) -> None:
         rows = form()
         self.edit = EditChooser()
         self.edit.chosen.connect(self._choose_edit)
-        self.edit_help = small_print()
-        self.edit_help.hide()
+        self.edit_help = SmallPrint()
         rows.addRow(sentences.EDIT_LABEL, self.edit)
         rows.setWidget(rows.rowCount(), QFormLayout.ItemRole.FieldRole, self.edit_help)
         self._build_map(rows, icon)
@@ -146,52 +141,6 @@ class Panel(QWidget):
         self.inverted.setToolTip(sentences.TIP_INVERT)
         rows.addRow(sentences.CHANNEL_LABEL, row(self.channel, self.inverted))
 
-    def _build_actions(self, column: QVBoxLayout) -> None:
-        self.apply_button = QPushButton(sentences.APPLY)
-        self.apply_button.setToolTip(sentences.TIP_APPLY)
-        self.apply_button.clicked.connect(lambda *_: self.apply.emit())
-        self.cancel_button = QPushButton(sentences.CANCEL)
-        self.cancel_button.setToolTip(sentences.TIP_CANCEL)
-        self.cancel_button.setEnabled(False)
-        self.cancel_button.clicked.connect(lambda *_: self.cancel.emit())
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.apply_button, 2)
-        buttons.addWidget(self.cancel_button, 1)
-        column.addLayout(buttons)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(True)
-        self.progress.hide()
-        self.thumbnail = Thumbnail()
-        self.message = QLabel()
-        self.message.setTextFormat(TEXT)
-        self.message.setWordWrap(True)
-        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.message.hide()
-        self.place_button = QPushButton(sentences.PLACE)
-        self.place_button.setToolTip(sentences.TIP_PLACE)
-        self.place_button.clicked.connect(lambda *_: self.place.emit())
-        self.place_button.hide()
-        for widget in (self.progress, self.thumbnail, self.message, self.place_button):
-            column.addWidget(widget)
-
-    def _build_status(self, column: QVBoxLayout) -> None:
-        line = QFrame()
-        line.setFrameShape(QFrame.Shape.HLine)
-        line.setFrameShadow(QFrame.Shadow.Sunken)
-        self.status = QLabel()
-        self.status.setTextFormat(TEXT)
-        self.status.setWordWrap(True)
-        self.switch = QToolButton()
-        self.switch.clicked.connect(lambda *_: (self.start if self._view.can_start else self.stop).emit())
-        column.addWidget(line)
-        column.addWidget(row(self.status, self.switch))
-
-    def _name_widgets(self) -> None:
-        """Names for tests and style sheets."""
-        for name, widget in vars(self).items():
-            if isinstance(widget, QWidget):
-                widget.setObjectName(f"sfumato_{name}")
-
     # ------------------------------------------------------------------ showing
 
     def settings(self) -> Settings:
@@ -207,49 +156,36 @@ class Panel(QWidget):
             seed=None if self.dice.isChecked() else self.seed.value(),
             model=str(self.model.currentData() or ""),
             edit=self.edit.current(),
-            tuning=self.tuning.tuning,
+            tuning=self._tuning,
         )
 
     def show_layers(self, layers: Sequence[Any], chosen: str) -> None:
         self.map.show_layers(layers, chosen, sentences.CHOOSE_LAYER if layers else sentences.NO_PICTURE)
 
     def show_edit(self, edit: str, values: tuning.Tuning) -> None:
-        """Which edit is chosen, and what its painter changed of it."""
-        edits = self._view.edits
-        self.edit.show_edits(edits, edit)
-        info, finder = self.edit.info(), tuning.finder(edits, self.edit.current())
-        self.tuning.show_tuning(info, finder, values)
-        self.source.setVisible(info is not None and info.source_prompt)
-        self.find.setVisible(finder is not None or not edits)
-        set_text(self.edit_help, info.help if info else "")
+        """Which edit is chosen, and what the painter changed of it."""
+        self._tuning = values
+        self.edit.show_edits(self._view.edits, edit)
+        for tuner, task in ((self.tuner, "edit"), (self.finder, "map")):
+            info = self._info(task)
+            tuner.show_parameters(tuning.declared(info, task), tuning.values_for(values, info, task))
+        info = self.edit.info()
+        for widget in (self.source_label, self.source):
+            widget.setVisible(info is not None and info.source_prompt)
+        self.find.setVisible(self._info("map") is not None or not self._view.edits)
+        set_text(self.edit_help, tuning.first_sentence(info.help) if info else "")
+        self.edit_help.setToolTip(tip(info.help) if info else "")
         self.edit_help.setVisible(bool(info and info.help))
 
     def show_view(self, view: View) -> None:
         had, self._view = self._view, view
         if view.edits != had.edits:
-            self.show_edit(self.edit.current(), self.tuning.tuning)
+            self.show_edit(self.edit.current(), self._tuning)
         self._show_models(view)
-        for button in (self.apply_button, self.find):
-            button.setEnabled(not view.busy or view.stalled)
-        self.cancel_button.setEnabled(view.busy)
-        self.progress.setVisible(view.busy and not view.stalled)
-        if view.fraction is None:
-            self.progress.setRange(0, 0)
-        else:
-            self.progress.setRange(0, 1000)
-            self.progress.setValue(round(view.fraction * 1000))
-        self.progress.setFormat(view.stage)
-        self.thumbnail.show_rgb(view.preview)
-        text = view.sentence or (view.stage if view.busy and view.fraction is None else "")
-        set_text(self.message, text)
-        self.message.setVisible(bool(text))
-        self.place_button.setVisible(bool(view.kept))
-        self.place_button.setText(sentences.PLACE_NAMED.format(name=view.kept) if view.kept else sentences.PLACE)
+        self.find.setEnabled(not view.busy or view.stalled)
         if view.seed is not None and self.dice.isChecked() and self.seed.value() != view.seed:
             self.seed.setValue(view.seed)
-        set_text(self.status, view.link_text)
-        self.switch.setText(sentences.START if view.can_start else sentences.STOP)
-        self.switch.setToolTip(sentences.TIP_START if view.can_start else sentences.TIP_STOP)
+        self.footer.show_view(view)
 
     def _show_models(self, view: View) -> None:
         names = tuple(model.id for model in view.models)
@@ -270,9 +206,23 @@ class Panel(QWidget):
 
     # ------------------------------------------------------------------ what the painter does
 
+    def choice(self) -> dict[str, Any]:
+        """The chosen edit and what was changed of it, to be remembered with the picture."""
+        return {"edit": self.edit.current(), "tuning": self._tuning}
+
     def _choose_edit(self) -> None:
-        self.show_edit(self.edit.current(), self.tuning.tuning)
+        self.show_edit(self.edit.current(), self._tuning)
         self.edit_chosen.emit()
+
+    def _tune(self) -> None:
+        for tuner, task in ((self.tuner, "edit"), (self.finder, "map")):
+            if info := self._info(task):
+                self._tuning = {**self._tuning, tuning.slot(info.id, task): tuner.values}
+        self.edit_chosen.emit()
+
+    def _info(self, task: str) -> EditInfo | None:
+        """The edit that does it."""
+        return self.edit.info() if task == "edit" else tuning.finder(self._view.edits, self.edit.current())
 
     def _model_changed(self, *_: Any) -> None:
         model = self._model_info.get(str(self.model.currentData() or ""))

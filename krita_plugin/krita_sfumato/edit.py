@@ -20,7 +20,7 @@ from .shelf import Painted
 from .state import Settings
 from .vendor.sfumato_wire import Box, EditInfo, Levels, ModelInfo, Welcome, crop_box
 
-SETTLING = 40  # steps that Krita is given to make the new layer the active one
+SETTLING = 40  # steps that Krita is given to make another layer the active one
 
 
 class Trouble(Exception):
@@ -108,7 +108,7 @@ def place(edit: Edit, result: Finished, memory: Memory) -> Generator[str, None, 
         raise Homeless(sentences.DOCUMENT_RESIZED.format(name=document.name), painted)
     painted.add_to(document, memory, edit.maps)
     edit.placed = True
-    for _ in range(SETTLING if edit.task == "edit" else 0):
+    for _ in range(SETTLING):
         yield "placing"
         if document.restore_active():
             break
@@ -200,9 +200,7 @@ def _fields(edit: Edit, model: ModelInfo, info: EditInfo, width: int, height: in
         "seed": settings.seed or 0,
         "steps": settings.steps or model.steps,
         "guidance_scale": model.guidance_scale,
-        "settings": tuning.worth_saying(
-            settings.tuning.get(tuning.slot(info.id, edit.task), {}), tuning.declared(info, edit.task)
-        ),
+        "settings": tuning.values_for(settings.tuning, info, edit.task),
         "layer_format": "bgra8",
     }
     if edit.task == "edit":

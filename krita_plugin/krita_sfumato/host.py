@@ -77,7 +77,7 @@ class Document:
     def __init__(self, app: Any, document: Any) -> None:
         self._app = app
         self._document = document
-        self._active: Any = None  # the layer the painter was on
+        self._active: Any = None  # the layer to go on with
         self.id = _id(document.rootNode())
         file = str(document.fileName()).replace("\\", "/").rpartition("/")[2]
         self.name = file or str(document.name()) or "The picture"
@@ -128,6 +128,7 @@ class Document:
             if bgra:
                 node.setPixelData(QByteArray(bgra), box.x, box.y, box.width, box.height)
             self._document.rootNode().addChildNode(node, None)
+        self._active = node
         self._document.setActiveNode(node)
         return _id(node)
 
@@ -200,8 +201,8 @@ class Document:
             root.addChildNode(node, below[-1] if below else None)
 
     def restore_active(self) -> bool:
-        """The painter goes on where they were. Krita makes a new layer the active one a moment after it was added, so
-        this is to be called until it is True."""
+        """The painter goes on where they were, or on the new map. Krita chooses an active layer of its own a moment
+        after one was added, so this is to be called until it is True."""
         now = self._document.activeNode()
         if self._active is None or (now is not None and _id(now) == _id(self._active)):
             return False

@@ -8,37 +8,40 @@ from typing import Any
 
 from . import sentences
 from .qt import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget, pyqtSignal
-from .tuning import Tuning, Value, declared, label, slot, worth_saying
-from .vendor.sfumato_wire import EditInfo, Parameter
+from .tuning import Value, Values, label, worth_saying
+from .vendor.sfumato_wire import Parameter
 from .widgets import CalmComboBox, CalmDoubleSpinBox, CalmSpinBox, Fold, form, tip
 
 MOST = 2**31 - 1  # what a spin box can count to
 DIGITS = 6  # behind the point, at most
 
 
-class FineTuning(QWidget):
-    """The values of the chosen edit and, below them, those of finding a map."""
+class Tuner(QWidget):
+    """A heading and, when it is open, a control for each parameter. Not there when there are none."""
 
     changed = pyqtSignal()
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, title: str, about: str) -> None:
+        """name: the beginning of its widgets' names."""
         super().__init__()
-        self.tuning: Tuning = {}
-        self._shown: dict[str, tuple[Parameter, ...]] = {}  # by slot
-        self._knobs: list[tuple[str, Knob]] = []  # with their slots
+        self.setObjectName(f"sfumato_{name}")
+        self.values: Values = {}  # what differs from the defaults
+        self._title = title
+        self._parameters: tuple[Parameter, ...] = ()
+        self._knobs: list[Knob] = []
         self._body = QWidget()
         self._place = QVBoxLayout(self._body)
         self._place.setContentsMargins(0, 0, 0, 0)
         self._controls = QWidget()
         self._place.addWidget(self._controls)
-        self.fold = Fold(sentences.TUNING, sentences.TIP_TUNING, self._body)
+        self.fold = Fold(title, about, self._body)
         self.reset = QToolButton()
         self.reset.setText(sentences.RESET)
         self.reset.setToolTip(sentences.TIP_RESET)
         self.reset.setAutoRaise(True)
         self.reset.clicked.connect(self._reset)
-        for name, widget in (("fold", self.fold), ("reset", self.reset)):
-            widget.setObjectName(f"sfumato_tuning_{name}")
+        self.fold.setObjectName(f"sfumato_{name}_fold")
+        self.reset.setObjectName(f"sfumato_{name}_reset")
         head = QHBoxLayout()
         head.addWidget(self.fold)
         head.addStretch(1)
@@ -50,15 +53,14 @@ class FineTuning(QWidget):
         column.addWidget(self._body)
         self.hide()
 
-    def show_tuning(self, edit: EditInfo | None, finder: EditInfo | None, tuning: Tuning) -> None:
-        """What can be set for the chosen edit and for the one that finds maps, and how it is set."""
-        slots = {slot(info.id, task): declared(info, task) for info, task in ((edit, "edit"), (finder, "map")) if info}
-        if slots == self._shown and tuning == self.tuning:
-            return
-        if slots != self._shown:
-            self._shown = slots
+    def show_parameters(self, parameters: tuple[Parameter, ...], values: Values) -> None:
+        """What can be set, and how it is."""
+        if parameters != self._parameters:
+            self._parameters = parameters
             self._build()
-        self._put(tuning)
+            self._put(values)
+        elif values != self.values:
+            self._put(values)
 
     def _build(self) -> None:
         self._place.removeWidget(self._controls)
@@ -68,45 +70,37 @@ class FineTuning(QWidget):
         rows = form()
         rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._controls.setLayout(rows)
-        for key, parameters in self._shown.items():
-            if parameters and key.startswith("map:"):
-                rows.addRow(QLabel(sentences.TUNING_MAP))
-            for parameter in parameters:
-                knob = make_knob(parameter, self._take)
-                if knob is not None:
-                    knob.widget.setObjectName(f"sfumato_{key}:{parameter.name}")
-                    name = QLabel(f"{label(parameter.name)}:")
-                    name.setToolTip(tip(parameter.help))
-                    rows.addRow(name, knob.widget)
-                    self._knobs.append((key, knob))
+        for parameter in self._parameters:
+            knob = make_knob(parameter, self._take)
+            if knob is not None:
+                knob.widget.setObjectName(f"{self.objectName()}_{parameter.name}")
+                name = QLabel(f"{label(parameter.name)}:")
+                name.setToolTip(tip(parameter.help))
+                rows.addRow(name, knob.widget)
+                self._knobs.append(knob)
         self._place.addWidget(self._controls)
         self.setVisible(bool(self._knobs))
 
-    def _put(self, tuning: Tuning) -> None:
-        self.tuning = tuning
-        for key, knob in self._knobs:
-            said = worth_saying(tuning.get(key, {}), (knob.parameter,))
+    def _put(self, values: Values) -> None:
+        for knob in self._knobs:
             knob.widget.blockSignals(True)
-            knob.put(said.get(knob.parameter.name, knob.parameter.default))
+            knob.put(values.get(knob.parameter.name, knob.parameter.default))
             knob.widget.blockSignals(False)
-        self._count()
+        self._count(values)
 
     def _take(self) -> None:
         """The painter turned one."""
-        values: Tuning = {key: {} for key in self._shown}
-        for key, knob in self._knobs:
-            values[key] |= worth_saying({knob.parameter.name: knob.get()}, (knob.parameter,))
-        self.tuning = self.tuning | values
-        self._count()
+        self._count(worth_saying({knob.parameter.name: knob.get() for knob in self._knobs}, self._parameters))
         self.changed.emit()
 
     def _reset(self, *_: Any) -> None:
-        self._put({key: values for key, values in self.tuning.items() if key not in self._shown})
+        self._put({})
         self.changed.emit()
 
-    def _count(self) -> None:
-        count = sum(knob.get() != knob.parameter.default for _, knob in self._knobs)
-        self.fold.setText(sentences.TUNING_CHANGED.format(count=count) if count else sentences.TUNING)
+    def _count(self, values: Values) -> None:
+        self.values = values
+        count = len(values)
+        self.fold.setText(sentences.TUNED.format(title=self._title, count=count) if count else self._title)
         self.reset.setVisible(bool(count))
 
 

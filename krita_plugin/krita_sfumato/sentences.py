@@ -72,11 +72,15 @@ CANCELLED = "Cancelled. Nothing was changed."
 DOCUMENT_CLOSED = "“{name}” was closed meanwhile. What was painted is kept: open a picture and press Place."
 DOCUMENT_RESIZED = "“{name}” changed its size meanwhile. What was painted is kept: press Place to add it anyway."
 FOUND = "“{name}” was still being painted when Krita ended. It is done: open its picture and press Place."
-PLACED = "Placed: the change is a layer of its own."
+PLACED = {
+    "edit": "Placed: the change is a layer of its own.",
+    "map": "Placed: the map is a new layer. Paint on it as you like, then press Apply.",
+}
 WRONG_RESULT = "The backend gave a picture that does not fit. Nothing was changed; please report this."
 MISHAP = "Something went wrong inside the plugin; your picture is safe. Details are in “{log}”."
 LAYER_NAME = "Sfumato"
 MAP_NAME = "Change map"
+FOUND_MAP_NAME = "Map: {words}"  # short: in a narrow docker only the beginning is seen
 
 
 def layer_name(prompt: str, task: str = "edit") -> str:
@@ -85,7 +89,7 @@ def layer_name(prompt: str, task: str = "edit") -> str:
     if len(words) > 48:
         words = words[:48].rsplit(" ", 1)[0] + " …"
     if task == "map":
-        return f"{MAP_NAME}: {words}" if words else MAP_NAME
+        return FOUND_MAP_NAME.format(words=words) if words else MAP_NAME
     return words or LAYER_NAME
 
 
@@ -93,7 +97,8 @@ def layer_name(prompt: str, task: str = "edit") -> str:
 
 PROMPT = "What should appear?"
 TIP_PROMPT = "Describe what the painted parts of the picture should become, for example “snow on the hills”."
-SOURCE = "What does the picture show?"
+SOURCE_LABEL = "What the picture shows:"
+SOURCE = "For example “a meadow in summer”"
 TIP_SOURCE = (
     "Describe what is there now, for example “a meadow in summer”. This edit compares it with what should appear."
 )
@@ -134,9 +139,10 @@ MODEL_LABEL = "Model:"
 TIP_MODEL = "What paints the change"
 
 TUNING = "Fine tuning"
-TUNING_CHANGED = "Fine tuning ({count} changed)"
 TIP_TUNING = "What else can be set for this edit"
-TUNING_MAP = "Finding a map"
+FINDING = "Finding a map"
+TIP_FINDING = "What can be set for finding a map"
+TUNED = "{title} ({count} changed)"
 RESET = "Reset"
 TIP_RESET = "Back to the values that the edit proposes"
 

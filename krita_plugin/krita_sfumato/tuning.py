@@ -20,8 +20,15 @@ def slot(edit: str, task: str) -> str:
     return f"{task}:{edit}"
 
 
-def declared(info: EditInfo, task: str) -> tuple[Parameter, ...]:
+def declared(info: EditInfo | None, task: str) -> tuple[Parameter, ...]:
+    if info is None:
+        return ()
     return info.map_parameters if task == "map" else info.parameters
+
+
+def values_for(tuning: Tuning, info: EditInfo | None, task: str) -> Values:
+    """What was changed of that edit, as far as its declaration still takes it."""
+    return worth_saying(tuning.get(slot(info.id, task), {}), declared(info, task)) if info else {}
 
 
 def finder(edits: Sequence[EditInfo], chosen: str) -> EditInfo | None:
@@ -54,3 +61,7 @@ def label(name: str) -> str:
     """A parameter's name as a label."""
     words = name.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
+
+
+def first_sentence(text: str) -> str:
+    return text.partition(". ")[0].removesuffix(".") + "." if text else ""

@@ -14,7 +14,6 @@ from .qt import (
     QHBoxLayout,
     QImage,
     QLabel,
-    QPalette,
     QPixmap,
     QPlainTextEdit,
     QScrollArea,
@@ -158,6 +157,31 @@ class UpDown(QScrollArea):
         return QSize(self.widget().minimumSizeHint().width() + bar, 60)
 
 
+class SmallPrint(QLabel):
+    """A sentence that stands back, just as high as its lines. Smaller rather than paler, because Krita's themes do not
+    set every colour of a palette."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.setTextFormat(TEXT)
+        self.setWordWrap(True)
+        font = self.font()
+        font.setPointSizeF(0.9 * font.pointSizeF())
+        self.setFont(font)
+
+    def sizeHint(self) -> QSize:
+        """Form layouts go by this, not by the height for the width that they give."""
+        return QSize(NARROW, self.heightForWidth(self.width()))
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self.updateGeometry()
+
+
 class Thumbnail(QLabel):
     """The preview of an edit in progress; takes no room when there is none."""
 
@@ -214,18 +238,16 @@ def form() -> QFormLayout:
     return layout
 
 
-def small_print() -> QLabel:
-    """A sentence that stands back."""
-    label = QLabel()
-    label.setTextFormat(TEXT)
-    label.setWordWrap(True)
-    label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-    return label
-
-
 def tip(text: str) -> str:
     """A backend's words as a tooltip: text, never markup, and in lines of a readable length."""
     return f"<qt>{html.escape(text)}</qt>"
+
+
+def name_parts(owner: QWidget) -> None:
+    """Names its widgets after its attributes, for tests and style sheets."""
+    for name, part in vars(owner).items():
+        if isinstance(part, QWidget) and not part.objectName():
+            part.setObjectName(f"sfumato_{name}")
 
 
 def set_text(label: QLabel, text: str) -> None:

@@ -48,7 +48,7 @@ EDITS = (
         (RELEASE, HINTING, BAND),
     ),
     EditInfo("soft-inpainting", "Soft inpainting", "Greys blend old and new.", (POWER, BAND, UNKNOWN)),
-    EditInfo("sdedit", "SDEdit", "Everything painted changes alike. <b>Text</b>, not markup.", (REPEATS,)),
+    EditInfo("sdedit", "SDEdit", "Everything painted <i>changes</i> alike. <b>Text</b>, not markup.", (REPEATS,)),
     EditInfo(
         "diffedit",
         "DiffEdit",

@@ -29,8 +29,8 @@ def scenario(kit):
 
     offered = [painter.edit.itemText(i) for i in range(painter.edit.count())]
     kit.check("every edit is offered", offered == NAMES and painter.edit.isEnabled(), offered)
-    kit.check("folded at first", painter.tuning_fold.isVisible() and not seen(kit, "edit:differential:release"))
-    kit.check("nothing to reset", not painter.tuning_reset.isVisible())
+    kit.check("folded at first", painter.tuner_fold.isVisible() and not seen(kit, "tuner_release"))
+    kit.check("nothing to reset", not painter.tuner_reset.isVisible())
 
     # Each edit, as proposed: no parameter is sent.
     painter.source.setPlainText("a summer day")
@@ -43,34 +43,41 @@ def scenario(kit):
         yield from painter.until_done(name)
         kit.check(f"{name}: done", "Done" in painter.says, painter.says)
     kit.check("five layers", len(painter.names(first)) == 7, painter.names(first))
-    kit.check("text is no markup", "<b>Text</b>" in explained(painter, "SDEdit"))
+    painter.choose_edit("SDEdit")
+    kit.check("one sentence", painter.edit_help.text() == "Everything painted <i>changes</i> alike.")
+    kit.check(
+        "the rest on hovering", "alike. &lt;b&gt;Text" in painter.edit_help.toolTip(), painter.edit_help.toolTip()
+    )
 
     # Parameters: what was changed is kept with the edit, sent, shown, and can be put back.
     painter.choose_edit("Differential Diffusion")
-    painter.tuning_fold.click()
+    painter.tuner_fold.click()
+    painter.finder_fold.click()
     yield 0.2
-    painter.knob("edit:differential:release").setCurrentIndex(1)
-    painter.knob("edit:differential:hinting").setChecked(False)
-    painter.knob("edit:differential:transition_contrast").setValue(0.5)
-    painter.knob("map:diffedit:samples").setValue(3)
-    kit.check("counted", "4 changed" in painter.tuning_fold.text(), painter.tuning_fold.text())
-    kit.check("units", painter.knob("map:diffedit:samples").text() == "3 noises")
-    yield 0.3
-    kit.screenshot("docker_tuning", kit.docker())
+    painter.knob("tuner_release").setCurrentIndex(1)
+    painter.knob("tuner_hinting").setChecked(False)
+    painter.knob("tuner_transition_contrast").setValue(0.5)
+    painter.knob("finder_samples").setValue(3)
+    kit.check("counted", folds(painter) == ["Fine tuning (3 changed)", "Finding a map (1 changed)"], folds(painter))
+    kit.check("units", painter.knob("finder_samples").text() == "3 noises")
+    kit.resize(300, 640)
+    yield 0.5
+    kit.screenshot("docker_tuner", kit.docker())
+    kit.resize(262, 440)
     painter.press_apply()
     yield from painter.until_done("with parameters")
     painter.choose_edit("Soft inpainting")
     yield 0.7
-    kit.check("an unknown kind is left out", not kit.has("sfumato_edit:soft-inpainting:colour"))
-    painter.knob("edit:soft-inpainting:mask_power").setValue(2.5)
+    kit.check("an unknown kind is left out", not kit.has("sfumato_tuner_colour"))
+    painter.knob("tuner_mask_power").setValue(2.5)
     painter.press_apply()
     yield from painter.until_done("another edit's parameters")
     painter.choose_edit("Differential Diffusion")
     yield 0.7
-    kit.check("kept with the edit", painter.knob("edit:differential:release").currentText() == "whole")
+    kit.check("kept with the edit", painter.knob("tuner_release").currentText() == "whole")
 
     # The wheel scrolls the docker, whatever is under it.
-    for name in ("edit:differential:release", "edit:differential:transition_contrast", "map:diffedit:samples"):
+    for name in ("tuner_release", "tuner_transition_contrast", "finder_samples"):
         before = shown(painter.knob(name))
         wheel(painter.knob(name))
         kit.check(f"wheel: {name}", shown(painter.knob(name)) == before, shown(painter.knob(name)))
@@ -87,15 +94,15 @@ def scenario(kit):
     yield 0.7
     kit.check("a new picture begins with the last edit", painter.edit.currentText() == "Differential Diffusion")
     painter.choose_edit("DiffEdit")
-    painter.tuning_reset.click()
-    yield 0.2
-    kit.check("reset", painter.tuning_fold.text() == "Fine tuning", painter.tuning_fold.text())
-    yield 0.5
+    painter.finder_reset.click()
+    yield 0.7
+    kit.check("reset", folds(painter) == ["Fine tuning", "Finding a map"], folds(painter))
     close(first)
     first = kit.app.openDocument(str(file))
     kit.app.activeWindow().addView(first)
     yield kit.until(lambda: painter.edit.currentText() == "Soft inpainting", "the saved edit", 5)
-    kit.check("saved with the picture", "2 changed" in painter.tuning_fold.text(), painter.tuning_fold.text())
+    yield 0.2
+    kit.check("saved with the picture", all("1 changed" in text for text in folds(painter)), folds(painter))
     kit.check("and the map", painter.map.currentText() == "map", painter.map.currentText())
     close(first)
     yield 0.7
@@ -118,13 +125,14 @@ def scenario(kit):
         painter.find.click()
         kit.check(f"{name}: no words", "Write what should appear" in painter.says, painter.says)
         painter.prompt.setPlainText("a winter day")
+        yield kit.until(lambda: "Add" not in kit.undo_text(), "the new picture's history", 10)
         undo = kit.undo_text()
         painter.find.click()
         kit.check(f"{name}: busy", painter.busy and not painter.find.isEnabled())
         yield from painter.until_done(f"{name}: the map")
         kit.check(f"{name}: found", "Found in" in painter.says, painter.says)
         names = painter.names(document)
-        kit.check(f"{name}: on top", names == ["Background", "Change map: a winter day"], names)
+        kit.check(f"{name}: on top", names == ["Background", "Map: a winter day"], names)
         kit.check(f"{name}: chosen", painter.map.currentText() == names[-1], painter.map.currentText())
         node = document.rootNode().childNodes()[-1]
         kit.check(f"{name}: active", document.activeNode() == node, document.activeNode().name())
@@ -136,7 +144,8 @@ def scenario(kit):
         kit.app.action("edit_undo").trigger()
         yield 0.3
         names = painter.names(document)
-        kit.check(f"{name}: one undo step", names == ["Background"] and kit.undo_text() == undo, names)
+        kit.check(f"{name}: one undo step", names == ["Background"], names)
+        kit.check(f"{name}: and no other", kit.undo_text() == undo, f"{undo} -> {kit.undo_text()}")
         kit.app.action("edit_redo").trigger()
         yield 0.7
         node = document.rootNode().childNodes()[-1]
@@ -165,17 +174,23 @@ def scenario(kit):
     other = painter.canvas(*SIZE)
     close(document)
     yield from painter.until_done("a map whose picture was closed")
-    kit.check("closed: kept", painter.place_button.text() == "Place “Change map: later”", painter.place_button.text())
+    kit.check("closed: kept", painter.place_button.text() == "Place “Map: later”", painter.place_button.text())
     painter.place_button.click()
     yield 0.7
-    kit.check("closed: placed as a map", painter.names(other)[-1] == "Change map: later", painter.names(other))
-    kit.check("closed: chosen where it is placed", painter.map.currentText() == "Change map: later")
+    kit.check("closed: placed as a map", painter.names(other)[-1] == "Map: later", painter.names(other))
+    kit.check("closed: chosen where it is placed", painter.map.currentText() == "Map: later")
 
     # Narrow.
     painter.choose_edit("Edit-friendly inversion")
-    kit.width(300)
+    kit.resize(300, 640)
     yield 0.5
     kit.screenshot("docker_300", kit.docker())
+    painter.choose_edit("SDEdit")
+    painter.tuner_fold.click()
+    painter.finder_fold.click()
+    painter.more.click()
+    yield 0.5
+    kit.screenshot("docker_sdedit", kit.docker())
     kit.check("300 pixels are enough", kit.docker().width() <= 300, kit.docker().width())
     log = Path(os.environ["SFUMATO_HOME"]) / "logs" / "krita-plugin.log"
     kit.check("no mishap", not log.exists(), log.read_text() if log.exists() else "")
@@ -190,9 +205,8 @@ def seen(kit, name):
     return kit.find(f"sfumato_{name}").isVisible()
 
 
-def explained(painter, name):
-    painter.choose_edit(name)
-    return painter.edit_help.text()
+def folds(painter):
+    return [painter.tuner_fold.text(), painter.finder_fold.text()]
 
 
 def shown(knob):

@@ -91,9 +91,11 @@ class Kit:
     def has(self, name: str) -> bool:
         return any(top.findChild(QWidget, name) is not None for top in QApplication.topLevelWidgets())
 
-    def width(self, width: int) -> None:
-        """Of the column of dockers that Sfumato is in."""
-        self.app.activeWindow().qwindow().resizeDocks([self.docker()], [width], Qt.Orientation.Horizontal)
+    def resize(self, width: int, height: int) -> None:
+        """The docker; its column of dockers with it."""
+        window = self.app.activeWindow().qwindow()
+        window.resizeDocks([self.docker()], [width], Qt.Orientation.Horizontal)
+        window.resizeDocks([self.docker()], [height], Qt.Orientation.Vertical)
 
     def window(self, width: int = 1600, height: int = 1000) -> None:
         """A window of a fixed size with the Sfumato docker in sight."""

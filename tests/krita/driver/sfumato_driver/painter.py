@@ -17,7 +17,17 @@ class Painter:
         self.kit, self.app = kit, kit.app
         for name in ("prompt", "map", "new", "channel", "inverted", "steps", "dice", "seed", "apply_button"):
             setattr(self, name, kit.find(f"sfumato_{name}"))
-        for name in ("edit", "edit_help", "source", "find", "tuning", "tuning_fold", "tuning_reset"):
+        for name in (
+            "edit",
+            "edit_help",
+            "source",
+            "find",
+            "more",
+            "tuner_fold",
+            "tuner_reset",
+            "finder_fold",
+            "finder_reset",
+        ):
             setattr(self, name, kit.find(f"sfumato_{name}"))
         for name in ("cancel_button", "progress", "message", "place_button", "status", "switch"):
             setattr(self, name, kit.find(f"sfumato_{name}"))
@@ -65,7 +75,7 @@ class Painter:
         self.edit.activated.emit(index)
 
     def knob(self, name: str):
-        """A control of the fine tuning, by slot and parameter."""
+        """A control of the fine tuning, "tuner_" or "finder_" and the parameter."""
         return self.kit.find(f"sfumato_{name}")
 
     def press_apply(self) -> None:
