@@ -1,4 +1,4 @@
-"""The levels of a schedule, and what a model output at a level says: in closed form, and against diffusers' own steps."""
+"""The levels of a schedule, and what a model output says at them: in closed form and against diffusers' own steps."""
 
 from __future__ import annotations
 

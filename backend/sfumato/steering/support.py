@@ -40,6 +40,10 @@ class Support:
 
 _HISTORY = "Remembers the steps before a release; only a start at the first release finds that memory empty."
 _DRAWS = "Draws fresh noise in every step, so steps that are not skipped draw more of the generator."
+_GLOBAL = (
+    "Its noise comes from torch's global generator, because pipelines of flow models do not hand the caller's to the "
+    "solver; measured with that one seeded."
+)
 _HALVES = "A step is two calls that share a state; a release between them continues from the state before."
 _STRIDE = (
     "Diffusers steps by 1000 // N timesteps, whatever the next one is (huggingface/diffusers #11347, #12633): free "
@@ -55,6 +59,10 @@ _PLMS = (
     "Started in the middle, as img2img does, diffusers' solver lags a timestep behind its schedule: the model is told "
     "a level below that of the free cells, in plain img2img as well. Runge-Kutta steps first (`skip_prk_steps=False`) "
     "know no start in the middle and are refused."
+)
+_LMS = (
+    "Started in the middle, diffusers' solver weighs steps before the first one that it has not seen: its first three "
+    "steps miss their levels, in plain img2img as well."
 )
 _FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
 _KARRAS = {"use_karras_sigmas": True}
@@ -89,7 +97,7 @@ SCHEDULERS: tuple[Support, ...] = (
     Support("UniPC, flow", "UniPCMultistepScheduler", _FLOW, whole=False, why=(_HISTORY,)),
     Support("DEIS", "DEISMultistepScheduler", whole=False, why=(_HISTORY,)),
     Support("SA-Solver", "SASolverScheduler", whole=False, why=(_HISTORY, _DRAWS)),
-    Support("LMS", "LMSDiscreteScheduler", needs="scipy", whole=False, why=(_HISTORY,)),
+    Support("LMS", "LMSDiscreteScheduler", needs="scipy", whole=False, lands=False, why=(_HISTORY, _LMS)),
     Support(
         "PLMS",
         "PNDMScheduler",
@@ -108,10 +116,10 @@ SCHEDULERS: tuple[Support, ...] = (
         "FlowMatchEulerDiscreteScheduler",
         {"stochastic_sampling": True},
         whole=False,
-        why=(_DRAWS,),
+        why=(_DRAWS, _GLOBAL),
     ),
     Support("Flow Heun", "FlowMatchHeunDiscreteScheduler"),
-    Support("Flow LCM", "FlowMatchLCMScheduler", whole=False, why=(_DRAWS,)),
+    Support("Flow LCM", "FlowMatchLCMScheduler", whole=False, why=(_DRAWS, _GLOBAL)),
 )
 
 
