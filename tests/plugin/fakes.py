@@ -8,14 +8,19 @@ from typing import Any
 
 from krita_sfumato.draft import Draft
 from krita_sfumato.interfaces import NOWHERE
-from krita_sfumato.vendor.sfumato_wire import Box, EditInfo, ModelInfo, Welcome
+from krita_sfumato.vendor.sfumato_wire import Box, EditInfo, ModelInfo, Parameter, Welcome
 
 WELCOME = Welcome(
     "test",
     1,
     "cpu",
     (ModelInfo("sketchbook", "Sketchbook", "sd", 64, 20, 5.0),),
-    (EditInfo("differential", "Differential", ""),),
+    (
+        EditInfo("differential", "Differential", "", (Parameter("hinting", "bool", True, ""),)),
+        EditInfo(
+            "diffedit", "DiffEdit", "", (), True, True, (Parameter("noises", "int", 10, "", 1, 100, unit="noises"),)
+        ),
+    ),
 )
 
 

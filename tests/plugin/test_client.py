@@ -137,6 +137,38 @@ def test_a_job_from_submit_to_ack(scripted: Callable[..., Any]) -> None:
     assert heard[2] == Ack("job")
 
 
+def test_a_map_is_asked_for_with_one_picture_and_survives_a_broken_connection(scripted: Callable[..., Any]) -> None:
+    heard: list[Any] = []
+
+    def script(talk: Talk, number: int) -> None:
+        talk.say(WELCOME)
+        if number == 1:
+            submit = talk.hear_of(Submit)
+            heard.append(submit.request)
+            talk.say(NeedBlobs(submit.job, (submit.request.canvas.digest,)))
+            heard.append(talk.hear_of(BlobReceived))
+            talk.say(Accepted(submit.job, 0))
+            talk.hang_up()
+        else:
+            talk.say(Accepted("job", 0))
+            deliver(talk, "job")
+            talk.hear_of(Ack)
+            talk.hear()
+
+    plugin, server = scripted(script)
+    own = server.home / f"krita-{os.getpid()}.jobs.json"
+    fields = {**DRAFT.fields, "task": "map", "prompt": "snow", "settings": {"noises": 3}}
+    plugin.client.submit("job", Draft(DRAFT.canvas, None, fields))
+    plugin.until(Queued)
+    assert json.loads(own.read_text()) == {"job": {"prompt": "snow", "task": "map"}}
+    found = plugin.until(Finished)
+    assert (found.task, found.data, found.is_orphan) == ("map", LAYER, False)
+    assert (heard[0].task, heard[0].change_map, heard[0].settings) == ("map", None, {"noises": 3})
+    assert heard[1].data == DRAFT.canvas.data
+    plugin.client.acknowledge("job")
+    settled(plugin)
+
+
 def test_a_connection_that_breaks_is_resumed(scripted: Callable[..., Any]) -> None:
     def script(talk: Talk, number: int) -> None:
         talk.say(WELCOME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from krita_sfumato import sentences
@@ -10,7 +11,7 @@ from krita_sfumato.controller import PATIENCE, Controller
 from krita_sfumato.events import Ended, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
 from krita_sfumato.memory import Note
 from krita_sfumato.state import Settings
-from krita_sfumato.vendor.sfumato_wire import Box, Pixels, Preview, Progress, Status
+from krita_sfumato.vendor.sfumato_wire import Box, Pixels, Preview, Progress, Request, Status
 from plugin.fakes import WELCOME, FakeDocument, FakeLink, FakeProcess, Later
 
 SETTINGS = Settings(prompt="snow  on the hills", map_id="map", strength=80, seed=7)
@@ -45,6 +46,12 @@ class Desk:
     def apply(self, settings: Settings = SETTINGS) -> str:
         """Press Apply and go on until the job is sent; its id."""
         self.controller.apply(settings)
+        self.settle()
+        return self.link.submitted[-1][0] if self.link.submitted else ""
+
+    def find(self, settings: Settings = SETTINGS) -> str:
+        """Press Find and go on until the job is sent; its id."""
+        self.controller.apply(settings, "map")
         self.settle()
         return self.link.submitted[-1][0] if self.link.submitted else ""
 
@@ -443,3 +450,152 @@ def test_stop_stops_only_what_is_known() -> None:
     assert desk.process.pid == 4711
     desk.controller.hear(Unlinked("absent"))
     assert desk.process.pid == 0
+
+
+# ---------------------------------------------------------------------- which edit, and how
+
+WHOLE = Pixels(0, 0, 200, 100, "bgra8", "0" * 64)
+GREYS = bytes([9, 9, 9, 255]) * 20_000
+
+
+def request_of(desk: Desk) -> Request:
+    return desk.link.submitted[-1][1].request()[0]
+
+
+def test_the_edits_are_offered_as_soon_as_they_are_known() -> None:
+    assert [info.id for info in Desk().ready().view.edits] == ["differential", "diffedit"]
+
+
+def test_the_chosen_edit_gets_its_own_parameters_and_only_those_that_differ() -> None:
+    desk = Desk().ready()
+    desk.apply(replace(SETTINGS, source_prompt="summer", tuning={"edit:differential": {"hinting": True, "old": 1}}))
+    assert (request_of(desk).edit, request_of(desk).settings) == ("differential", {})
+    assert request_of(desk).source_prompt == "", "an edit that does not ask for it is not told"
+    desk = Desk().ready()
+    tuning = {"edit:differential": {"hinting": False}, "map:diffedit": {"noises": 3}}
+    desk.apply(replace(SETTINGS, edit="differential", tuning=tuning))
+    assert request_of(desk).settings == {"hinting": False}
+    desk = Desk().ready()
+    desk.apply(replace(SETTINGS, edit="diffedit", source_prompt="summer", tuning=tuning))
+    assert (request_of(desk).edit, request_of(desk).settings) == ("diffedit", {})
+    assert request_of(desk).source_prompt == "summer"
+
+
+def test_an_edit_that_the_backend_does_not_know_is_never_replaced_by_another() -> None:
+    desk = Desk().ready()
+    assert desk.apply(replace(SETTINGS, edit="gone")) == ""
+    assert "“gone”" in desk.view.sentence
+    assert not desk.view.busy
+
+
+def test_a_map_from_find_to_layer() -> None:
+    desk = Desk(FakeDocument(box=Box(0, 0, 0, 0))).ready()
+    desk.controller.memory.keep(desk.document, maps=("map", "older"), chosen="map")
+    tuning = {"edit:differential": {"hinting": False}, "map:diffedit": {"noises": 3}}
+    job = desk.find(replace(SETTINGS, edit="differential", strength=0, tuning=tuning))
+    request = request_of(desk)
+    assert (request.task, request.edit, request.change_map) == ("map", "diffedit", None)
+    assert (request.prompt, request.settings, request.layer_format) == (SETTINGS.prompt, {"noises": 3}, "bgra8")
+    assert desk.document.read == [(Box(0, 0, 200, 100), ("map", "older"))], "the picture is read without its maps"
+    desk.controller.hear(Moved(job, Progress(job, "painting", 3, 12)))
+    assert desk.view.stage == "Looking: step 3 of 12"
+    desk.controller.hear(Finished(job, WHOLE, GREYS, task="map"))
+    desk.settle()
+    assert desk.document.maps_made == [("Map: snow on the hills", GREYS, Box(0, 0, 200, 100))]
+    assert not desk.document.added
+    note = desk.controller.memory.of(desk.document)
+    assert (note.maps, note.chosen) == (("map", "older", "new"), "new")
+    assert Note.from_bytes(desk.document.note) == note
+    assert desk.link.acknowledged == [job]
+    assert "Found in" in desk.view.sentence
+    assert not desk.view.busy
+
+
+@pytest.mark.parametrize(
+    ("settings", "change", "sentence"),
+    [
+        (SETTINGS, lambda desk: setattr(desk, "document", None), sentences.NO_DOCUMENT),
+        (Settings(map_id="map"), None, sentences.NO_WORDS),
+        (
+            SETTINGS,
+            lambda desk: desk.controller.hear(Linked(replace(WELCOME, edits=WELCOME.edits[:1]))),
+            sentences.NO_FINDER,
+        ),
+        (SETTINGS, lambda desk: desk.controller.hear(Linked(replace(WELCOME, models=()))), sentences.NO_MODEL),
+    ],
+)
+def test_why_no_map_is_looked_for(settings: Settings, change: Callable[[Desk], None] | None, sentence: str) -> None:
+    desk = Desk().ready()
+    if change:
+        change(desk)
+    assert desk.find(settings) == ""
+    assert desk.view.sentence == sentence
+    assert not desk.view.busy
+
+
+def test_find_starts_a_backend_and_one_thing_is_done_at_a_time() -> None:
+    desk = Desk()
+    assert desk.find() == ""
+    assert desk.process.running
+    desk.controller.apply(SETTINGS)
+    assert desk.view.sentence == sentences.BUSY
+    desk.ready()
+    desk.settle()
+    assert [draft.fields["task"] for _, draft in desk.link.submitted] == ["map"]
+
+
+def test_nothing_to_be_found() -> None:
+    desk = Desk().ready()
+    desk.finish(desk.find(), None)
+    assert desk.view.sentence == sentences.MAP_NOT_FOUND
+    assert not desk.document.maps_made
+
+
+def test_a_map_that_is_cancelled_never_comes() -> None:
+    desk = Desk().ready()
+    job = desk.find()
+    desk.controller.cancel()
+    assert desk.link.cancelled == [job]
+    desk.finish(job, WHOLE)
+    assert not desk.document.maps_made
+
+
+def test_a_map_whose_backend_dies_is_found_by_the_next_one() -> None:
+    desk = Desk().ready()
+    job = desk.find()
+    desk.controller.hear(Unlinked("absent"))
+    assert desk.view.stalled
+    desk.controller.start()
+    desk.ready()
+    desk.finish(job, WHOLE)
+    assert len(desk.document.maps_made) == 1
+
+
+def test_a_map_whose_picture_is_gone_is_kept_as_a_map() -> None:
+    desk = Desk().ready()
+    job = desk.find()
+    desk.document.open = False
+    desk.document = FakeDocument()
+    desk.document.id = "other"
+    desk.finish(job, WHOLE)
+    assert desk.view.kept == "Map: snow on the hills"
+    desk.controller.place()
+    assert len(desk.document.maps_made) == 1
+    assert not desk.document.added
+    assert desk.controller.memory.of(desk.document).chosen == "new"
+
+
+def test_a_map_of_a_krita_that_died_is_placed_as_a_map() -> None:
+    desk = Desk().ready()
+    desk.controller.hear(Finished("old", WHOLE, GREYS, "rain", True, "map"))
+    assert desk.view.kept == "Map: rain"
+    desk.controller.place()
+    assert desk.document.maps_made == [("Map: rain", GREYS, Box(0, 0, 200, 100))]
+    assert desk.link.acknowledged == ["old"]
+
+
+def test_a_map_that_does_not_fit_is_refused() -> None:
+    desk = Desk().ready()
+    desk.finish(desk.find(), Pixels(0, 0, 201, 100, "bgra8", "0" * 64))
+    assert desk.view.sentence == sentences.WRONG_RESULT
+    assert not desk.document.maps_made
