@@ -50,10 +50,23 @@ REQUEST = Request(
     settings={"axis": "steps", "fractional": True, "radius": 3, "power": 0.5},
     layer_format="bgra8",
 )
+# The map that an edit finds is asked for without one, and is where a source prompt counts most.
+MAP_REQUEST = Request(
+    model="sketchbook",
+    edit="diffedit",
+    prompt="a dog",
+    width=5,
+    height=4,
+    canvas=Pixels(1, 1, 3, 2, "bgra8", digest_of(CANVAS)),
+    change_map=None,
+    task="map",
+    source_prompt="ein Hund, 犬, \U0001f415",
+    settings={"noises": 10},
+)
 PARAMETERS = (
     Parameter("axis", "choice", "steps", "What grey means.", choices=("steps", "noise")),
     Parameter("power", "float", 0.5, "", 0.0, 1.0),
-    Parameter("count", "int", 3, "", 1, 9),
+    Parameter("count", "int", 3, "", 1, 9, unit="steps"),
     Parameter("fractional", "bool", True, ""),
 )
 WELCOME = Welcome(
@@ -61,12 +74,16 @@ WELCOME = Welcome(
     1,
     "cpu",
     (ModelInfo("sketchbook", "Sketchbook", "sd", 256, 20, 5.0),),
-    (EditInfo("differential", "Differential diffusion", "How much, per pixel.", PARAMETERS),),
+    (
+        EditInfo("differential", "Differential diffusion", "How much, per pixel.", PARAMETERS),
+        EditInfo("diffedit", "DiffEdit", "Where, from two texts.", PARAMETERS[:1], True, True, PARAMETERS[1:]),
+    ),
 )
 
 FROM_CLIENT: tuple[Message, ...] = (
     Hello("Krita 5.2", 1, 1, ("j", "k")),
     Submit("j", REQUEST),
+    Submit("k", MAP_REQUEST),
     Blob(digest_of(CANVAS), 8, len(CANVAS), CANVAS[8:]),
     Cancel("j"),
     Ack("j"),

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sfumato_wire import BYTES_PER_PIXEL, Box, Pixels, Request, digest_of
 from sfumato_wire.limits import MAX_BLOB, MAX_SEED, MAX_SIDE, MAX_STEPS, MAX_TEXT
-from wire.samples import REQUEST, changed
+from wire.samples import MAP_REQUEST, REQUEST, changed
 
 DIGEST = digest_of(b"")
 NUMBERS = st.integers(-(2**40), 2**40) | st.integers(-2, 2) | st.sampled_from([MAX_SIDE, MAX_SIDE + 1, -MAX_SIDE - 1])
@@ -59,6 +59,8 @@ def test_a_canvas_lies_inside_its_document_and_a_map_anywhere(
         ("seed", [0, MAX_SEED], [-1, MAX_SEED + 1]),
         ("guidance_scale", [0.0, 100.0], [-0.1, 100.1, float("nan"), float("inf")]),
         ("strength", [0, 1000], [-1, 1001]),
+        ("task", ["edit"], ["", "paint"]),
+        ("source_prompt", ["", "x" * MAX_TEXT], ["x" * (MAX_TEXT + 1), "\ud800"]),
         ("map_channel", ["luminance", "alpha"], ["", "red"]),
         ("soften", [0, 1000], [-1, 1001]),
         ("layer_format", ["rgba8", "bgra8"], ["gray8", ""]),
@@ -81,3 +83,15 @@ def test_the_ranges_of_a_request(field: str, good: list[object], bad: list[objec
 def test_a_prompt_that_cannot_travel_is_refused_where_it_is_written(prompt: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         changed(prompt=prompt)
+
+
+def test_only_the_task_map_goes_without_a_map() -> None:
+    assert MAP_REQUEST.change_map is None
+    assert MAP_REQUEST.pictures == (MAP_REQUEST.canvas,)
+    assert REQUEST.pictures == (REQUEST.canvas, REQUEST.change_map)
+    for wrong in ({"change_map": None}, {"task": "map"}):
+        with pytest.raises(ValueError, match="An edit needs a map to go by; a map is found without one"):
+            changed(REQUEST, **wrong)
+    for wrong in ({"change_map": REQUEST.change_map}, {"task": "edit"}):
+        with pytest.raises(ValueError, match="An edit needs a map to go by; a map is found without one"):
+            changed(MAP_REQUEST, **wrong)
