@@ -11,6 +11,7 @@ called from our loop. Largest difference of final latents of size 2 to 50:
 | DiffusersSDXL | own code, SDXL community pipeline (58eb52c) | SDXL, DDIM and Euler | 0 |
 | DiffusersSDXL | own code, SD3 community pipeline | SD3 | 5e-7 (the same) |
 | DiffusersFlux | own code, Flux community pipeline | Flux | 0 |
+| DiffusersFlux | own code, Z-Image community pipeline, given `sigmas` | Z-Image | 5e-7 (the same) |
 | InvokeAI | piece, RectifiedFlowInpaintExtension (8e71a8a) | SD3, Flux | 0 |
 | InvokeAI | piece, AddsMaskGuidance.apply_mask | SD, DDIM and Euler | 0 |
 | ComfyUI | piece, the node's rule and the blend around the call, with blend 1 and 0.4 | SD Euler, SD3, Flux | 3e-6 |
@@ -22,6 +23,7 @@ called from our loop. Largest difference of final latents of size 2 to 50:
 Not run: Kolors and Hunyuan-DiT (the SDXL pipeline's loop again; no tiny text encoders for them), ComfyUI, InvokeAI and
 A1111 as a whole (applications with their own model loaders), RePaint's own sampler (an unconditional pixel model with
 learned variances). The SDXL and SD3 pipelines draw their noise twice and use the second draw; ours was given that one.
+Left to itself the Z-Image pipeline's schedule ends in sigma 0 twice: its last call does nothing, and so black is kept.
 """
 
 from __future__ import annotations
