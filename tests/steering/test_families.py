@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from sfumato.change_map import ChangeMap, M
-from sfumato.edits import Differential
+from sfumato.edits import DiffEdit, Differential, EditFriendly, SDEdit, SoftInpainting
 from sfumato.errors import Cancelled, InputError
 from sfumato.steering import rounding_of, steer
 from sfumato.steering.routes import route_of
@@ -47,6 +47,11 @@ class Looks:
 
     def step(self, run: Any, sample: torch.Tensor, output: torch.Tensor, solve: Any) -> torch.Tensor:
         return solve(output)
+
+
+def source(family: str) -> dict[str, Any]:
+    """The family's own words, as an edit says them."""
+    return {name: value for name, value in tiny.arguments(family, STEPS).items() if "prompt" in name}
 
 
 def picture(width: int = 32, height: int = 32, seed: int = 0) -> Image.Image:
@@ -377,6 +382,36 @@ class TestBatches:
         assert not torch.equal(results[0][1], results[1][1])
 
 
+class TestEdits:
+    def test_every_edit_obeys_the_map(self, family: str) -> None:
+        pipe, states = tiny.FAMILIES[family](), []
+        for edit in (
+            SoftInpainting(LEVELS),
+            SDEdit(LEVELS, "fresh"),
+            DiffEdit(LEVELS, source=source(family)),
+            EditFriendly(LEVELS, source(family)),
+        ):
+            arguments = tiny.arguments(family, STEPS)
+            opposite = [-embeds for embeds in arguments["prompt_embeds"]]
+            arguments["prompt_embeds"] = opposite if family == "z_image" else torch.stack(opposite)
+            with steer(pipe, edit) as steered:
+                steered(**arguments)
+                assert steered.run is not None
+                x0, state = steered.run.x0, steered.run.state
+                values = steered.run.layout.map(LEVELS.values, x0).expand_as(x0)
+            assert torch.equal(state[values == 0], x0[values == 0])
+            assert (state[values == M] != x0[values == M]).float().mean() > 0.99
+            states.append(state)
+        assert len({state.sum().item() for state in states}) == 4
+
+    def test_edit_friendly_inversion_with_the_same_words_is_the_identity(self, family: str) -> None:
+        pipe, arguments = tiny.FAMILIES[family](), tiny.arguments(family, STEPS)
+        with steer(pipe, EditFriendly(LEVELS, source(family))) as steered:
+            steered(**arguments)
+            assert steered.run is not None
+            torch.testing.assert_close(steered.run.state, steered.run.x0, atol=1e-4, rtol=1e-4)
+
+
 class TestManners:
     def test_the_pipeline_is_as_it_was(self, family: str) -> None:
         pipe = tiny.FAMILIES[family]()
@@ -496,6 +531,51 @@ def test_what_cannot_be_steered_says_what_to_use(make: Any, sentence: str) -> No
     with pytest.raises(InputError, match=sentence), steer(pipe, Differential(LEVELS)):
         pass
     assert make is object or set(vars(pipe)) == before
+
+
+class OwnNoise(diffusers.StableDiffusionImg2ImgPipeline):
+    """Somebody's own: it does not ask its scheduler for noise."""
+
+    def prepare_latents(self, image: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        return image
+
+
+class OwnLayout(diffusers.StableDiffusionImg2ImgPipeline):
+    """Somebody's own: its latents lie on their side."""
+
+    def prepare_latents(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        return super().prepare_latents(*args, **kwargs)[..., :8]
+
+
+class OwnPacking(diffusers.StableDiffusionImg2ImgPipeline):
+    """Somebody's own: its packer needs to know a patch size."""
+
+    @staticmethod
+    def _pack_latents(latents: torch.Tensor, patch_size: int) -> torch.Tensor:
+        return latents
+
+
+@pytest.mark.parametrize(
+    ("cls", "sentence"),
+    [
+        (OwnNoise, "OwnNoise never noises an image by its scheduler.*use another"),
+        (OwnLayout, r"OwnLayout holds its latents as \(4, 16, 8\) where \(4, 16, 16\) was expected"),
+        (OwnPacking, "How OwnPacking packs its latents is not known"),
+    ],
+)
+def test_a_pipeline_that_goes_its_own_way_gets_a_sentence(cls: Any, sentence: str) -> None:
+    pipe = cls(**tiny.sd().components, requires_safety_checker=False)
+    pipe.set_progress_bar_config(disable=True)
+    with pytest.raises(InputError, match=sentence):
+        run(pipe, Differential(LEVELS), tiny.arguments("sd", STEPS))
+    assert isinstance(pipe.scheduler, diffusers.DDIMScheduler)
+
+
+def test_a_size_that_the_pipeline_does_not_keep_to_gets_a_sentence() -> None:
+    """Kandinsky takes height for width."""
+    embeds = {"image_embeds": torch.ones(1, tiny.WIDTH), "negative_image_embeds": torch.zeros(1, tiny.WIDTH)}
+    with pytest.raises(InputError, match="made latents of 32 x 16 cells where the map was laid on 16 x 32"):
+        run(tiny.kandinsky(), Differential(LEVELS), embeds | {"image": picture(), "height": 32, "width": 64})
 
 
 def test_a_latent_consistency_model_is_steered_as_stable_diffusion() -> None:

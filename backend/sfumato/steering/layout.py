@@ -8,11 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sfumato.errors import InputError
+
 
 def packs_itself(pipe: Any) -> bool:
-    """Whether latents are handed to the pipeline unpacked: it has no packer, or one that needs nothing else."""
+    """Whether latents are handed to the pipeline unpacked: it has no packer, or one that needs nothing else. Raises
+    InputError for a packer that needs more than the latents' shape."""
     pack = getattr(pipe, "_pack_latents", None)
-    return pack is None or len(inspect.signature(pack).parameters) == 1
+    needs = 1 if pack is None else len(inspect.signature(pack).parameters)
+    if needs not in (1, 5):
+        sentence = f"How {type(pipe).__name__} packs its latents is not known: use another pipeline of the model."
+        raise InputError("unknown_layout", sentence)
+    return needs == 1
 
 
 class Layout:

@@ -11,13 +11,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from torch import Tensor
 
+from sfumato.errors import InputError
 from sfumato.steering.grid import Grid
 from sfumato.steering.layout import Layout
 from sfumato.steering.run import Policy, Run
 
 Listener = Callable[[Run], None]
+INSTEAD = "Sfumato cannot follow that: use another image-to-image pipeline of the model."
 
 
 class SteeredScheduler:
@@ -32,7 +35,7 @@ class SteeredScheduler:
         """The pipeline has set its timesteps, which was all that was asked."""
 
     _own = frozenset(
-        "_scheduler _pipe _policy _begun _cells _generator _listener _planned run asking given_start "
+        "_scheduler _pipe _name _policy _begun _cells _generator _listener _planned run asking given_start "
         "step set_timesteps add_noise scale_noise scale_model_input set_begin_index".split()
     )
 
@@ -69,6 +72,10 @@ class SteeredScheduler:
             setattr(self._scheduler, name, value)
 
     @property
+    def _name(self) -> str:
+        return type(self._pipe).__name__
+
+    @property
     def timesteps(self) -> Tensor:
         """Of the calls that this pass makes, in their order."""
         timesteps: Tensor = self._scheduler.timesteps
@@ -90,7 +97,7 @@ class SteeredScheduler:
     def _set_begin_index(self, begin_index: int = 0) -> None:
         """The solver begins at the pass's first call, wherever the pipeline thinks it is."""
         if self._planned is None:
-            raise RuntimeError("The pipeline began before it set its timesteps; its loop is not known to Sfumato.")
+            raise InputError("unknown_loop", f"{self._name} begins before it sets its timesteps. {INSTEAD}")
         if hasattr(self._scheduler, "set_begin_index"):
             self._scheduler.set_begin_index(self._planned[0][0])
 
@@ -115,9 +122,10 @@ class SteeredScheduler:
     def _begin(self, x0: Tensor, noise: Tensor, noised: Tensor) -> Tensor:
         layout = Layout(self._pipe, x0)
         if (layout.rows, layout.columns) != self._cells:
-            raise RuntimeError(
-                f"The pipeline made latents of {layout.rows} x {layout.columns} cells where the map was laid on "
-                f"{self._cells[0]} x {self._cells[1]}. Pass height and width, or an image of the size to work at."
+            raise InputError(
+                "sizes_differ",
+                f"{self._name} made latents of {layout.rows} x {layout.columns} cells where the map was laid on "
+                f"{self._cells[0]} x {self._cells[1]}. Pass height and width, or an image of the size to work at.",
             )
         assert self._planned is not None
         self.run = Run(Grid.of(self._scheduler, x0), layout, x0, noise, *self._planned, self._generator)
@@ -128,14 +136,12 @@ class SteeredScheduler:
     def _step(self, model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
         run = self.run
         if run is None:
-            raise RuntimeError(
-                "This pipeline never noised an image through its scheduler, so there is nothing to steer from. "
-                "Use its image-to-image pipeline."
-            )
+            raise InputError("unknown_loop", f"{self._name} never noises an image by its scheduler. {INSTEAD}")
         if sample.shape[1:] != run.layout.form:
-            raise RuntimeError(
-                f"The pipeline holds its latents as {tuple(sample.shape[1:])}, which does not fit "
-                f"{tuple(run.layout.form)}: its layout is not known to Sfumato."
+            raise InputError(
+                "unknown_layout",
+                f"{self._name} holds its latents as {tuple(sample.shape[1:])} where {tuple(run.layout.form)} was "
+                f"expected. {INSTEAD}",
             )
         answer: Any = None
 
@@ -151,18 +157,13 @@ class SteeredScheduler:
         run.done += 1
         self._listener(run)
         if answer is None:  # an own step: nothing but the state
-            return (steered,) if kwargs.get("return_dict", True) is False else _Answer(steered)
+            return (steered,) if kwargs.get("return_dict", True) is False else SchedulerOutput(steered)
         if isinstance(answer, tuple):
             # Consistency pipelines show their last denoised sample instead of the state; at the end they are one.
             last = run.done == len(run.calls)
             return (steered, *(steered if last and _same(extra, answer[0]) else extra for extra in answer[1:]))
         answer.prev_sample = steered
         return answer
-
-
-class _Answer:
-    def __init__(self, prev_sample: Tensor) -> None:
-        self.prev_sample = prev_sample
 
 
 def _same(extra: Any, state: Tensor) -> bool:
