@@ -274,6 +274,19 @@ class TestRepeats:
         assert len(result) == 1
         assert np.array_equal(np.asarray(result[0])[values == 0], np.asarray(picture)[values == 0])
 
+    @pytest.mark.parametrize("repeats", [1, 2])
+    def test_greys_below_the_threshold_keep_their_pixels(self, repeats: int) -> None:
+        """The latents there are the original's, but a decoder would change the pixels."""
+        pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+        values = np.full((32, 32), M // 4, np.uint16)
+        values[:, 24:] = M
+        arguments = {"image": Image.fromarray(pixels), "output_type": "pil"}
+        result = np.asarray(edited(tiny.sd(), "sd", SDEdit(ChangeMap(values), repeats=repeats), **arguments)[0])
+        kept = np.zeros((32, 32), bool)
+        kept[:, :8] = True  # six cells away from what changes, out of reach of the filters and the blur
+        assert np.array_equal(result[kept], pixels[kept])
+        assert not np.array_equal(result[:, 28:], pixels[:, 28:])
+
 
 class TestManners:
     @pytest.mark.parametrize(

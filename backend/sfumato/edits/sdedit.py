@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from sfumato_wire.messages import EditInfo, Parameter
 
 from sfumato.change_map import ChangeMap, Rounding
+from sfumato.composite import Difference
 from sfumato.edits.checks import check
 from sfumato.edits.words import Words
 from sfumato.steering import FreshPath, NoisedPath, Path, PathSampler, Release, Run
 
+COMPOSITE = "difference"  # what is kept stays the original in its pixels too, and a guide's own edges leave no ghosts
 Noise = Literal["shared", "fresh"]
 
 INFO = EditInfo(
@@ -60,6 +62,8 @@ class SDEdit(PathSampler):
     """The reference-path sampler with a map of two values: the strongest grey on Omega, where V >= threshold max V,
     and 0 elsewhere. The strongest grey is t0, in steps, by the pipeline's own rounding: a constant map is that
     pipeline's img2img. repeats is K. Raises InputError for settings out of the ranges of `INFO`."""
+
+    difference = Difference()
 
     def __init__(
         self, change_map: ChangeMap, noise: Noise = "shared", repeats: int = 1, threshold: float = 0.5

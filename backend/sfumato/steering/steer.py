@@ -39,6 +39,7 @@ class Steered:
         self._pipe, self._edit, self._route, self._skip = pipe, edit, route, skip
         self._scheduler, self._listener = pipe.scheduler, listener
         self.run: Run | None = None
+        self._first: Run | None = None  # of several repeats
         self.preparing = False
 
     def __call__(self, *args: Any, image: Any, **kwargs: Any) -> Any:
@@ -82,10 +83,10 @@ class Steered:
             if any("negative" in name for name in own):  # one negative text, said in one way
                 kwargs = {name: value for name, value in kwargs.items() if "negative" not in name}
             kwargs = kwargs | {name: _times(value, batch_of(args, kwargs, image)) for name, value in own.items()}
-        repeats = getattr(self._edit, "repeats", 1)
+        repeats, self._first = getattr(self._edit, "repeats", 1), None
         for _ in range(repeats - 1):
             self._pass(self._edit, args, image, kwargs | {"output_type": "latent", "return_dict": True})
-            image = self._result
+            image, self._first = self._result, self._first or self.run
         return self._pass(self._edit, args, image, kwargs)
 
     def _recorded(
@@ -159,8 +160,8 @@ class Steered:
         if (difference := getattr(self._edit, "difference", None)) is None:
             return None
         assert self.run is not None
-        layout = self.run.layout
-        before, after = (layout.unlike(x).float().cpu().numpy() for x in (self.run.x0, self.run.state))
+        layout, original = self.run.layout, (self._first or self.run).x0
+        before, after = (layout.unlike(x).float().cpu().numpy() for x in (original, self.run.state))
         change = self._edit.change_map.cells(layout.rows, layout.columns) / M
         shown: NDArray[np.float64] = difference.alpha(before, after, change)
         return shown
