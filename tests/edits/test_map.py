@@ -37,6 +37,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from sfumato.change_map import ChangeMap, M, release_steps
 from sfumato.edits import Differential
+from sfumato.errors import InputError
 from sfumato.steering import NoisedPath, Release, steer
 from sfumato.steering.routes import route_of
 from sfumato_wire.levels import Levels
@@ -429,3 +430,67 @@ class TestCells:
         values[data.draw(st.integers(0, shape[0] - 1)), data.draw(st.integers(0, shape[1] - 1))] = value
         cells = ChangeMap(values, resample="max").cells(data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9)))
         assert cells.max() == value
+
+
+class TestSpend:
+    """`spend` starts at the map's maximum and takes all the steps below it: fewer bands, and truer greys."""
+
+    def test_a_grey_takes_all_the_steps_that_were_asked_for(self, family: str) -> None:
+        """A third of the change in 4 steps is a third of 12 steps."""
+        pipe, third = tiny.FAMILIES[family](), ChangeMap.constant(1 / 3)
+        spent = steered(pipe, family, Differential(third, "whole", spend=True), steps=4)
+        assert torch.equal(spent, steered(pipe, family, Differential(third, "whole"), steps=12))
+
+    @given(st.integers(1, 12), hnp.arrays(np.uint16, (4, 4)))
+    def test_never_more_calls_than_asked_for_and_white_is_as_ever(self, steps: int, values: np.ndarray) -> None:
+        values[0, 0] = max(int(values[0, 0]), 1000)
+        edit = Differential(ChangeMap(values), "fractional", spend=True)
+        schedule = edit.schedule(steps, 4, 4)
+        release = Release(ChangeMap(values), (4, 4), noise_levels("flow", schedule), "floor", "fractional")
+        assert schedule - release.first == steps
+        values[0, 0] = M
+        assert Differential(ChangeMap(values), spend=True).schedule(steps, 4, 4) == steps
+
+    def test_a_schedule_has_no_more_steps_than_the_model_was_trained_on(self) -> None:
+        pipe = analytic.pipeline(scheduler=analytic.diffusion(LCMScheduler))
+        with Counted(pipe) as calls, steer(pipe, Differential(ChangeMap.constant(0.05), spend=True)) as run:
+            run(**analytic_arguments(pipe, steps=8))
+        assert run.run.grid.steps == 50, "LCM's distillation knows 50"
+        assert len(calls) == 2
+
+    def test_what_does_not_go_together_gets_a_sentence(self) -> None:
+        with pytest.raises(InputError, match="axis 'steps'"):
+            Differential(ChangeMap.constant(0.5), axis="noise", spend=True)
+        pipe = analytic.pipeline("flow")
+        with (
+            steer(pipe, Differential(ChangeMap.constant(0.5), spend=True)) as run,
+            pytest.raises(ValueError, match="leave out sigmas"),
+        ):
+            run(**analytic_arguments(pipe, sigmas=[1.0, 0.5]))
+
+    def test_greys_answer_as_those_of_many_steps(self) -> None:
+        """R^2 of 4 steps' response to 48 steps', on flat greys: what is left over are the few steps themselves."""
+        pipe = analytic.pipeline(scheduler=analytic.diffusion(DDIMScheduler, timestep_spacing="trailing"))
+        clean = analytic.clean("src", 0, 64)
+
+        def response(steps: int, **settings: Any) -> np.ndarray:
+            changes = []
+            for grey in range(9):
+                edit = Differential(ChangeMap.constant(grey / 8), **settings)
+                with steer(pipe, edit) as run:
+                    result = torch.as_tensor(run(**analytic_arguments(pipe, steps, count=64)).images)
+                changes.append(float((result - clean).square().mean().sqrt()))
+            return np.array(changes) / changes[-1]
+
+        truth = response(48, release="whole")
+
+        def fit(change: np.ndarray) -> float:
+            return float(1 - np.square(change - truth).sum() / np.square(truth - truth.mean()).sum())
+
+        whole = response(4, release="whole")
+        fractional, spent = (response(4, release="fractional", spend=spend) for spend in (False, True))
+        assert fit(whole) < fit(fractional) < fit(spent)
+        assert fit(spent) > 0.95
+        assert (np.diff(spent) > 0).all(), "no dip"
+        assert len(np.unique(whole)) == 5
+        assert len(np.unique(fractional)) == 9

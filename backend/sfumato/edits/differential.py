@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from sfumato_wire.messages import EditInfo, Parameter
 
-from sfumato.change_map import ChangeMap
+from sfumato.change_map import ChangeMap, M, scaled
+from sfumato.edits.checks import check
 from sfumato.edits.words import Words
+from sfumato.errors import InputError
 from sfumato.steering import Axis, Kind, PathSampler
 
 INFO = EditInfo(
@@ -40,6 +42,13 @@ INFO = EditInfo(
             True,
             "Show the model what surrounds a pixel before the pixel may change. Off is only good for comparisons.",
         ),
+        Parameter(
+            "spend",
+            "bool",
+            False,
+            "Where nothing is white: take all the steps below the lightest grey, not only its share of them. Slower, "
+            "and best with few steps.",
+        ),
     ),
 )
 
@@ -47,9 +56,29 @@ INFO = EditInfo(
 class Differential(PathSampler):
     """release: `whole` gives a cell n = floor or ceil of N c steps, by the pipeline's own rule, and is that
     pipeline's img2img for a constant map; `fractional` also gives it its part of the step at the edge.
-    axis, hinting: as `INFO` says."""
+    axis, hinting: as `INFO` says. spend: N is how many steps the cell of most change takes, rather than white; on the
+    axis `steps` only. Raises InputError for settings that are no choice of theirs or do not go together."""
+
+    def __init__(
+        self,
+        change_map: ChangeMap,
+        release: Kind = "whole",
+        axis: Axis = "steps",
+        hinting: bool = True,
+        spend: bool = False,
+    ) -> None:
+        check(INFO, release=release, axis=axis, hinting=hinting, spend=spend)
+        if spend and axis != "steps":
+            raise InputError("bad_setting", "How many steps to spend is known on the axis 'steps' only.")
+        super().__init__(change_map, release, axis, hinting)
+        self.spend = spend
+
+    def schedule(self, steps: int, rows: int, columns: int) -> int:
+        """N' such that c_max N' is the `steps` that were asked for, or a little less."""
+        most = int(scaled(self.change_map.cells(rows, columns), self.change_map.strength).max())
+        return steps * M // most if self.spend and most else steps
 
 
-def create(change_map: ChangeMap, words: Words, release: Kind, axis: Axis, hinting: bool) -> Differential:
+def create(change_map: ChangeMap, words: Words, release: Kind, axis: Axis, hinting: bool, spend: bool) -> Differential:
     """The edit as a request's settings describe it; `INFO` declares them."""
-    return Differential(change_map, release, axis, hinting)
+    return Differential(change_map, release, axis, hinting, spend)

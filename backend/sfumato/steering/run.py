@@ -80,7 +80,8 @@ class Edit(Policy, Protocol):
     An edit may also have `prepare(passes)`, called before its own pass; `repeats`, how often its own pass runs, each
     time on the result of the one before; `arguments`, the pipeline's for its own pass in place of the caller's, asked
     for after `prepare`; `attached(pipe)`, a context manager around all its passes; and `difference`
-    (`sfumato.composite.Difference`), with which pictures show what changed rather than what the map says.
+    (`sfumato.composite.Difference`), with which pictures show what changed rather than what the map says; and
+    `schedule(steps, rows, columns)`, how many steps its schedule has when `steps` were asked for.
     """
 
     @property

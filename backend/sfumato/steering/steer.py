@@ -107,6 +107,7 @@ class Steered:
 
     def _pass(self, policy: Policy, args: tuple[Any, ...], image: Any, kwargs: dict[str, Any]) -> Any:
         cells = self._route.cells(self._pipe, image, kwargs)
+        kwargs = self._scheduled(kwargs, cells)
 
         def begun(grid: Grid) -> tuple[Sequence[int], int]:
             first = self._edit.plan(grid.noise_levels, self._route.rounding, *cells)
@@ -126,6 +127,22 @@ class Steered:
         finally:
             self._pipe.scheduler = self._scheduler
         return output
+
+    def _scheduled(self, kwargs: dict[str, Any], cells: tuple[int, int]) -> dict[str, Any]:
+        """The arguments with as many steps as the edit wants for the ones that were asked for."""
+        schedule = getattr(self._edit, "schedule", None)
+        if schedule is None:
+            return kwargs
+        default = inspect.signature(type(self._pipe).__call__).parameters["num_inference_steps"].default
+        asked = kwargs.get("num_inference_steps", default)
+        wanted = schedule(asked, *cells)
+        if wanted == asked:
+            return kwargs
+        if kwargs.get("sigmas") is not None or kwargs.get("timesteps") is not None:
+            raise ValueError("The edit chooses its own schedule: leave out sigmas and timesteps, or its 'spend'.")
+        config = self._scheduler.config
+        most = min(config.get("num_train_timesteps", wanted), config.get("original_inference_steps", wanted))
+        return kwargs | {"num_inference_steps": max(asked, min(wanted, most))}
 
     @property
     def _result(self) -> torch.Tensor:
