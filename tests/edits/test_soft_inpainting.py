@@ -27,7 +27,10 @@ from sfumato.edits.soft_inpainting import blended
 from sfumato.errors import InputError
 from sfumato.steering import Grid, Run, rounding_of, steer
 from sfumato.steering.layout import Layout
+from sfumato.studio import Studio
+from sfumato.studio.declared import DECLARED
 from steering import tiny
+from studio.test_studio import flat, job
 from torch import Tensor
 
 STEPS = 6
@@ -445,6 +448,27 @@ class TestPictures:
         held = SoftInpainting(ChangeMap(values), difference_threshold=8.0, difference_contrast=8.0, preservation=8.0)
         held_back = np.asarray(edited(pipe, "sd", held, num_inference_steps=1, **arguments)[0])
         assert np.abs(held_back.astype(int) - pixels).mean() < np.abs(result.astype(int) - pixels).mean() / 10
+
+    @pytest.mark.parametrize("edit", list(DECLARED))
+    def test_every_edit_can_be_shown_by_what_changed(self, edit: str) -> None:
+        """A picture that needs padding, with the embedded model."""
+        canvas = np.full((75, 107, 4), 255, np.uint8)
+        canvas[30:, :, :3] = (40, 120, 30)
+        grey = np.zeros((75, 107), np.uint16)
+        grey[:, 20:] = M
+        request = job(canvas, grey, edit=edit, steps=3, settings={"composite": "difference"})
+        finished = Studio("cpu").run(*request)
+        result = flat(canvas, finished)
+        assert finished.report["settings"]["composite"] == "difference"
+        assert np.array_equal(result[grey == 0], canvas[grey == 0])
+        assert np.abs(result[grey > 0].astype(int) - canvas[grey > 0]).mean() > 2
+
+    def test_only_where_it_suits_is_that_the_default(self) -> None:
+        composites = {
+            name: {p.name: p.default for p in info.parameters}["composite"] for name, info in DECLARED.items()
+        }
+        assert composites["soft-inpainting"] == composites["sdedit"] == "difference"
+        assert composites["differential"] == "smooth"
 
     def test_alpha_is_the_product_of_map_and_change(self) -> None:
         colour = np.full((2, 2, 3), 9.0, np.float32)
