@@ -11,6 +11,7 @@ from PIL import Image
 from sfumato.cli import main
 from sfumato.models.sketchbook.paint import paint
 from sfumato.models.sketchbook.scene import Scene
+from sfumato.pictures import fitted
 
 SIDE = 128
 
@@ -135,7 +136,7 @@ def test_only_a_profile_that_fits_is_kept(folder: Path) -> None:
 def test_files_that_do_not_fit_get_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("L", (10, 20)).save(folder / "map.png")
     assert apply(folder) == 2
-    assert "The canvas has 128 x 128 pixels and the map 10 x 20" in capsys.readouterr().err
+    assert "The picture has 128 x 128 pixels and the map 10 x 20: their shapes differ." in capsys.readouterr().err
     (folder / "map.png").write_text("hello")
     assert apply(folder) == 2
     assert "cannot be read as a picture" in capsys.readouterr().err
@@ -144,10 +145,108 @@ def test_files_that_do_not_fit_get_one_sentence(folder: Path, capsys: pytest.Cap
     assert "There is no canvas at" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("edit", "extra"),
+    [
+        ("differential", ()),
+        ("soft-inpainting", ()),
+        ("sdedit", ()),
+        ("diffedit", ("--set", "mask=soft", "--set", "encoding=source text", "--source-prompt", "summer")),
+        ("edit-friendly", ("--source-prompt", "summer")),
+    ],
+)
+def test_every_edit_keeps_black_and_changes_white(folder: Path, edit: str, extra: tuple[str, ...]) -> None:
+    assert apply(folder, "--edit", edit, "--steps", "4", *extra) == 0
+    canvas, grey, flat = (np.asarray(Image.open(folder / f"{n}.png")) for n in ("canvas", "map", "flat"))
+    assert np.array_equal(flat[grey == 0], canvas[grey == 0])
+    assert not np.array_equal(flat[grey == 255], canvas[grey == 255])
+
+
+def test_a_map_of_another_size_but_the_same_shape_is_resampled(folder: Path) -> None:
+    assert apply(folder) == 0
+    before = (folder / "flat.png").read_bytes()
+    with Image.open(folder / "map.png") as grey:
+        twice = grey.resize((2 * SIDE, 2 * SIDE), Image.Resampling.NEAREST)
+    twice.save(folder / "map.png")
+    assert apply(folder) == 0
+    assert (folder / "flat.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("size", [(7, 5), (640, 480), (1, 1)])
+def test_resampling_keeps_16_bits_and_constants(size: tuple[int, int]) -> None:
+    for value in (0, 1, 257, 32769, 65535):
+        assert (fitted(np.full((40, 56), value, np.uint16), *size) == value).all()
+    ramp = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    assert np.array_equal(fitted(ramp, 256, 256), ramp)
+    means = ramp.reshape(128, 2, 128, 2).mean(axis=(1, 3))
+    assert np.abs(fitted(ramp, 128, 128) - means).max() <= 0.5
+
+
+class TestFindMap:
+    START = ("--prompt", "a summer meadow", "--reference-prompt", "a summer meadow with a red house on the left")
+
+    def test_writes_a_grey_map_that_apply_takes(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        out = folder / "map.png"
+        assert main(["find-map", str(folder / "canvas.png"), *self.START, "--out", str(out), "--json"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["model_calls"] == 20
+        assert report["settings"]["normaliser"] == "mean"
+        with Image.open(out) as found:
+            assert found.mode == "L"
+            grey = np.asarray(found)
+        assert grey.shape == (SIDE, SIDE)
+        truth = np.abs(paint(Scene(), SIDE).astype(int) - paint(Scene(object="none"), SIDE)).max(axis=2) > 24
+        assert grey[truth].mean() > 2 * grey[~truth].mean()
+        assert apply(folder, "--edit", "diffedit") == 0
+        canvas, flat = (np.asarray(Image.open(folder / f"{n}.png")) for n in ("canvas", "flat"))
+        assert np.array_equal(flat[grey < 100], canvas[grey < 100])
+        assert not np.array_equal(flat, canvas)
+
+    def test_settings_and_seed_reach_it(self, folder: Path) -> None:
+        seen = set()
+        for extra in ((), ("--seed", "1"), ("--set", "noises=2"), ("--set", "edges=cells")):
+            out = folder / "found.png"
+            few = ("--set", "noises=1", *extra)
+            assert main(["find-map", str(folder / "canvas.png"), *self.START, "--out", str(out), *few]) == 0
+            seen.add(out.read_bytes())
+        assert len(seen) == 4
+
+    @pytest.mark.parametrize(
+        ("extra", "sentence"),
+        [
+            (("--edit", "sdedit"), "SDEdit finds no map. An edit that does: diffedit."),
+            (("--edit", "nonesuch"), "There is no edit 'nonesuch'"),
+            (("--reference-prompt", "a  summer meadow "), "The two texts say the same"),
+            (("--set", "mask=soft"), "has no setting 'mask'"),
+            (("--set", "noises=many"), "'noises' is of type int; 'many' is not"),
+            (("--set", "level=2"), "takes a number from 0 to 1"),
+            (("--out", "nowhere/map.png"), "There is no folder nowhere"),
+        ],
+    )
+    def test_bad_input_gets_one_sentence(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], extra: tuple[str, ...], sentence: str
+    ) -> None:
+        start = ["find-map", str(folder / "canvas.png"), *self.START, "--out", str(folder / "found.png")]
+        assert main([*start, *extra]) == 2
+        error = capsys.readouterr().err
+        assert sentence in error
+        assert error.count("\n") == 1
+        assert not (folder / "found.png").exists()
+
+
 def test_lists_are_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["edits", "--json"]) == 0
-    assert [edit["id"] for edit in json.loads(capsys.readouterr().out)] == ["differential"]
+    edits = {edit["id"]: edit for edit in json.loads(capsys.readouterr().out)}
+    assert list(edits) == ["differential", "soft-inpainting", "sdedit", "diffedit", "edit-friendly"]
+    for edit in edits.values():
+        assert {"name", "type", "default", "help", "minimum", "maximum", "choices", "unit"} <= set(
+            edit["parameters"][0]
+        )
+        assert edit["finds_map"] == bool(edit["map_parameters"])
+    assert edits["diffedit"]["map_parameters"][0]["unit"] == "noises"
     assert main(["models", "--json"]) == 0
     assert [model["id"] for model in json.loads(capsys.readouterr().out)] == ["sketchbook"]
     assert main(["edits"]) == 0
-    assert "--set release=fractional" in capsys.readouterr().out
+    listing = capsys.readouterr().out
+    assert "--set release=fractional" in listing
+    assert "--set noises=10  (1 to 100 noises)" in listing

@@ -238,7 +238,7 @@ class TestEnds:
         ("changes", "sentence"),
         [
             ({"model": "nonesuch"}, "There is no model 'nonesuch'. There is: sketchbook."),
-            ({"edit": "nonesuch"}, "There is no edit 'nonesuch'. There is: differential."),
+            ({"edit": "nonesuch"}, "There is no edit 'nonesuch'. There is: differential,"),
             ({"settings": {"shine": 1}}, "has no setting 'shine'"),
             ({"settings": {"release": "sometimes"}}, "takes one of fractional, whole"),
             ({"settings": {"release": True}}, "takes one of fractional, whole"),
