@@ -21,6 +21,9 @@ from .qt import (
     QSizePolicy,
     QSlider,
     QSpinBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     Qt,
     QToolButton,
     QWidget,
@@ -28,6 +31,7 @@ from .qt import (
 )
 
 TEXT = Qt.TextFormat.PlainText  # what a backend says is text, never markup
+MARGIN = 2  # pixels that a combo box leaves beside its text
 NARROW = 44  # pixels that a value needs at least, so that a narrow docker does not cut anything off
 
 
@@ -70,7 +74,7 @@ class CalmSlider(_Calm, QSlider):
 
 
 class CalmComboBox(_Calm, QComboBox):
-    """May be narrower than its longest entry."""
+    """May be narrower than its entries; what does not fit ends in an ellipsis."""
 
     def __init__(self, tip: str) -> None:
         super().__init__()
@@ -80,6 +84,17 @@ class CalmComboBox(_Calm, QComboBox):
         self.setMinimumContentsLength(5)
         self.setMinimumWidth(NARROW)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def paintEvent(self, event: Any) -> None:
+        option, painter = QStyleOptionComboBox(), QStylePainter(self)
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        room = field.width() - 2 * MARGIN
+        option.currentText = self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideRight, room)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
 
 class Percent(QWidget):

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import harness
@@ -27,12 +28,19 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="where report, screenshots and pixels go")
     parser.add_argument("--root", type=Path, help="a system with another Krita in it")
     parser.add_argument("--home", type=Path, help="the home for Krita; with --root, visible there at the same path")
+    parser.add_argument("--scripted", action="store_true", help="against the scripted backend (scenario methods)")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     krita = harness.Krita(options.home or Path(tempfile.mkdtemp(prefix="sfumato-krita-")))
     krita.install()
     krita.starts_backend(sys.executable)
-    backend = harness.Backend(sys.executable, os.environ, krita.state) if options.root else None
+    backend = None
+    if options.scripted:
+        from scripted import Scripted
+
+        backend = Scripted(krita.state)
+    elif options.root:
+        backend = harness.Backend(sys.executable, os.environ, krita.state)
     try:
         while backend and not (krita.state / "server.json").exists():
             time.sleep(0.2)

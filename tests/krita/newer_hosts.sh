@@ -51,8 +51,9 @@ scenario() { # name
     mkdir -p "$home" "$root$home"
     mount --bind "$home" "$root$home"
     status=0
-    for name in painting corners; do
-        "$python" "$here/by_hand.py" $name --root "$root" --home "$home" --out "$folder/out-$1/$name" || status=$?
+    for name in painting corners real_edits "methods --scripted"; do
+        # shellcheck disable=SC2086 # a scenario and its options
+        "$python" "$here/by_hand.py" $name --root "$root" --home "$home" --out "$folder/out-$1/${name%% *}" || status=$?
     done
     umount "$root$home"
     echo "$1: $([ $status = 0 ] && echo passed || echo FAILED); screenshots in $folder/out-$1"

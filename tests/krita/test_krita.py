@@ -47,6 +47,22 @@ def test_documents_of_every_kind(krita: harness.Krita, tmp_path: Path) -> None:
     run(krita, "corners", tmp_path)
 
 
+def test_every_edit_of_the_real_backend_and_its_map(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
+    report = run(krita, "real_edits", tmp_path, SFUMATO_PICTURE=str(scene))
+    width, height = report.results["size"]
+    before = pixels(tmp_path / "before.raw", width, height)
+    found = pixels(tmp_path / "map.raw", width, height)
+    assert (found[..., 0] == found[..., 1]).all()
+    assert (found[..., 0] == found[..., 2]).all()
+    assert (found[..., 3] == 255).all(), "the map is opaque"
+    assert len(np.unique(found[..., 0])) > 16, "the map is grey, not black and white"
+    after = {file.stem.partition(" ")[2]: pixels(file, width, height) for file in tmp_path.glob("after *.raw")}
+    assert len(after) == len(report.results["edits"]) == 5
+    for name, picture in after.items():
+        assert np.array_equal(picture[height // 2 :], before[height // 2 :]), f"{name} changed what is black"
+        assert (picture[20:70, 20:70] != before[20:70, 20:70]).any(), f"{name} changed nothing where it is white"
+
+
 def test_edits_parameters_and_found_maps(krita: harness.Krita, tmp_path: Path) -> None:
     backend = Scripted(tmp_path / "state")
     try:
