@@ -51,7 +51,7 @@ class Resumed(Differential):
 
 
 class TestResuming:
-    @pytest.mark.parametrize("at", [1, 4])
+    @pytest.mark.parametrize("at", [1, 3])
     @pytest.mark.parametrize(
         "name",
         [
@@ -85,7 +85,7 @@ class TestResuming:
         with running(row) as (pipe, family):
             with steer(pipe, Differential(ALL_GREYS)) as run:
                 uninterrupted = run(**called(row, family)).images
-            stored = self.interrupted(pipe, called(row, family), 4)
+            stored = self.interrupted(pipe, called(row, family), 2)
             with steer(pipe, Resumed(stored, pipe.scheduler, remembering=False)) as run:
                 assert not torch.equal(run(**called(row, family)).images, uninterrupted)
 

@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Should have t[ab]:UserWarning"),
 ]
 
-STEPS = 6
+STEPS = 4
 ROWS = {row.name: row for row in SCHEDULERS}
 MAP = ChangeMap(ALL_GREYS.values[::-1].copy())
 TRAINING = {
@@ -151,7 +151,7 @@ class TestTable:
     def test_every_claim_is_what_is_measured(self, name: str) -> None:
         row = ROWS[name]
         with running(row) as (pipe, family):
-            img2img = {n: plain(row, pipe, family, n) for n in (2, 5)}
+            img2img = {n: plain(row, pipe, family, n) for n in (1, 3)}
             assert all(torch.isfinite(image).all() for image in img2img.values())
             maps = {n: change_for(pipe, n, STEPS) for n in img2img}
             start, whole = (
@@ -159,7 +159,7 @@ class TestTable:
                 for skip in (True, False)
             )
             measured = (start, whole, is_injected(row, pipe, family), lands(row))
-            assert torch.equal(plain(row, pipe, family, 5), img2img[5]), "steering left the scheduler changed"
+            assert torch.equal(plain(row, pipe, family, 3), img2img[3]), "steering left the scheduler changed"
         assert measured == (row.start, row.whole, row.injection, row.lands)
 
     @pytest.mark.parametrize("name", ROWS)
@@ -224,7 +224,7 @@ class TestState:
                 return super().begin(run)
 
         with running(row) as (pipe, family):
-            for n in (1, 3, STEPS):
+            for n in (1, 2, STEPS):
                 memory: list[Any] = []
                 with steer(pipe, Watched(change_for(pipe, n, STEPS), "whole")) as run:
                     result = run(**called(row, family)).images
@@ -240,10 +240,10 @@ class TestState:
                 raise KeyboardInterrupt
 
         with running(row) as (pipe, family):
-            before = plain(row, pipe, family, 4)
+            before = plain(row, pipe, family, 3)
             with pytest.raises(KeyboardInterrupt), steer(pipe, Differential(MAP), listener=stop) as run:
                 run(**called(row, family))
-            assert torch.equal(plain(row, pipe, family, 4), before)
+            assert torch.equal(plain(row, pipe, family, 3), before)
 
     @pytest.mark.parametrize("name", ["DDIM", "DPM++ 2M", "Euler", "Euler a", "Heun", "LCM", "Flow Euler", "Flow Heun"])
     def test_steps_of_an_edits_own_may_run_backwards(self, name: str) -> None:
