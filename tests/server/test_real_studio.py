@@ -3,8 +3,12 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+import pytest
 from server.harness import asynchronous, client, job, server
+from sfumato.composite import flatten
 from sfumato.server.main import WORKER
+from sfumato.studio import Studio
 from sfumato_wire import Cancel, Cancelled, Failed, Pixels, Progress, Result, Welcome, digest_of
 
 SIDE = 64
@@ -40,3 +44,36 @@ async def test_a_layer_from_sketchbook(tmp_path: Path) -> None:
         await me.hear(Progress, "long")
         await me.say(Cancel("long"))
         await me.hear(Cancelled, "long")
+
+
+@pytest.mark.parametrize("depth", ["gray8", "graya16"])
+@asynchronous
+async def test_t43_what_travels_arrives_and_what_is_black_comes_back_as_it_was(tmp_path: Path, depth: str) -> None:
+    """The layer through the socket is byte for byte the Studio's own of the same pictures; noise as the canvas, with
+    every alpha, shows that nothing is recoded on the way."""
+    draws = np.random.default_rng(43)
+    canvas = draws.integers(0, 256, (SIDE, SIDE, 4), np.uint8)
+    grey = np.tile(np.clip(np.arange(SIDE) * 8 - 100, 0, 255).astype(np.uint8), (SIDE, 1))
+    sent = grey.tobytes()
+    if depth == "graya16":
+        sent = np.dstack([draws.integers(1, 65536, grey.shape), grey.astype(int) * 257]).astype("<u2").tobytes()
+    request, _ = job("a house by the sea", side=SIDE, steps=2)
+    request = dataclasses.replace(
+        request,
+        canvas=Pixels(0, 0, SIDE, SIDE, "rgba8", digest_of(canvas.tobytes())),
+        change_map=Pixels(0, 0, SIDE, SIDE, depth, digest_of(sent)),
+    )
+    pictures = {digest_of(data): data for data in (canvas.tobytes(), sent)}
+    async with server(tmp_path, WORKER) as port, client(port, tmp_path) as me:
+        await me.submit("noise", (request, pictures))
+        result = await me.hear(Result, "noise")
+        data = await me.layer()
+    assert result.layer is not None
+    direct = Studio("cpu").run(request, canvas.tobytes(), sent)
+    assert direct.layer is not None
+    assert data == direct.data
+    box = direct.layer.box
+    layer = np.frombuffer(data, np.uint8).reshape(box.height, box.width, 4)
+    flat = flatten(canvas, layer, box.x, box.y)
+    assert np.array_equal(flat[grey == 0], canvas[grey == 0])
+    assert not np.array_equal(flat[grey == 255], canvas[grey == 255])
