@@ -98,9 +98,7 @@ class Environment:
             make = [sys.executable, "-m", "venv", self.folder]
             run(make, task=task, log=self.log, what="Making the Python environment", cwd=CHECKOUT)
         with Task("Installing the pinned packages") as task:
-            chosen = self.folder / "chosen.txt"
-            chosen.write_text(lock.without_torch(LOCK), encoding="utf-8")
-            self._pip(task, "--no-deps", "--require-hashes", "-r", chosen)
+            self._pinned(task, LOCK)
         with Task("Installing torch") as task:
             self._torch(task, cpu)
 
@@ -137,7 +135,13 @@ class Environment:
 
     def _tests(self) -> None:
         with Task("Installing the test tools") as task:
-            self._pip(task, "--no-deps", "--require-hashes", "-r", TEST_LOCK)
+            self._pinned(task, TEST_LOCK)
+
+    def _pinned(self, task: Task, path: Path) -> None:
+        """Everything in a lock but torch, whose build depends on the machine."""
+        chosen = self.folder / "chosen.txt"
+        chosen.write_text(lock.without_torch(path), encoding="utf-8")
+        self._pip(task, "--no-deps", "--require-hashes", "-r", chosen)
 
     def _pip(self, task: Task, *arguments: str | Path) -> None:
         # Compiling all of torch ahead takes ten times as long as compiling what is used: `_try_out` does that.
