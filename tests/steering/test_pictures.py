@@ -98,6 +98,16 @@ class TestPictures:
         torch.testing.assert_close(results[0], results[2], atol=1e-4, rtol=0)  # another order in memory
 
 
+@pytest.mark.parametrize(
+    ("make", "cells"),
+    [(tiny.sd, (16, 20)), (tiny.z_image, (16, 20)), (tiny.flux, (128, 128)), (tiny.kandinsky, (256, 256))],
+)
+def test_a_size_that_is_not_given_is_the_pipelines_own(make: Any, cells: tuple[int, int]) -> None:
+    """The picture's, 128 cells, or 512 pixels: as much as the pipeline itself would work at."""
+    pipe = make()
+    assert route_of(pipe).cells(pipe, picture(41, 33), {}) == cells
+
+
 class TestMaps:
     def test_a_map_of_another_size_is_resampled_when_its_shape_agrees(self, family: str) -> None:
         pipe = tiny.FAMILIES[family]()
