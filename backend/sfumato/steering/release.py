@@ -59,4 +59,7 @@ class Release:
         if not 0 <= step < self.steps:
             return torch.full_like(value, M if step >= self.steps else 0)
         high, low = int(self.thresholds[step]), int(self.thresholds[step + 1])
-        return ((value - low) * M // max(high - low, 1)).clamp(0, M)
+        over, width = value - low, max(high - low, 1)
+        if width < M:  # where thresholds are M apart, `over` is W already, and dividing is what costs
+            over = over * M // width if width > 1 else over * M
+        return over.clamp(0, M)
