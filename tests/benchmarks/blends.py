@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sfumato.change_map import ChangeMap, M, Rounding, scaled
+from sfumato.edits import Differential
 from sfumato.steering import PathSampler, Run
 from torch import Tensor
 
@@ -179,6 +180,7 @@ BLENDS: dict[str, Callable[[ChangeMap], PathSampler]] = {
     "white dither": WhiteDither,
     "own level, eps": OwnLevel,
     "own level, x0": OwnLevelClean,
+    "spend": lambda change_map: Differential(change_map, "fractional", spend=True),
 }
 PLACES = {"from max(c)": respent, "by histogram": by_histogram}
 

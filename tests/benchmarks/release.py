@@ -107,7 +107,7 @@ def response(model: Any, name: str, steps: int) -> np.ndarray:
     """Change of flat greys, as a share of white's."""
     values = [np.full((1, 1), index * M // (GREYS - 1), np.uint16) for index in range(GREYS)]
     change = [np.sqrt(tried(model, name, value, steps).mean((1, 2))).mean() for value in values]
-    return np.array(change) / change[-1]
+    return np.array(change, np.float64) / change[-1]
 
 
 def ramp(model: Any, name: str, steps: int) -> float:
