@@ -139,7 +139,7 @@ class Environment:
 
     def _pinned(self, task: Task, path: Path) -> None:
         """Everything in a lock but torch, whose build depends on the machine."""
-        chosen = self.folder / "chosen.txt"
+        chosen = self.folder / path.name
         chosen.write_text(lock.without_torch(path), encoding="utf-8")
         self._pip(task, "--no-deps", "--require-hashes", "-r", chosen)
 

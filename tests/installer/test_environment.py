@@ -65,7 +65,7 @@ def test_tests_are_added_to_what_is_there(env: Environment, pip: Pip) -> None:
     assert pip.count("-m venv") == pip.count("lock-test.txt") == 1
 
 
-@pytest.mark.parametrize("killed_at", ["-m venv", "chosen.txt", "torch==", "-e ", "lock-test.txt"])
+@pytest.mark.parametrize("killed_at", ["-m venv", "lock.txt", "torch==", "-e ", "lock-test.txt"])
 def test_killed_installation_is_made_anew(env: Environment, pip: Pip, killed_at: str) -> None:
     pip.fail = killed_at
     with pytest.raises(KeyboardInterrupt):
@@ -136,7 +136,7 @@ def test_too_little_disk_says_both_numbers(env: Environment, pip: Pip, monkeypat
 
 def test_packages_are_installed_with_their_digests(env: Environment, pip: Pip) -> None:
     env.make()
-    chosen = (pip.folder / "chosen.txt").read_text()
+    chosen = (pip.folder / "lock.txt").read_text()
     assert chosen == lock.without_torch(places.LOCK)
     assert sum("--require-hashes" in said for said in pip.asked) == 1
     assert pip.asked[2].endswith(f"torch=={lock.torch_version(places.LOCK)}+cpu")
