@@ -652,3 +652,23 @@ class TestManners:
         assert kept_kind.double().mean() >= 0.95
         outside = (result - x0)[kept_kind][..., ~analytic.EDITED]
         assert float(outside.square().mean().sqrt()) < 0.05
+
+    def test_one_edit_serves_one_picture_after_another(self) -> None:
+        pipe = analytic.pipeline()
+        edit = EditFriendly(WHITE, source(pipe))
+        for seed in (3, 4):
+            x0 = analytic.clean("src", seed, 2)
+            assert torch.equal(edited(pipe, edit, "src", image=x0)[0], x0)
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [("form", "naive"), ("eta", 1.5), ("keep", -0.1), ("few_steps", "maybe"), ("axis", "time")],
+    )
+    def test_a_setting_that_cannot_be_gets_a_sentence(self, setting: str, value: Any) -> None:
+        with pytest.raises(InputError, match=f"The setting '{setting}.*this is {value!r}"):
+            EditFriendly(WHITE, {}, **{setting: value})
+
+    def test_a_gain_map_of_another_shape_gets_a_sentence(self) -> None:
+        pipe = analytic.pipeline()
+        with pytest.raises(InputError, match="shapes differ"):
+            edited(pipe, EditFriendly(WHITE, source(pipe), gain=ChangeMap(np.full((8, 24), M, np.uint16))))

@@ -40,13 +40,14 @@ class PromptToPrompt:
         self.cross, self.self_, self.source, self.target, self.self_cells = cross, self_, source, target, self_cells
         self.text: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
         self._run: Run | None = None
+        self._state: Callable[[], Tensor] | None = None
         self._shares: tuple[bool, bool] | None = None
 
     @contextmanager
     def attached(self, pipe: Any) -> Iterator[None]:
         """Holds on to the pipeline's UNet until the block ends, whatever happens in it. Raises InputError for
         denoisers and attention that are not SD's."""
-        unet = getattr(pipe, "unet", None)
+        unet: Any = getattr(pipe, "unet", None)
         processors = getattr(unet, "attn_processors", None)
         if not processors or getattr(unet.config, "cross_attention_dim", None) is None:
             raise InputError(
@@ -61,7 +62,7 @@ class PromptToPrompt:
                 "take what uses it out of the pipeline.",
             )
         self._alignment = self._aligned_by(getattr(pipe, "tokenizer", None))
-        self._scaled = lambda sample, timestep: pipe.scheduler.scale_model_input(sample, timestep)
+        self._pipe = pipe
         unet.set_attn_processor({name: _Sharing(self, plain) for name, plain in processors.items()})
         before = unet.register_forward_pre_hook(self._with_source, with_kwargs=True)
         after = unet.register_forward_hook(self._without_source)
@@ -71,7 +72,7 @@ class PromptToPrompt:
             before.remove()
             after.remove()
             unet.set_attn_processor(processors)
-            self._run = self._shares = None
+            self._pipe = self._run = self._shares = None
 
     def begin(
         self, run: Run, state: Callable[[], Tensor] | None = None, text: tuple[Tensor, Tensor] | None = None
@@ -102,8 +103,8 @@ class PromptToPrompt:
                 "rows", f"Attention control knows passes of {count} or {2 * count} rows; this has {rows}. Turn it off."
             )
         text, added = kwargs["encoder_hidden_states"], kwargs.get("added_cond_kwargs") or {}
-        recording = self._state is None
-        if recording:
+        state = self._state
+        if state is None:
             self.text = text[-count:], added["text_embeds"][-count:] if "text_embeds" in added else text.new_empty(0)
         done = run.step / run.grid.steps
         crosses, attends = done < self.cross, done < self.self_
@@ -111,13 +112,13 @@ class PromptToPrompt:
             self._shares = None
             return None
         self._shares = crosses, attends
-        self._count, self._cells, self._own = count, sample.shape[-2] * sample.shape[-1], recording
+        self._count, self._cells, self._own = count, sample.shape[-2] * sample.shape[-1], state is None
         told, pooled = self.text
         if told.shape[1:] != text.shape[1:]:
             raise InputError("lengths", "The two texts have different lengths in tokens. Turn attention control off.")
         args, kwargs = (_with_last(value, rows, count) for value in (args, kwargs))
-        if not recording:
-            args[0][rows:] = self._scaled(self._state(), args[1]).to(sample.dtype)
+        if state is not None:
+            args[0][rows:] = self._pipe.scheduler.scale_model_input(state(), args[1]).to(sample.dtype)
             kwargs["encoder_hidden_states"][rows:] = told
             if pooled.numel():
                 kwargs["added_cond_kwargs"]["text_embeds"][rows:] = pooled
@@ -132,7 +133,7 @@ class PromptToPrompt:
         output.sample = output.sample[: -self._count]
         return output
 
-    def shared(self, probabilities: Tensor, crossing: bool) -> Tensor | None:
+    def shared(self, probabilities: Tensor, crossing: bool) -> Tensor:
         """Attention maps [rows, heads, queries, keys] with the target's taken from the source's, the last rows."""
         count = self._count
         target, source = probabilities[-2 * count : -count], probabilities[-count:]

@@ -13,9 +13,8 @@ with X as its path and d added to every step is this form with a soft map. It ca
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -25,15 +24,15 @@ from torch import Tensor
 
 from sfumato.change_map import ChangeMap, M, Rounding, scaled
 from sfumato.edits.attention import PromptToPrompt
-from sfumato.edits.recording import PathKind, Recorder, Recording, eta_of, made_with, noises, wide, widened
+from sfumato.edits.checks import check
+from sfumato.edits.recording import PathKind, Recording, eta_of, noises, wide, widened
 from sfumato.edits.retouch import Move, Tint
+from sfumato.edits.source_pass import FewSteps, SourcePass
 from sfumato.edits.words import Remember, T, Words, made_now
 from sfumato.errors import InputError
-from sfumato.steering import Axis, Kind, Passes, Release, Run
+from sfumato.steering import Axis, Kind, Release, Run
 
 Form = Literal["delta", "residual"]
-FewSteps = Literal["auto", "on", "off"]
-FEW = 8  # steps up to which "auto" means on
 CLIP = 15.5 / 128  # TurboEdit's norm of the last residual, 15.5 on 4 x 64 x 64 latents, per root of their number
 
 INFO = EditInfo(
@@ -113,7 +112,7 @@ INFO = EditInfo(
 )
 
 
-class EditFriendly:
+class EditFriendly(SourcePass):
     """source: the pipeline's arguments that say what the picture shows, and how strongly: prompt or prompt_embeds,
     guidance_scale. The target text is what the steered call says.
 
@@ -127,8 +126,6 @@ class EditFriendly:
     recording: an earlier edit's, of the same picture, seed, schedule and source; made anew where it covers too little.
     States are the edit's own: what a callback writes into the latents is not seen. Two passes: 2 x n_max model calls.
     """
-
-    own_steps = True
 
     def __init__(
         self,
@@ -150,83 +147,20 @@ class EditFriendly:
     ) -> None:
         if form == "delta" and (move or tint):
             raise InputError("needs_residual", "Shifts and tints act on the residuals: set form to 'residual'.")
-        self.change_map, self.source, self.form, self.eta = change_map, source, form, eta
-        self.gain, self.keep, self.kind, self.axis, self.path = gain, keep, release, axis, path
-        self.few_steps, self.attention, self.move, self.tint = few_steps, attention, move, tint
-        self.recording, self._remember = recording, remember
-
-    @contextmanager
-    def attached(self, pipe: Any) -> Iterator[None]:
-        """Prompt-to-prompt's hold on the denoiser, for all passes."""
-        self._takes = frozenset(inspect.signature(type(pipe).__call__).parameters)
-        if self.attention is None:
-            yield
-        else:
-            with self.attention.attached(pipe):
-                yield
+        given = {"form": form, "eta": eta, "release": release, "axis": axis, "few_steps": few_steps}
+        given |= {"keep_structure": keep} if not isinstance(keep, ChangeMap) else {}
+        check(replace(INFO, parameters=tuple(p for p in INFO.parameters if p.name in given)), **given)
+        super().__init__(source, eta, path, few_steps, attention, recording, remember)
+        self.change_map, self.form, self.gain, self.keep = change_map, form, gain, keep
+        self.kind, self.axis, self.move, self.tint = release, axis, move, tint
 
     def plan(self, noise_levels: NDArray[Any], rounding: Rounding, rows: int, columns: int) -> int:
         self.cells = rows, columns
+        for weights in (self.gain, self.keep):
+            if isinstance(weights, ChangeMap):
+                weights.check_fits(columns, rows)
         self.release = Release(self.change_map, self.cells, noise_levels, rounding, self.kind, self.axis)
         return self.release.first
-
-    def corrected(self, steps: int) -> bool:
-        """Whether the corrections for few steps apply to so many."""
-        return self.few_steps == "on" or (self.few_steps == "auto" and steps <= FEW)
-
-    def prepare(self, passes: Passes) -> None:
-        """The source pass, unless it is known already."""
-        arguments = self.source
-
-        def enough(first: int) -> None:
-            nonlocal arguments
-            steps = self.release.steps
-            if self.corrected(steps) and arguments is self.source:
-                arguments = self._corrected_source()
-                raise _Otherwise
-            known = self.recording
-            if known is None:
-                try:
-                    known = self._remember((tuple(self._made(steps).tolist()), first), _unknown)
-                except _Unknown:
-                    return
-            if known.first <= first:
-                raise _Known(known)
-
-        recorder = Recorder(self.eta, self.path, self.corrected, enough, self._begun)
-        try:
-            try:
-                run = passes(recorder, **arguments)
-            except _Otherwise:  # the number of steps is known only once a pipeline has begun
-                run = passes(recorder, **arguments)
-        except _Known as known:
-            self.recording = known.recording
-            return
-        empty = run.x0.new_empty(0)
-        made = self._made(run.grid.steps)
-        recording = recorder.recording(run, made, *(self.attention.text if self.attention else (empty, empty)))
-        self.recording = self._remember((tuple(made.tolist()), recorder.first), lambda: recording)
-
-    def _negative(self) -> dict[str, Any]:
-        """The source text as the pipeline's negative text."""
-        texts = [name for name in self.source if "prompt" in name and "negative" not in name]
-        return {f"negative_{name}": self.source[name] for name in texts if f"negative_{name}" in self._takes}
-
-    def _corrected_source(self) -> dict[str, Any]:
-        """Guided as the target is, between the source and itself: the plain prediction, in the same arithmetic."""
-        return {name: value for name, value in self.source.items() if "guidance" not in name} | self._negative()
-
-    def _made(self, steps: int) -> Tensor:
-        return made_with(self.eta, self.corrected(steps), self.path, self.attention is not None)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """TurboEdit (arXiv 2408.00735, eq. 8): f(x, source) + w [f(x, target) - f(x, source)] is classifier-free
-        guidance whose negative text is the source's."""
-        return self._negative() if self.corrected(self.release.steps) else {}
-
-    def calls(self, grid_calls: int, order: int, first: int) -> Sequence[int]:
-        return range(first * order, grid_calls, order)
 
     def begin(self, run: Run) -> Tensor:
         recording = self.recording
@@ -244,10 +178,6 @@ class EditFriendly:
         self.state = self._reference(run, run.step)
         self.delta = torch.zeros_like(self.state)
         return self.state.to(run.x0.dtype)
-
-    def _begun(self, run: Run) -> None:
-        if self.attention:
-            self.attention.begin(run)
 
     def _weights(self, run: Run, weights: float | ChangeMap) -> Tensor | None:
         """[1, ..., rows, columns] in the denoiser's form; None for 1 everywhere."""
@@ -345,22 +275,3 @@ def create(
         attention=PromptToPrompt(cross_steps, self_steps, words.source, words.prompt) if attention else None,
         remember=remember,
     )
-
-
-class _Unknown(Exception):
-    """The studio does not remember this recording."""
-
-
-class _Otherwise(Exception):
-    """The source pass needs other arguments."""
-
-
-class _Known(Exception):
-    """There is a recording already."""
-
-    def __init__(self, recording: Recording) -> None:
-        self.recording = recording
-
-
-def _unknown() -> Recording:
-    raise _Unknown

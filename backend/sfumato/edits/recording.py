@@ -154,7 +154,9 @@ class Recorder:
             grid(run.noise),
             torch.stack([run.grid.a, run.grid.b]),
             torch.cat([made, made.new_tensor([self.first])]),
-            *(torch.stack([grid(t) for t in kept]) for kept in (self.states, self.outputs, self.residuals)),
+            torch.stack([grid(t) for t in self.states]),
+            torch.stack([grid(t) for t in self.outputs]),
+            torch.stack([grid(t) for t in self.residuals]),
             text,
             pooled,
         )
