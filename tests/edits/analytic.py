@@ -189,6 +189,18 @@ def words(name: str, pipe: Any, count: int = 1) -> dict[str, Tensor]:
     return result
 
 
+def arguments(pipe: Any, steps: int = 10, count: int = 2, seed: int = 1, **more: Any) -> dict[str, Any]:
+    """What a call of `pipeline` gets: `count` pictures of `src`, to become `tar`."""
+    return {
+        **words("tar", pipe, count),
+        "image": clean("src", 0, count),
+        "guidance_scale": 1.5,
+        "num_inference_steps": steps,
+        "generator": torch.Generator().manual_seed(seed),
+        "output_type": "latent",
+    } | more
+
+
 @functools.cache
 def _denoiser(prediction: str) -> Denoiser:
     return (Transformer if prediction == "flow" else Denoiser)(prediction).double()

@@ -7,7 +7,6 @@ A constant map at its own strength never injects, so it also passes for a wrappe
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
+    ChromaPipeline,
     DDIMScheduler,
     DDPMScheduler,
     DPMSolverMultistepScheduler,
@@ -25,10 +25,12 @@ from diffusers import (
     FluxPipeline,
     HeunDiscreteScheduler,
     LCMScheduler,
+    QwenImagePipeline,
     StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     TCDScheduler,
     UniPCMultistepScheduler,
+    ZImagePipeline,
 )
 from edits import analytic
 from hypothesis import given
@@ -37,12 +39,11 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from sfumato.change_map import ChangeMap, M, release_steps
 from sfumato.edits import Differential
-from sfumato.errors import InputError
 from sfumato.steering import NoisedPath, Release, steer
 from sfumato.steering.routes import route_of
 from sfumato_wire.levels import Levels
 from steering import tiny
-from steering.proof import ALL_GREYS, FAMILIES, STEPS, change_for, plain, steered
+from steering.proof import ALL_GREYS, FAMILIES, STEPS, Counted, change_for, noise_levels, plain, steered
 
 GREYS = np.arange(256, dtype=np.int64) * 257
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=37)
@@ -53,40 +54,6 @@ ROUNDINGS = ("floor", "ceil")
 @pytest.fixture(params=FAMILIES)
 def family(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-def analytic_arguments(pipe: Any, steps: int = STEPS, count: int = 2, seed: int = 1, **more: Any) -> dict[str, Any]:
-    return {
-        **analytic.words("tar", pipe, count),
-        "image": analytic.clean("src", 0, count),
-        "guidance_scale": 1.5,
-        "num_inference_steps": steps,
-        "generator": torch.Generator().manual_seed(seed),
-        "output_type": "latent",
-    } | more
-
-
-def denoiser(pipe: Any) -> Any:
-    return getattr(pipe, "unet", None) or pipe.transformer
-
-
-class Counted:
-    """`with Counted(pipe) as calls:` lists the rows of every call of the denoiser."""
-
-    def __init__(self, pipe: Any) -> None:
-        self.pipe = pipe
-
-    def __enter__(self) -> list[int]:
-        calls: list[int] = []
-
-        def look(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-            calls.append(len(output[0]))
-
-        self.handle = denoiser(self.pipe).register_forward_hook(look, with_kwargs=True)
-        return calls
-
-    def __exit__(self, *_: object) -> None:
-        self.handle.remove()
 
 
 class DoesNothing(Differential):
@@ -146,9 +113,9 @@ class TestConstantMap:
     def test_t1_on_the_analytic_denoiser(self, prediction: str, skip: bool) -> None:
         pipe = analytic.pipeline(prediction)
         for n in (1, 4, 7, 10):
-            own = pipe(**analytic_arguments(pipe), strength=tiny.strength(pipe, STEPS, n)).images
+            own = pipe(**analytic.arguments(pipe), strength=tiny.strength(pipe, STEPS, n)).images
             with steer(pipe, Differential(change_for(pipe, n)), skip=skip) as run:
-                assert torch.equal(run(**analytic_arguments(pipe)).images, own), f"n = {n}"
+                assert torch.equal(run(**analytic.arguments(pipe)).images, own), f"n = {n}"
 
 
 class TestBlack:
@@ -177,7 +144,16 @@ def from_noise(cls: Any, pipe: Any, **config: Any) -> Any:
 
 
 class TestWhite:
-    @pytest.mark.parametrize(("family", "cls"), [("sd3", StableDiffusion3Pipeline), ("flux", FluxPipeline)])
+    @pytest.mark.parametrize(
+        ("family", "cls"),
+        [
+            ("sd3", StableDiffusion3Pipeline),
+            ("flux", FluxPipeline),
+            ("chroma", ChromaPipeline),
+            ("qwen", QwenImagePipeline),
+            ("z_image", ZImagePipeline),
+        ],
+    )
     def test_t3_on_a_flow_is_text_to_image_from_the_same_noise(self, family: str, cls: Any) -> None:
         pipe = tiny.FAMILIES[family]()
         arguments = tiny.arguments(family, STEPS)
@@ -189,9 +165,9 @@ class TestWhite:
     def test_t3_on_the_analytic_flow(self) -> None:
         pipe = analytic.pipeline("flow")
         with steer(pipe, Differential(ChangeMap.constant(1.0))) as run:
-            result = run(**analytic_arguments(pipe)).images
+            result = run(**analytic.arguments(pipe)).images
             noise = run.run.noise
-        arguments = analytic_arguments(pipe, latents=noise, height=4, width=4)
+        arguments = analytic.arguments(pipe, latents=noise, height=4, width=4)
         del arguments["image"]
         assert torch.equal(result, from_noise(StableDiffusion3Pipeline, pipe)(**arguments).images)
 
@@ -199,11 +175,11 @@ class TestWhite:
         """It starts from R_0 = a_0 x0 + b_0 eps, and is text-to-image from there: a_0 x0 is all that differs."""
         pipe = analytic.pipeline()
         with steer(pipe, Differential(ChangeMap.constant(1.0))) as run:
-            result = run(**analytic_arguments(pipe)).images
+            result = run(**analytic.arguments(pipe)).images
             a, b, x0, noise = run.run.grid.a[0], run.run.grid.b[0], run.run.x0, run.run.noise
         assert 0.01 < float(a) < 0.2
         text_to_image = from_noise(StableDiffusionPipeline, pipe, requires_safety_checker=False)
-        arguments = analytic_arguments(pipe, height=8, width=8)  # what the check wants; latents are given
+        arguments = analytic.arguments(pipe, height=8, width=8)  # what the check wants; latents are given
         del arguments["image"]
         assert torch.equal(result, text_to_image(**arguments | {"latents": a * x0 + b * noise}).images)
         assert not torch.equal(result, text_to_image(**arguments | {"latents": b * noise}).images)
@@ -240,74 +216,6 @@ class TestSteps:
         assert release.first == k.min()
 
 
-def noise_levels(schedule: str, steps: int) -> np.ndarray:
-    if schedule == "diffusion":
-        sigma = np.linspace(14.6, 0, steps + 1)
-        return sigma / (1 + sigma)
-    shift = 6.0 if schedule.endswith("6") else 1.0
-    sigma = np.linspace(1, 0, steps + 1)
-    return shift * sigma / (1 + (shift - 1) * sigma)
-
-
-class TestFractional:
-    """`fractional`: W = clamp(N V' - (N - i - 1) M, 0, M) on the axis `steps`, the same between levels on `noise`."""
-
-    @given(st.integers(1, 100), st.integers(0, 1000), st.sampled_from(["steps", "noise"]))
-    def test_a_cell_takes_part_never_less_than_before_and_in_one_step_partly(
-        self, steps: int, strength: int, axis: Any
-    ) -> None:
-        change_map = ChangeMap(ALL_GREYS.values, strength)
-        release = Release(change_map, (16, 16), noise_levels("flow of shift 6", steps), "floor", "fractional", axis)
-        value = torch.as_tensor(release.value)
-        weights = torch.stack([release.weight(i, value) for i in range(-1, steps + 1)])
-        assert (weights.diff(dim=0) >= 0).all()
-        assert (((weights > 0) & (weights < M)).sum(dim=0) <= 1).all()
-        assert (weights.flatten(1).diff(dim=1) >= 0).all(), "a lighter grey never takes part less"
-        free = (weights[1 : steps + 1] > 0).flatten(1).any(dim=1)
-        assert release.first == (int(free.int().argmax()) if free.any() else steps)
-
-    @given(st.integers(1, 100), st.integers(0, 1000))
-    def test_the_weight_is_the_formulas(self, steps: int, strength: int) -> None:
-        change_map = ChangeMap(ALL_GREYS.values, strength)
-        release = Release(change_map, (16, 16), noise_levels("flow", steps), "floor", "fractional")
-        for step in {0, steps // 2, steps - 1}:
-            expected = np.clip(steps * (GREYS * strength // 1000) - (steps - step - 1) * M, 0, M)
-            assert release.weight(step, torch.as_tensor(release.value)).flatten().tolist() == expected.tolist()
-
-    @pytest.mark.parametrize("axis", ["steps", "noise"])
-    def test_whole_and_fractional_agree_where_a_grey_lies_on_a_level(self, axis: Any) -> None:
-        levels = noise_levels("flow", 5)  # their thresholds are fifths of M on both axes
-        change_map = ChangeMap((np.arange(6) * (M // 5)).astype(np.uint16)[None])
-        whole, fractional = (
-            Release(change_map, (1, 6), levels, "floor", kind, axis) for kind in ("whole", "fractional")
-        )
-        for step in range(5):
-            w, f = (release.weight(step, torch.as_tensor(release.value)) for release in (whole, fractional))
-            assert torch.equal(w, f)
-
-    @pytest.mark.parametrize("prediction", ["epsilon", "flow"])
-    def test_on_the_noise_axis_every_grey_counts_at_four_steps(self, prediction: str) -> None:
-        pipe = analytic.pipeline(prediction)
-        results = []
-        for v in range(0, 256, 15):
-            with steer(pipe, Differential(ChangeMap.constant(v / 255), "fractional", "noise")) as run:
-                results.append(torch.as_tensor(run(**analytic_arguments(pipe, 4)).images))
-        assert all(torch.isfinite(result).all() for result in results)
-        # Above the noise of the first level (SD's is not all noise) there is nothing more to give.
-        most = round(255 * float(run.run.grid.noise_levels[0]))
-        distinct = sum(not torch.equal(a, b) for a, b in itertools.pairwise(results))
-        assert distinct == sum(v < most for v in range(0, 255, 15))
-
-    @pytest.mark.parametrize("axis", ["steps", "noise"])
-    def test_frozen_cells_stay_the_original_on_every_axis(self, axis: Any) -> None:
-        pipe = analytic.pipeline("flow")
-        values = np.array([[0, 9_000, 0, M], [0, 30_000, 50_000, 0]], np.uint16).repeat(2, axis=0)
-        with steer(pipe, Differential(ChangeMap(values), "fractional", axis)) as run:
-            result = run(**analytic_arguments(pipe, 3)).images
-            x0 = run.run.x0
-        assert torch.equal((result == x0).all(dim=1), torch.as_tensor(values == 0).expand(2, 4, 4))
-
-
 SAMPLERS = (
     DDIMScheduler,
     DDPMScheduler,
@@ -335,7 +243,7 @@ def test_t5_cells_of_no_steps_are_the_original_whatever_else_is_asked(sampler: A
         values[draws.random((4, 4)) < 0.5] = 0
         values.flat[seed] = M
         with steer(pipe, Differential(ChangeMap(values), release, axis)) as run:
-            result = run(**analytic_arguments(pipe, 6, seed=seed) | analytic.words(text, pipe, 2)).images
+            result = run(**analytic.arguments(pipe, 6, seed=seed) | analytic.words(text, pipe, 2)).images
             n = torch.as_tensor(run._edit.release.value)
             x0 = run.run.x0
         assert torch.equal(result[..., n == 0], x0[..., n == 0])
@@ -373,7 +281,7 @@ class TestCalls:
     def test_t8_each_with_the_rows_that_guidance_asks_for(self, prediction: str, guidance: float, rows: int) -> None:
         pipe = analytic.pipeline(prediction)
         with Counted(pipe) as calls, steer(pipe, Differential(change_for(pipe, 7))) as run:
-            run(**analytic_arguments(pipe, count=3, guidance_scale=guidance))
+            run(**analytic.arguments(pipe, count=3, guidance_scale=guidance))
         assert calls == [3 * rows] * 7
 
     def test_t8_skipping_leading_steps_changes_nothing(self, family: str) -> None:
@@ -430,67 +338,3 @@ class TestCells:
         values[data.draw(st.integers(0, shape[0] - 1)), data.draw(st.integers(0, shape[1] - 1))] = value
         cells = ChangeMap(values, resample="max").cells(data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9)))
         assert cells.max() == value
-
-
-class TestSpend:
-    """`spend` starts at the map's maximum and takes all the steps below it: fewer bands, and truer greys."""
-
-    def test_a_grey_takes_all_the_steps_that_were_asked_for(self, family: str) -> None:
-        """A third of the change in 4 steps is a third of 12 steps."""
-        pipe, third = tiny.FAMILIES[family](), ChangeMap.constant(1 / 3)
-        spent = steered(pipe, family, Differential(third, "whole", spend=True), steps=4)
-        assert torch.equal(spent, steered(pipe, family, Differential(third, "whole"), steps=12))
-
-    @given(st.integers(1, 12), hnp.arrays(np.uint16, (4, 4)))
-    def test_never_more_calls_than_asked_for_and_white_is_as_ever(self, steps: int, values: np.ndarray) -> None:
-        values[0, 0] = max(int(values[0, 0]), 1000)
-        edit = Differential(ChangeMap(values), "fractional", spend=True)
-        schedule = edit.schedule(steps, 4, 4)
-        release = Release(ChangeMap(values), (4, 4), noise_levels("flow", schedule), "floor", "fractional")
-        assert schedule - release.first == steps
-        values[0, 0] = M
-        assert Differential(ChangeMap(values), spend=True).schedule(steps, 4, 4) == steps
-
-    def test_a_schedule_has_no_more_steps_than_the_model_was_trained_on(self) -> None:
-        pipe = analytic.pipeline(scheduler=analytic.diffusion(LCMScheduler))
-        with Counted(pipe) as calls, steer(pipe, Differential(ChangeMap.constant(0.05), spend=True)) as run:
-            run(**analytic_arguments(pipe, steps=8))
-        assert run.run.grid.steps == 50, "LCM's distillation knows 50"
-        assert len(calls) == 2
-
-    def test_what_does_not_go_together_gets_a_sentence(self) -> None:
-        with pytest.raises(InputError, match="axis 'steps'"):
-            Differential(ChangeMap.constant(0.5), axis="noise", spend=True)
-        pipe = analytic.pipeline("flow")
-        with (
-            steer(pipe, Differential(ChangeMap.constant(0.5), spend=True)) as run,
-            pytest.raises(ValueError, match="leave out sigmas"),
-        ):
-            run(**analytic_arguments(pipe, sigmas=[1.0, 0.5]))
-
-    def test_greys_answer_as_those_of_many_steps(self) -> None:
-        """R^2 of 4 steps' response to 48 steps', on flat greys: what is left over are the few steps themselves."""
-        pipe = analytic.pipeline(scheduler=analytic.diffusion(DDIMScheduler, timestep_spacing="trailing"))
-        clean = analytic.clean("src", 0, 64)
-
-        def response(steps: int, **settings: Any) -> np.ndarray:
-            changes = []
-            for grey in range(9):
-                edit = Differential(ChangeMap.constant(grey / 8), **settings)
-                with steer(pipe, edit) as run:
-                    result = torch.as_tensor(run(**analytic_arguments(pipe, steps, count=64)).images)
-                changes.append(float((result - clean).square().mean().sqrt()))
-            return np.array(changes) / changes[-1]
-
-        truth = response(48, release="whole")
-
-        def fit(change: np.ndarray) -> float:
-            return float(1 - np.square(change - truth).sum() / np.square(truth - truth.mean()).sum())
-
-        whole = response(4, release="whole")
-        fractional, spent = (response(4, release="fractional", spend=spend) for spend in (False, True))
-        assert fit(whole) < fit(fractional) < fit(spent)
-        assert fit(spent) > 0.95
-        assert (np.diff(spent) > 0).all(), "no dip"
-        assert len(np.unique(whole)) == 5
-        assert len(np.unique(fractional)) == 9

@@ -32,3 +32,34 @@ def steered(pipe: Any, family: str, edit: Any, skip: bool = True, steps: int = S
     callback = {"callback_on_step_end": kwargs.pop("callback")} if "callback" in kwargs else {}
     with steer(pipe, edit, skip=skip) as run:
         return run(**tiny.arguments(family, steps, **kwargs), **callback).images
+
+
+class Counted:
+    """`with Counted(pipe) as calls:` lists the rows of every call of the denoiser."""
+
+    def __init__(self, pipe: Any) -> None:
+        self.pipe = pipe
+
+    def __enter__(self) -> list[int]:
+        calls: list[int] = []
+
+        def look(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+            calls.append(len(output[0]))
+
+        self.handle = (getattr(self.pipe, "unet", None) or self.pipe.transformer).register_forward_hook(
+            look, with_kwargs=True
+        )
+        return calls
+
+    def __exit__(self, *_: object) -> None:
+        self.handle.remove()
+
+
+def noise_levels(schedule: str, steps: int) -> np.ndarray:
+    """b / (a + b) of a schedule, from noise to clean."""
+    if schedule == "diffusion":
+        sigma = np.linspace(14.6, 0, steps + 1)
+        return sigma / (1 + sigma)
+    shift = 6.0 if schedule.endswith("6") else 1.0
+    sigma = np.linspace(1, 0, steps + 1)
+    return shift * sigma / (1 + (shift - 1) * sigma)
