@@ -96,7 +96,10 @@ def test_only_host_imports_krita_and_only_qt_chooses_pyqt() -> None:
         assert not tops & {"PyQt5", "PyQt6"} or file == "qt.py", f"{name} imports PyQt"
 
 
-@pytest.mark.parametrize("file", ["controller.py", "client.py"])
+WITHOUT_KRITA = ("controller.py", "client.py", "edit.py", "job.py", "memory.py", "shelf.py", "tuning.py")
+
+
+@pytest.mark.parametrize("file", WITHOUT_KRITA)
 def test_controller_and_client_know_neither_qt_nor_krita(file: str) -> None:
     name = f"krita_plugin/krita_sfumato/{file}"
     for imported in imports(name):
