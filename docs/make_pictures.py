@@ -1,0 +1,119 @@
+"""The pictures of the README, one strip per edit: `python docs/make_pictures.py [EDIT ...]`.
+
+Everything in them is made by the commands a reader would type, with the embedded model, on a scene that it was not
+trained on.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sfumato.cli import main as sfumato
+from sfumato.edits.strokes import strokes
+from sfumato.models.sketchbook.paint import paint
+from sfumato.models.sketchbook.scene import Scene
+
+PICTURES = Path(__file__).parent / "pictures"
+SIDE, GAP = 256, 8
+SUMMER = Scene(
+    time="day",
+    ground="meadow",
+    season="summer",
+    sky="cloudy",
+    background="mountains",
+    trees="none",
+    object="house",
+    colour="red",
+    place="left",
+    style="oil",
+    layout=8,
+)
+RAMP = np.tile(np.linspace(0, 255, SIDE), (SIDE, 1))
+WHITE = np.full((SIDE, SIDE), 255.0)
+SOURCE = "a summer meadow by day"
+WINTER = "a snowy winter scene by day"
+
+
+class Bench:
+    """A folder with the canvas and what becomes of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.save("canvas", Image.fromarray(paint(SUMMER, SIDE)))
+
+    def save(self, name: str, picture: Image.Image) -> Image.Image:
+        picture.save(self.folder / f"{name}.png")
+        return picture
+
+    def open(self, name: str) -> Image.Image:
+        return Image.open(self.folder / f"{name}.png").convert("RGB")
+
+    def grey(self, name: str, values: np.ndarray) -> Image.Image:
+        return self.save(name, Image.fromarray(np.rint(values).astype(np.uint8)))
+
+    def apply(self, canvas: str, grey: str, out: str, *options: str) -> Image.Image:
+        files = [str(self.folder / f"{name}.png") for name in (canvas, grey, out)]
+        _ok(sfumato(["apply", files[0], "--map", files[1], "--flat", files[2], *options]))
+        return self.open(out)
+
+
+def _ok(code: int) -> None:
+    if code:
+        sys.exit(code)
+
+
+def soft_inpainting(bench: Bench) -> list[Image.Image]:
+    grey = bench.grey("map", RAMP)
+    result = bench.apply("canvas", "map", "out", "--edit", "soft-inpainting", "--prompt", WINTER)
+    return [bench.open("canvas"), grey, result]
+
+
+def sdedit(bench: Bench) -> list[Image.Image]:
+    guide = bench.save("strokes", strokes(bench.open("canvas"), colours=8))
+    bench.grey("map", WHITE)
+    words = ["--edit", "sdedit", "--prompt", SOURCE]
+    return [guide, *(bench.apply("strokes", "map", "out", *words, "--strength", s) for s in ("0.4", "0.6", "0.8"))]
+
+
+def diffedit(bench: Bench) -> list[Image.Image]:
+    out = str(bench.folder / "found.png")
+    words = ["--prompt", WINTER]
+    _ok(sfumato(["find-map", str(bench.folder / "canvas.png"), *words, "--reference-prompt", SOURCE, "--out", out]))
+    result = bench.apply("canvas", "found", "out", "--edit", "diffedit", *words, "--set", "mask=soft")
+    return [bench.open("canvas"), bench.open("found"), result]
+
+
+def edit_friendly(bench: Bench) -> list[Image.Image]:
+    bench.grey("map", WHITE)
+    words = ["--edit", "edit-friendly", "--source-prompt", SOURCE, "--prompt", WINTER, "--strength", "0.7"]
+    results = [bench.apply("canvas", "map", "out", *words, "--seed", seed) for seed in ("0", "1", "2")]
+    return [bench.open("canvas"), *results]
+
+
+STRIPS = {
+    "soft-inpainting": soft_inpainting,
+    "sdedit": sdedit,
+    "diffedit": diffedit,
+    "edit-friendly": edit_friendly,
+}
+
+
+def strip(pictures: list[Image.Image]) -> Image.Image:
+    result = Image.new("RGB", (len(pictures) * (SIDE + GAP) - GAP, SIDE), "white")
+    for index, picture in enumerate(pictures):
+        result.paste(picture.convert("RGB"), (index * (SIDE + GAP), 0))
+    return result
+
+
+def main() -> None:
+    for name in sys.argv[1:] or STRIPS:
+        with tempfile.TemporaryDirectory() as folder:
+            strip(STRIPS[name](Bench(Path(folder)))).save(PICTURES / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
