@@ -32,7 +32,7 @@ from sfumato.models.sketchbook.scene import Scene
 from sfumato.steering import steer
 from sfumato.studio.picture import decode, encode
 
-SIDE, SEEDS = 256, 3
+SIDE, SEEDS, SOURCE_GUIDANCE = 256, 3, 2.0
 SCENES = [s for s in held_out(60) if (s.season, s.time) == ("summer", "day") and s.ground in ("meadow", "lake")][:3]
 WHITE, STRONG = ChangeMap.constant(1.0), ChangeMap.constant(0.8)
 RAMP = ChangeMap(np.tile(np.linspace(0, M, SIDE).astype(np.uint16), (SIDE, 1)))
@@ -68,7 +68,7 @@ class Canvas:
 
     def friendly(self, change_map: ChangeMap = WHITE, p2p: bool = False, **settings: Any) -> EditFriendly:
         attention = PromptToPrompt(source=self.before, target=self.after) if p2p else None
-        source = {**self.say(self.before), "guidance_scale": 3.5}
+        source = {**self.say(self.before), "guidance_scale": SOURCE_GUIDANCE}
         return EditFriendly(change_map, source, attention=attention, **settings)
 
     def edited(self, edit: Any, seed: int, steps: int, guidance: float) -> np.ndarray:

@@ -139,6 +139,16 @@ class TestReconstruction:
         other = families(family, GREYS, same=False)[0]
         assert not torch.equal(other, x0)
 
+    @pytest.mark.parametrize("few_steps", ["off", "on"])
+    @pytest.mark.parametrize("family", sorted(set(tiny.FAMILIES) - set(FAMILIES)))
+    def test_t28_families_that_nobody_inverts(self, family: str, few_steps: str) -> None:
+        arguments = tiny.arguments(family, 2)
+        said = {name: v for name, v in arguments.items() if any(word in name for word in ("prompt", "guidance", "cfg"))}
+        with steer(tiny.FAMILIES[family](), EditFriendly(GREYS, said, few_steps=few_steps)) as run:
+            run(**arguments)
+            assert run.run is not None
+            assert torch.equal(run.run.state, run.run.x0)
+
     def test_t28_half_precision(self) -> None:
         pipe = copy.deepcopy(tiny.sd()).to(torch.float16)
         result, x0, edit, _ = families("sd", GREYS, pipe=pipe)

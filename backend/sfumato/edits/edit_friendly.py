@@ -44,8 +44,8 @@ INFO = EditInfo(
         Parameter(
             "source_guidance",
             "float",
-            3.5,
-            "How closely the picture is taken for what its own text says. Higher keeps more of it.",
+            2.0,
+            "How strongly the picture is taken for what its own text says. Higher changes more of it; published: 3.5.",
             0.0,
             20.0,
         ),
