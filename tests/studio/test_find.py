@@ -35,6 +35,14 @@ def canvas() -> np.ndarray:
     return opaque(paint(HOUSE, SIDE))
 
 
+@pytest.fixture
+def fresh(studio: Studio) -> Studio:
+    """Another one that remembers nothing, with the same model."""
+    other = Studio("cpu")
+    other._pipes.update(studio._pipes)
+    return other
+
+
 def opaque(rgb: np.ndarray) -> np.ndarray:
     return np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
 
@@ -50,7 +58,7 @@ def searching(canvas: np.ndarray, **changes: Any) -> tuple[Request, bytes, bytes
 def painting(canvas: np.ndarray, grey: np.ndarray, **changes: Any) -> tuple[Request, bytes, bytes]:
     data = grey.astype("<u2").tobytes()
     pixels = Pixels(0, 0, grey.shape[1], grey.shape[0], "gray16", digest_of(data))
-    fields = {"task": "edit", "change_map": pixels, "guidance_scale": 3.0, "steps": 5}
+    fields = {"task": "edit", "change_map": pixels, "steps": 3}
     return searching(canvas, **fields | changes)[0], canvas.tobytes(), data
 
 
@@ -65,7 +73,7 @@ def grey_of(finished: Finished) -> np.ndarray:
 
 class TestMap:
     def test_is_a_grey_layer_that_is_light_where_the_texts_differ(self, studio: Studio, canvas: np.ndarray) -> None:
-        finished = studio.run(*searching(canvas))
+        finished = studio.run(*searching(canvas, settings={"noises": 4}))
         grey = grey_of(finished)
         assert finished.layer is not None
         assert finished.layer.box == Box(0, 0, SIDE, SIDE)
@@ -73,13 +81,14 @@ class TestMap:
         truth = np.abs(canvas[..., :3].astype(int) - without).max(axis=2) > 24
         mask = grey > 127
         assert (mask & truth).sum() / (mask | truth).sum() > 0.4
-        assert finished.report["model_calls"] == 20
+        assert finished.report["model_calls"] == 8
         assert finished.report["white"] == pytest.approx(mask.mean(), abs=0.05)
 
-    def test_the_same_request_gives_the_same_bytes(self, studio: Studio, canvas: np.ndarray) -> None:
-        request = searching(canvas, settings={"noises": 2})
-        assert studio.run(*request).data == studio.run(*request).data == Studio("cpu").run(*request).data
-        assert studio.run(*searching(canvas, settings={"noises": 2}, seed=1)).data != studio.run(*request).data
+    def test_the_same_request_gives_the_same_bytes(self, studio: Studio, fresh: Studio, canvas: np.ndarray) -> None:
+        request = searching(canvas, settings={"noises": 1})
+        once = studio.run(*request).data
+        assert studio.run(*request).data == fresh.run(*request).data == once
+        assert studio.run(*searching(canvas, settings={"noises": 1}, seed=1)).data != once
 
     def test_progress_counts_both_texts(self, studio: Studio, canvas: np.ndarray) -> None:
         seen: list[Progressed] = []
@@ -87,12 +96,12 @@ class TestMap:
         assert [(p.step, p.steps) for p in seen if p.stage == "painting"] == [(i, 6) for i in range(1, 7)]
         assert seen[-1].stage == "finishing"
 
-    @pytest.mark.parametrize("after", [1, 3, 4, 6])
+    @pytest.mark.parametrize("after", [1, 3])
     def test_cancel_acts_within_a_call_of_either_text(self, studio: Studio, canvas: np.ndarray, after: int) -> None:
         seen: list[Progressed] = []
         with pytest.raises(Cancelled):
             studio.run(
-                *searching(canvas, settings={"noises": 4}),
+                *searching(canvas, settings={"noises": 2}),
                 on_progress=seen.append,
                 cancelled=lambda: any(p.step == after for p in seen),
             )
@@ -175,46 +184,53 @@ class TestGrey:
 class TestRecordings:
     GREY = np.full((SIDE, SIDE), FULL, np.uint16)
 
-    def test_the_same_picture_is_recorded_once_for_all_prompts(self, canvas: np.ndarray) -> None:
-        studio = Studio("cpu")
-        first = studio.run(*painting(canvas, self.GREY))
-        other = studio.run(*painting(canvas, self.GREY, prompt="a winter meadow"))
-        assert first.report["model_calls"] == 8
-        assert other.report["model_calls"] == 4
-        assert other.data == Studio("cpu").run(*painting(canvas, self.GREY, prompt="a winter meadow")).data
+    def test_the_same_picture_is_recorded_once_for_all_prompts(
+        self, studio: Studio, fresh: Studio, canvas: np.ndarray
+    ) -> None:
+        winter = painting(canvas, self.GREY, prompt="a winter meadow", seed=7)
+        first, other = studio.run(*painting(canvas, self.GREY, seed=7)), studio.run(*winter)
+        assert first.report["model_calls"] == 4
+        assert other.report["model_calls"] == 2
+        assert other.data == fresh.run(*winter).data
 
     @pytest.mark.parametrize(
         "changes",
-        [{"steps": 10}, {"settings": {"ratio": 0.6}}, {"settings": {"encoding": "source text"}}, {"strength": 500}],
+        [{"steps": 5}, {"settings": {"ratio": 0.4}}, {"settings": {"encoding": "source text"}}, {"strength": 500}],
         ids=str,
     )
-    def test_what_makes_another_recording_is_recorded_anew(self, canvas: np.ndarray, changes: dict[str, Any]) -> None:
-        studio = Studio("cpu")
-        studio.run(*painting(canvas, self.GREY))
-        after, fresh = (s.run(*painting(canvas, self.GREY, **changes)) for s in (studio, Studio("cpu")))
-        assert after.data == fresh.data
-        assert after.report["model_calls"] == fresh.report["model_calls"]
+    def test_what_makes_another_recording_is_recorded_anew(
+        self, studio: Studio, fresh: Studio, canvas: np.ndarray, changes: dict[str, Any]
+    ) -> None:
+        fresh.run(*painting(canvas, self.GREY))
+        after, alone = (
+            fresh.run(*painting(canvas, self.GREY, **changes)),
+            studio.run(*painting(canvas, self.GREY, **changes)),
+        )
+        assert after.data == alone.data
+        assert after.report["model_calls"] == alone.report["model_calls"] > after.report["steps_run"]
 
-    @pytest.mark.parametrize("after", [1, 4, 5, 8])
-    def test_cancel_acts_within_a_call_of_either_pass(self, canvas: np.ndarray, after: int) -> None:
-        studio, calls = Studio("cpu"), 0
-        studio.warm_up()
+    @pytest.mark.parametrize("after", [1, 2, 3])
+    def test_cancel_acts_within_a_call_of_either_pass(self, fresh: Studio, canvas: np.ndarray, after: int) -> None:
+        calls = 0
 
         def count(*_: Any) -> None:
             nonlocal calls
             calls += 1
 
-        studio._pipes["sketchbook"].unet.register_forward_hook(count)
-        with pytest.raises(Cancelled):
-            studio.run(*painting(canvas, self.GREY), cancelled=lambda: calls >= after)
+        hook = fresh._pipes["sketchbook"].unet.register_forward_hook(count)
+        try:
+            with pytest.raises(Cancelled):
+                fresh.run(*painting(canvas, self.GREY), cancelled=lambda: calls >= after)
+        finally:
+            hook.remove()
         assert calls == after
-        assert studio.run(*painting(canvas, self.GREY)).layer is not None
+        assert fresh.run(*painting(canvas, self.GREY)).layer is not None
 
-    def test_recording_is_told_as_preparing(self, canvas: np.ndarray) -> None:
+    def test_recording_is_told_as_preparing(self, fresh: Studio, canvas: np.ndarray) -> None:
         seen: list[Progressed] = []
-        Studio("cpu").run(*painting(canvas, self.GREY), on_progress=seen.append)
+        fresh.run(*painting(canvas, self.GREY), on_progress=seen.append)
         steps = {stage: [p.step for p in seen if p.stage == stage and p.step] for stage in ("preparing", "painting")}
-        assert steps == {"preparing": [1, 2, 3, 4], "painting": [1, 2, 3, 4]}
+        assert steps == {"preparing": [1, 2], "painting": [1, 2]}
 
     def test_hard_mask_keeps_the_bytes_of_what_is_darker_than_its_threshold(
         self, studio: Studio, canvas: np.ndarray
