@@ -34,15 +34,17 @@ def main() -> int:
     krita = harness.Krita(options.home or Path(tempfile.mkdtemp(prefix="sfumato-krita-")))
     krita.install()
     krita.starts_backend(sys.executable)
+    # A state folder of its own: the scripted backend's token is no secret, and a real one refuses to use such.
+    state = krita.home / "scripted" if options.scripted else krita.state
     backend = None
     if options.scripted:
         from scripted import Scripted
 
-        backend = Scripted(krita.state)
+        backend = Scripted(state)
     elif options.root:
-        backend = harness.Backend(sys.executable, os.environ, krita.state)
+        backend = harness.Backend(sys.executable, os.environ, state)
     try:
-        while backend and not (krita.state / "server.json").exists():
+        while backend and not (state / "server.json").exists():
             time.sleep(0.2)
         folder = krita.home / "scenario"
         folder.mkdir(exist_ok=True)
@@ -50,9 +52,8 @@ def main() -> int:
             (folder / file.name).write_bytes(file.read_bytes())
         out = krita.home / "out" if options.root else options.out
         picture = scene(krita.home / "scene.png")
-        report = krita.run(
-            folder / f"{options.scenario}.py", out, extra={"SFUMATO_PICTURE": str(picture)}, root=options.root
-        )
+        extra = {"SFUMATO_PICTURE": str(picture), "SFUMATO_HOME": str(state)}
+        report = krita.run(folder / f"{options.scenario}.py", out, extra=extra, root=options.root)
         if out != options.out:
             for file in out.iterdir():
                 (options.out / file.name).write_bytes(file.read_bytes())
