@@ -27,7 +27,7 @@ from sfumato.studio.declared import DECLARED
 from sfumato.studio.found import as_grey
 from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, to_working
 from sfumato.studio.plan import Plan, plan
-from sfumato.studio.request import canvas_array, map_array, settings_of
+from sfumato.studio.request import canvas_array, laid_on, map_array, part, settings_of
 
 if TYPE_CHECKING:
     from sfumato.studio.studio import Studio
@@ -84,7 +84,7 @@ class Job:
             planned = self._plan(_strong(ChangeMap(values, request.strength)), at, faintest(band))
         if planned is None:
             return self._finished(None)
-        values = _at(values, at, planned.crop)
+        values = laid_on(values, at, planned.crop)
         cells = ChangeMap(values, request.strength, covered=planned.covered, resample=settings["resample"])
         pipe = self._pipe()
         words = self._words(pipe, planned)
@@ -209,7 +209,7 @@ class Job:
                 return image, latents, decode(pipe, latents).cpu()
 
         with self._clock("encode"):
-            original = over_white(_part(canvas_array(request, self.canvas), request.canvas.box, planned.crop))
+            original = over_white(part(canvas_array(request, self.canvas), request.canvas.box, planned.crop))
             return original, self.studio.canvases.get((request.model, request.canvas, planned.picture), make)
 
     def _steer(
@@ -266,20 +266,6 @@ def _strong(change_map: ChangeMap) -> NDArray[np.uint16]:
 def _outer(run: Run, calls: int) -> int:
     """How many steps of the schedule so many calls are."""
     return -(-calls // run.grid.order)
-
-
-def _part(pixels: Any, at: Box, wanted: Box) -> Any:
-    """The part `wanted` of an array that lies at box `at`."""
-    top, left = wanted.y - at.y, wanted.x - at.x
-    return pixels[top : top + wanted.height, left : left + wanted.width]
-
-
-def _at(values: Any, at: Box, wanted: Box) -> Any:
-    """The map on the box `wanted`; 0 where it was not painted."""
-    common = at.intersection(wanted)
-    result = np.zeros((wanted.height, wanted.width), np.uint16)
-    _part(result, wanted, common)[:] = _part(values, at, common)
-    return result
 
 
 def _find_edit(name: str) -> Any:

@@ -52,6 +52,20 @@ def map_array(request: Request, data: bytes) -> tuple[NDArray[np.uint16], Box]:
     return values, Box(at.x, at.y, values.shape[1], values.shape[0])
 
 
+def part(pixels: Any, at: Box, wanted: Box) -> Any:
+    """The part `wanted` of an array that lies at box `at`."""
+    top, left = wanted.y - at.y, wanted.x - at.x
+    return pixels[top : top + wanted.height, left : left + wanted.width]
+
+
+def laid_on(values: Any, at: Box, wanted: Box) -> Any:
+    """The map on the box `wanted`; 0 where it was not painted."""
+    common = at.intersection(wanted)
+    result = np.zeros((wanted.height, wanted.width), np.uint16)
+    part(result, wanted, common)[:] = part(values, at, common)
+    return result
+
+
 def settings_of(request: Request, declared: Iterable[Parameter], edit: str) -> dict[str, Any]:
     """Every declared parameter with its value. Raises InputError for what is not declared or out of range.
     edit: the edit's name, for the sentence."""
