@@ -211,7 +211,7 @@ class TestPreservedPixels:
         assert float(schedule.sigmas[-2]) == pytest.approx(3 / (steps + 2))
 
     @pytest.mark.parametrize("name", RULES)
-    @pytest.mark.parametrize("family", ["sd", "sd3", "flux"])
+    @pytest.mark.parametrize("family", ["sd", "flux"])
     def test_who_keeps_black_cells(self, name: str, family: str, sd: Any) -> None:
         """Half of the picture black, half white. Euler ends clean, so that what is kept is kept to the bit, but for
         those that keep it by way of the predicted x0."""
@@ -240,7 +240,7 @@ class TestPreservedPixels:
 
 class TestMechanism:
     @pytest.mark.parametrize("name", ["exx8", "diffusers SDXL", "diffusers Flux", "InvokeAI", "plain inpainting"])
-    @pytest.mark.parametrize("family", ["sd", "sd3", "flux"])
+    @pytest.mark.parametrize("family", ["sd", "flux"])
     def test_a_cell_is_the_noised_original_exactly_where_the_rule_keeps_it(
         self, name: str, family: str, sd: Any
     ) -> None:
@@ -367,7 +367,7 @@ class TestBlendingWithFreshNoise:
     MAP = ChangeMap(np.where(np.arange(256).reshape(16, 16) % 3 == 0, M, 0).astype(np.uint16))
 
     @pytest.mark.parametrize("eta", [None, 0.0, 1.0])
-    @pytest.mark.parametrize("family", ["sd", "sd3", "flux"])
+    @pytest.mark.parametrize("family", ["sd", "flux"])
     def test_t44_repaint_without_resampling_is_blended_latent_diffusion(
         self, family: str, eta: float | None, sd: Any
     ) -> None:
