@@ -200,7 +200,7 @@ class EditFriendly(SourcePass):
     def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
         call, step = run.call, run.step
         A, B, s = self.grid.affine(call, self.step_eta)
-        X, f_source = self._kept(run, "states", step), self._kept(run, "outputs", step)
+        X, f_source = (self._kept(run, what, step, moved=True) for what in ("states", "outputs"))
         reference = self._reference(run, step + 1)
         f_target = wide(output)
         w = self.release.weight(step, self.value)
@@ -213,24 +213,24 @@ class EditFriendly(SourcePass):
             change = f_target - f_source
             delta = A * self.delta + B * (change if self.g is None else self.g * change)
             if self.kappa is not None:
-                delta = delta + self._loosened(run, s, self._residual(run, s)) - self._residual(run, s)
+                d = self._residual(run, s, X, f_source)
+                delta = delta + self._loosened(run, s, d) - d
             delta = torch.where(free, delta, torch.where(frozen, 0, delta * (w / M).to(delta)))
             self.delta, self.state = delta, reference + delta
         else:
             f = f_target if self.g is None else f_source + self.g * (f_target - f_source)
-            y = A * self.state + B * f + self._loosened(run, s, self._residual(run, s))
+            y = A * self.state + B * f + self._loosened(run, s, self._residual(run, s, X, f_source))
             partly = torch.lerp(reference, y, (w / M).to(y))
             self.state = torch.where(free, y, torch.where(frozen, reference, partly))
         return self.state.to(sample.dtype)
 
-    def _residual(self, run: Run, s: Tensor) -> Tensor:
+    def _residual(self, run: Run, s: Tensor, X: Tensor, f_source: Tensor) -> Tensor:
         """d_i, with what was done to it."""
         d = self._kept(run, "residuals", run.step, moved=True)
         if self.form == "residual" and run.step == run.grid.steps - 1 and self.corrected(run.grid.steps):
             norm = d.flatten(1).norm(dim=1).view(-1, *[1] * (d.ndim - 1))
             d = d * (CLIP * d[0].numel() ** 0.5 / norm).clamp(max=1)
         if self.tint:
-            X, f_source = (self._kept(run, what, run.step, moved=True) for what in ("states", "outputs"))
             d = d + s * self.tint(run, self.cells, self.grid.x0(run.call, X, f_source))
         return d
 
