@@ -1,10 +1,11 @@
 """What steering costs on every family: `python tests/benchmarks/families.py [--cells 64] [--json] [FAMILY]...`
 
 Random networks, wider and deeper than the tests' so that a step is no longer only overhead, on one thread and by its
-processor time, which other work on the machine disturbs less than the clock on the wall. Printed for each: seconds a
+processor time, which other work on the machine disturbs less than the clock on the wall. Printed for each: the time of a
 step of the family's own image-to-image, the ratio steered / plain (goal <= 1.02) of whole passes measured in turn,
-what steering adds to a step outside the denoiser (which is what a large model sees, whatever its size), and how many of
-the steps are made when the map's lightest grey is 1/4, 1/2, 3/4 of white. Nothing is asserted.
+what steering adds to a step outside the denoiser and to a pass before its steps (which is what a large model sees,
+whatever its size), and how many of the steps are made when the map's lightest grey is 1/4, 1/2, 3/4 of white. Nothing
+is asserted.
 """
 
 from __future__ import annotations
@@ -43,15 +44,18 @@ class Clock:
         self.reset()
 
     def reset(self) -> None:
-        self.calls, self.between, self._left = 0, 0.0, 0.0
+        self.calls, self.between, self.first, self.left = 0, 0.0, 0.0, 0.0
 
     def _enter(self, *_: Any) -> None:
+        now = time.thread_time()
         if self.calls:
-            self.between += time.thread_time() - self._left
+            self.between += now - self.left
+        else:
+            self.first = now
         self.calls += 1
 
     def _leave(self, *_: Any) -> None:
-        self._left = time.thread_time()
+        self.left = time.thread_time()
 
 
 def widened(pipe: Any) -> torch.nn.Module:
@@ -86,11 +90,13 @@ def measured(family: str, pairs: int) -> dict[str, float]:
         with steer(pipe, Differential(ChangeMap(grey, strength))) as run:
             run(**tiny.arguments(family, STEPS, seed))
 
-    def passed(run: Callable[[int], None], seed: int) -> tuple[float, float]:
+    def passed(run: Callable[[int], None], seed: int) -> tuple[float, float, float]:
+        """Seconds of a whole pass, of a step outside the denoiser, of what is before the first step and after all."""
         clock.reset()
         start = time.thread_time()
         run(seed)
-        return time.thread_time() - start, clock.between / (STEPS - 1)
+        whole = time.thread_time() - start
+        return whole, clock.between / (STEPS - 1), whole - (clock.left - clock.first)
 
     plain(0)
     steered(0)
@@ -107,11 +113,13 @@ def measured(family: str, pairs: int) -> dict[str, float]:
         clock.reset()
         steered(0, share)
         made[f"steps at {share / 1000:g}"] = STEPS * clock.calls / all_calls
+    pairs_of = list(zip(ours, theirs, strict=True))
     return {
         "latents": float(shape.numel()),
-        "plain s/step": statistics.median(t for t, _ in theirs) / STEPS,
-        "steered / plain": statistics.median(a / b for (a, _), (b, _) in zip(ours, theirs, strict=True)),
-        "us/step added": 1e6 * statistics.median(a - b for (_, a), (_, b) in zip(ours, theirs, strict=True)),
+        "plain ms/step": 1e3 * statistics.median(whole for whole, *_ in theirs) / STEPS,
+        "steered / plain": statistics.median(a[0] / b[0] for a, b in pairs_of),
+        "us/step added": 1e6 * statistics.median(a[1] - b[1] for a, b in pairs_of),
+        "ms/pass added": 1e3 * statistics.median(a[2] - b[2] for a, b in pairs_of),
         **made,
     }
 
