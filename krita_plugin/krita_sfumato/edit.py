@@ -199,7 +199,8 @@ def _fields(edit: Edit, model: ModelInfo, info: EditInfo, width: int, height: in
         "height": height,
         "seed": settings.seed or 0,
         "steps": settings.steps or model.steps,
-        "guidance_scale": model.guidance_scale,
+        # A map is where two texts differ; guidance scales that everywhere alike, and costs a second answer each time.
+        "guidance_scale": model.guidance_scale if edit.task == "edit" else 1.0,
         "settings": tuning.values_for(settings.tuning, info, edit.task),
         "layer_format": "bgra8",
     }
