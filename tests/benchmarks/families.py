@@ -1,8 +1,8 @@
 """What steering costs on every family: `python tests/benchmarks/families.py [--cells 64] [--json] [FAMILY]...`
 
 Random networks, wider and deeper than the tests' so that a step is no longer only overhead, on one thread and by its
-processor time, which other work on the machine disturbs less than the clock on the wall. Printed for each: the time of a
-step of the family's own image-to-image, the ratio steered / plain (goal <= 1.02) of whole passes measured in turn,
+processor time, which other work on the machine disturbs less than the clock on the wall. Printed for each: the time of
+a step of the family's own image-to-image, the ratio steered / plain (goal <= 1.02) of whole passes measured in turn,
 what steering adds to a step outside the denoiser and to a pass before its steps (which is what a large model sees,
 whatever its size), and how many of the steps are made when the map's lightest grey is 1/4, 1/2, 3/4 of white. Nothing
 is asserted.
