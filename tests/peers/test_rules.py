@@ -3,7 +3,8 @@
 The rules were also run against the published code itself, outside this repository: the same tiny weights, picture and
 noise, 8 steps, all greys at random, global strength 1 and 0.6. "Own code" is the whole pipeline or script, with its
 encoder and its map's resize answered by the same latents and cells; "piece" is the one function or class that decides,
-called from our loop. Largest difference of final latents of size 2 to 50:
+called from our loop; "formula" is the published function written out again for the comparison, at strength 1 or on
+recorded model outputs. Largest difference of final latents of size 2 to 50:
 
 | rule | published code | run on | difference |
 |---|---|---|---|
@@ -14,9 +15,9 @@ called from our loop. Largest difference of final latents of size 2 to 50:
 | DiffusersFlux | own code, Z-Image community pipeline, given `sigmas` | Z-Image | 5e-7 (the same) |
 | InvokeAI | piece, RectifiedFlowInpaintExtension (8e71a8a) | SD3, Flux | 0 |
 | InvokeAI | piece, AddsMaskGuidance.apply_mask | SD, DDIM and Euler | 0 |
-| ComfyUI | piece, the node's rule and the blend around the call, with blend 1 and 0.4 | SD Euler, SD3, Flux | 3e-6 |
-| SoftInpaintingA1111 | piece, latent_blend | SD, Euler | 2e-5 |
-| BlendedLatentDiffusion(as_published) | own code, text_editing_SD2.py on the CPU in float32 | SD, DDIM | 1e-6 |
+| ComfyUI | formula, the node and the blend around the call, with blend 1 and 0.4 | SD Euler, SD3, Flux | 3e-6 |
+| SoftInpaintingA1111 | formula, latent_blend | SD, Euler | 2e-5 |
+| BlendedLatentDiffusion(as_published) | own code, text_editing_SD2.py in float32, strength 1 | SD, DDIM | 1e-6 |
 | RePaint | its order of steps, diffusers' RePaintScheduler | below | equal |
 | PlainInpainting | own code, diffusers' StableDiffusionInpaintPipeline | below | equal |
 
