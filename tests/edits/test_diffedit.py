@@ -290,10 +290,13 @@ class TestDecode:
 
     def test_encoding_is_unguided_and_told_nothing_of_the_prompt(self) -> None:
         pipe, seen = pipeline(), []
-        pipe.unet.register_forward_pre_hook(
+        looking = pipe.unet.register_forward_pre_hook(
             lambda _, args, kwargs: seen.append(kwargs["encoder_hidden_states"].clone()), with_kwargs=True
         )
-        painted(pipe, diffedit(pipe, ChangeMap.constant(1.0)), clean("src", 1), "tar", guidance_scale=4.0)
+        try:
+            painted(pipe, diffedit(pipe, ChangeMap.constant(1.0)), clean("src", 1), "tar", guidance_scale=4.0)
+        finally:
+            looking.remove()
         encoding, decoding = seen[:16], seen[16:]
         assert len(decoding) == 16
         nothing = words("", pipe)["prompt_embeds"]
