@@ -160,8 +160,11 @@ class TestMap:
 
     def test_both_texts_are_asked_about_the_same_states(self) -> None:
         pipe, seen = pipeline(), []
-        pipe.unet.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
-        searched(pipe, clean("src", 1), words("tar", pipe), words("src", pipe), noises=4)
+        looking = pipe.unet.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
+        try:
+            searched(pipe, clean("src", 1), words("tar", pipe), words("src", pipe), noises=4)
+        finally:
+            looking.remove()
         assert len(seen) == 8
         assert all(torch.equal(one, other) for one, other in zip(seen[:4], seen[4:], strict=True))
         assert not torch.equal(seen[0], seen[1])
