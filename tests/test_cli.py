@@ -216,7 +216,7 @@ class TestFindMap:
         [
             (("--edit", "sdedit"), "SDEdit finds no map. An edit that does: diffedit."),
             (("--edit", "nonesuch"), "There is no edit 'nonesuch'"),
-            (("--reference-prompt", "a  summer meadow "), "The two texts say the same"),
+            (("--reference-prompt", "a  summer meadow "), "are the same text"),
             (("--set", "mask=soft"), "has no setting 'mask'"),
             (("--set", "noises=many"), "'noises' is of type int; 'many' is not"),
             (("--set", "level=2"), "takes a number from 0 to 1"),

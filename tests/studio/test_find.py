@@ -129,8 +129,8 @@ class TestMap:
         ("changes", "sentence"),
         [
             ({"edit": "differential"}, "Differential Diffusion finds no map. An edit that does: diffedit."),
-            ({"source_prompt": f" {WITHOUT} "}, "The two texts say the same"),
-            ({"prompt": "", "source_prompt": ""}, "The two texts say the same"),
+            ({"source_prompt": f" {WITHOUT} "}, "are the same text"),
+            ({"prompt": "", "source_prompt": ""}, "are the same text"),
             ({"settings": {"ratio": 0.5}}, "DiffEdit has no setting 'ratio'. It has: noises,"),
             ({"settings": {"noises": 0}}, "'noises' takes a whole number from 1 to 100"),
             ({"settings": {"noises": 1, "normaliser": "chance"}}, "at least two noises"),

@@ -37,8 +37,8 @@ Encoding = Literal["no text", "source text"]
 INFO = EditInfo(
     id="diffedit",
     name="DiffEdit",
-    help="Finds by itself where two texts disagree about the picture, and repaints there from the picture's own "
-    "structure. The seed changes the map it finds, hardly what it paints.",
+    help="Repaints where the map is light, beginning from the picture's own structure. The map can be found for you: "
+    "where what you ask for and what the picture shows disagree. The seed changes the map, hardly the painting.",
     parameters=(
         Parameter("ratio", "float", 0.8, "How far white goes back before it is painted anew.", 0.0, 1.0),
         Parameter(

@@ -131,8 +131,8 @@ class Job:
         if request.prompt.split() == request.source_prompt.split():
             raise InputError(
                 "same_texts",
-                "The two texts say the same, so there is nothing to find. Say in the prompt what should appear, and "
-                "in the other text what the picture shows (or nothing).",
+                "What should appear and what the picture shows are the same text, so there is nothing to find. Change "
+                "one of them, or leave the second empty.",
             )
         settings = self.report["settings"] = settings_of(request, info.map_parameters, info.name)
         box = request.canvas.box
