@@ -166,7 +166,10 @@ async def test_whoever_breaks_the_rules_is_sent_away_with_a_sentence_and_keeps_i
             assert "id" in (await me.hear(Refused)).sentence
 
 
-@pytest.mark.parametrize(("low", "high", "who"), [(0, PROTOCOL_VERSION - 1, "plugin"), (PROTOCOL_VERSION + 1, PROTOCOL_VERSION + 2, "backend")])
+@pytest.mark.parametrize(
+    ("low", "high", "who"),
+    [(0, PROTOCOL_VERSION - 1, "plugin"), (PROTOCOL_VERSION + 1, PROTOCOL_VERSION + 2, "backend")],
+)
 @asynchronous
 async def test_version_skew_says_what_to_update(tmp_path: Path, low: int, high: int, who: str) -> None:
     async with server(tmp_path) as port, door(port, tmp_path) as socket:
