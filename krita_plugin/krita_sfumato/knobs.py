@@ -8,12 +8,9 @@ from typing import Any
 
 from . import sentences
 from .qt import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget, pyqtSignal
-from .tuning import Value, Values, label, worth_saying
+from .tuning import MOST, Value, Values, digits, label, takes, worth_saying
 from .vendor.sfumato_wire import Parameter
-from .widgets import CalmComboBox, CalmDoubleSpinBox, CalmSpinBox, Fold, form, tip
-
-MOST = 2**31 - 1  # what a spin box can count to
-DIGITS = 6  # behind the point, at most
+from .widgets import CalmComboBox, CalmDoubleSpinBox, CalmSpinBox, Fold, form, silent, tip
 
 
 class Tuner(QWidget):
@@ -70,6 +67,7 @@ class Tuner(QWidget):
         rows = form()
         rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._controls.setLayout(rows)
+        before: QWidget = self.reset  # Tab goes from the heading down through the knobs
         for parameter in self._parameters:
             knob = make_knob(parameter, self._take)
             if knob is not None:
@@ -79,17 +77,26 @@ class Tuner(QWidget):
                 rows.addRow(name, knob.widget)
                 self._knobs.append(knob)
         self._place.addWidget(self._controls)
+        for knob in self._knobs:
+            QWidget.setTabOrder(before, knob.widget)
+            before = knob.widget
         self.setVisible(bool(self._knobs))
 
     def _put(self, values: Values) -> None:
         for knob in self._knobs:
-            knob.widget.blockSignals(True)
-            knob.put(values.get(knob.parameter.name, knob.parameter.default))
-            knob.widget.blockSignals(False)
+            self._put_one(knob, values)
         self._count(values)
 
+    @staticmethod
+    def _put_one(knob: Knob, values: Values) -> None:
+        with silent(knob.widget):
+            knob.put(values.get(knob.parameter.name, knob.parameter.default))
+
     def _take(self) -> None:
-        """The painter turned one."""
+        """The painter turned one. What the declaration does not take is seen to go back."""
+        for knob in self._knobs:
+            if not takes(knob.parameter, knob.get()):
+                self._put_one(knob, self.values)
         self._count(worth_saying({knob.parameter.name: knob.get() for knob in self._knobs}, self._parameters))
         self.changed.emit()
 
@@ -139,9 +146,9 @@ def make_knob(parameter: Parameter, changed: Callable[[], None]) -> Knob | None:
     if parameter.type == "int":
         box = CalmSpinBox(int(low), int(high), int(parameter.default), tip(parameter.help))
     else:
-        digits = min(DIGITS, max(2, len(f"{float(parameter.default):.{DIGITS}f}".rstrip("0").partition(".")[2])))
-        step = max(10.0**-digits, min(0.1, (high - low) / 20))
-        box = CalmDoubleSpinBox(low, high, float(parameter.default), tip(parameter.help), digits, step)
+        behind = digits(parameter)
+        step = max(10.0**-behind, min(0.1, (high - low) / 20))
+        box = CalmDoubleSpinBox(low, high, float(parameter.default), tip(parameter.help), behind, step)
     box.setSuffix(f" {parameter.unit}" if parameter.unit else "")
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     shown = box.value()

@@ -12,6 +12,9 @@ Value = bool | int | float | str
 Values = dict[str, Value]
 Tuning = dict[str, Values]  # by `slot`
 
+MOST = 2**31 - 1  # what a spin box can count to
+DIGITS = 6  # behind the point, at most
+
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "choice": (str,)}
 
 
@@ -54,7 +57,28 @@ def takes(parameter: Parameter, value: Any) -> bool:
         return parameter.type == "bool" or value in parameter.choices
     low = -math.inf if parameter.minimum is None else parameter.minimum
     high = math.inf if parameter.maximum is None else parameter.maximum
-    return not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+    # A file may hold a whole number that is too long even to be asked whether it is finite.
+    is_number = abs(value) <= MOST if isinstance(value, int) else math.isfinite(value)
+    return not isinstance(value, bool) and is_number and low <= value <= high
+
+
+def merged(old: Mapping[str, Any], new: Values, parameters: Sequence[Parameter]) -> Values:
+    """`new` for what the declaration takes, beside what only another version's does: that is kept for it."""
+    known = {p.name: p for p in parameters}
+    return {n: v for n, v in old.items() if n not in known or not takes(known[n], v)} | new
+
+
+def asks_source(edits: Sequence[EditInfo], chosen: str) -> bool:
+    """Whether to ask what the picture shows: for the chosen edit, for finding a map, or as long as nobody knows."""
+    found = finder(edits, chosen)
+    return not edits or bool(found and found.source_prompt) or any(i.id == chosen and i.source_prompt for i in edits)
+
+
+def digits(parameter: Parameter) -> int:
+    """How many behind the point its default and its limits need; two at least."""
+    said = [n for n in (parameter.default, parameter.minimum, parameter.maximum) if n is not None]
+    needed = [len(f"{float(number):.{DIGITS}f}".rstrip("0").partition(".")[2]) for number in said]
+    return min(DIGITS, max(2, *needed))
 
 
 def label(name: str) -> str:

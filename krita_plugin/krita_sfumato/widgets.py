@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from . import sentences
@@ -263,6 +265,16 @@ def name_parts(owner: QWidget) -> None:
     for name, part in vars(owner).items():
         if isinstance(part, QWidget) and not part.objectName():
             part.setObjectName(f"sfumato_{name}")
+
+
+@contextmanager
+def silent(widget: QWidget) -> Iterator[None]:
+    """What is shown meanwhile is nothing that the painter did."""
+    was = widget.blockSignals(True)
+    try:
+        yield
+    finally:
+        widget.blockSignals(was)
 
 
 def set_text(label: QLabel, text: str) -> None:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import math
 
 import pytest
-from krita_sfumato.tuning import finder, first_sentence, label, slot, takes, values_for, worth_saying
+from krita_sfumato.tuning import (
+    asks_source,
+    digits,
+    finder,
+    first_sentence,
+    label,
+    merged,
+    slot,
+    takes,
+    values_for,
+    worth_saying,
+)
 from krita_sfumato.vendor.sfumato_wire import EditInfo, Parameter
 
 REPEATS = Parameter("repeats", "int", 1, "", 1, 9)
@@ -19,9 +30,10 @@ ALL = (REPEATS, POWER, FREE, HINTING, AXIS)
 @pytest.mark.parametrize(
     ("parameter", "good", "bad"),
     [
-        (REPEATS, [1, 9], [0, 10, 2.0, "2", True, None]),
+        (REPEATS, [1, 9], [0, 10, 2.0, "2", True, None, 10**400, -(10**400)]),
         (POWER, [0, 0.25, 1.0], [-0.1, 1.1, math.nan, math.inf, "0.5", True]),
-        (FREE, [-1e9, 7], [math.nan, -math.inf, [0.5]]),
+        (FREE, [-1e9, 7], [math.nan, -math.inf, [0.5], 10**400]),
+        (Parameter("any", "int", 0, ""), [-5, 2**31 - 1], [2**31, 10**400]),
         (HINTING, [True, False], [0, 1, "true"]),
         (AXIS, ["steps", "noise"], ["perceived", 0, None]),
         (Parameter("colour", "colour", "red", ""), [], ["red", 1]),
@@ -50,6 +62,31 @@ def test_the_map_is_found_by_the_chosen_edit_if_it_can() -> None:
     assert finder((plain, one, two), "two") == two
     assert finder((plain, one, two), "plain") == one
     assert finder((plain,), "plain") is None
+
+
+def test_what_only_another_version_takes_is_kept_for_it() -> None:
+    saved = {"repeats": 99, "power": 0.25, "of an older version": 3}
+    assert merged(saved, {"hinting": False}, ALL) == {"repeats": 99, "of an older version": 3, "hinting": False}
+    assert merged(saved, {"repeats": 2}, ALL) == {"of an older version": 3, "repeats": 2}
+
+
+def test_what_the_picture_shows_is_asked_for_by_the_edit_or_by_find_or_when_nobody_knows() -> None:
+    plain = EditInfo("plain", "plain", "")
+    asks = EditInfo("asks", "asks", "", source_prompt=True)
+    finds = EditInfo("finds", "finds", "", source_prompt=True, finds_map=True)
+    assert not asks_source((plain, asks), "plain")
+    assert asks_source((plain, asks), "asks")
+    assert asks_source((plain, finds), "plain")
+    assert not asks_source((plain, EditInfo("finds", "finds", "", finds_map=True)), "plain")
+    assert asks_source((), "")
+
+
+@pytest.mark.parametrize(
+    ("default", "low", "high", "expected"),
+    [(0.5, 0.0, 1.0, 2), (0.0625, 0.0, 1.0, 4), (0.5, 0.001, 1.0, 3), (0.5, 0.0, 0.9995, 4), (1.0, None, None, 2)],
+)
+def test_a_number_shows_the_digits_of_its_default_and_its_limits(default, low, high, expected: int) -> None:
+    assert digits(Parameter("p", "float", default, "", low, high)) == expected
 
 
 def test_words() -> None:
