@@ -61,8 +61,10 @@ class Journal:
 
 
 def _entry(said: Any) -> Entry:
-    """Version 0.1.0 wrote the prompt alone."""
-    return Entry(said) if isinstance(said, str) else Entry(str(said["prompt"]), str(said["task"]))
+    """Version 0.1.0 wrote the prompt alone; what a later one calls otherwise comes back as a layer all the same."""
+    if isinstance(said, str):
+        return Entry(said)
+    return Entry(str(said["prompt"]), "map" if said["task"] == "map" else "edit")
 
 
 def is_alive(pid: int) -> bool:

@@ -16,6 +16,7 @@ import pytest
 from krita_sfumato.client import Client
 from krita_sfumato.draft import Draft, Picture
 from krita_sfumato.events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
+from krita_sfumato.journal import Entry, Journal
 from krita_sfumato.vendor.sfumato_wire import Box
 from plugin.scripted_server import ScriptedServer, Talk
 from sfumato_wire import (
@@ -499,3 +500,9 @@ def test_the_jobs_of_a_krita_that_died_are_asked_for(
         time.sleep(0.01)
     assert not own.exists()
     assert alive.exists()
+
+
+def test_what_a_journal_calls_by_an_unknown_task_comes_back_as_a_layer(tmp_path: Path) -> None:
+    jobs = {"a": {"prompt": "rain", "task": "tiling"}, "b": {"prompt": "snow", "task": "map"}, "c": "sun"}
+    (tmp_path / "krita-1234.jobs.json").write_text(json.dumps(jobs))
+    assert Journal(tmp_path, 1234).take_over() == {"a": Entry("rain"), "b": Entry("snow", "map"), "c": Entry("sun")}
