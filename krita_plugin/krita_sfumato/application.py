@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,34 +37,39 @@ class Application(QObject):
         self.client = Client(home, self.woken.emit, f"krita-sfumato {VERSION} in Krita {self.host.version()}")
         self.backend = Backend(home, os.environ)
         self.controller = Controller(self.host.document, self.client, self.backend, self._pool.submit, str(home / LOGS))
-        self.guard = Guard(home / LOGS, self._mishap)
+        self.guard = Guard(home / LOGS, self._mishap, self._mishap_beside)
+        # Krita tells nobody when layers change, so look: cheap, and only while a docker is seen.
+        self.refresh = self.guard.again_and_again(self._refresh)
+        self._show = self.guard.again_and_again(self._show_view)
         self._news = self._timer(NEWS_DELAY, self._hear, once=True)
         self._work = self._timer(STEP_DELAY, self._step)
         self._watch = self._timer(WATCH, self.refresh)
         self.woken.connect(self._news.start, Qt.ConnectionType.QueuedConnection)
         self._watch.start()
         self.client.start()
-        self.host.when_closing(self.guard(self._close))
+        self.host.when_closing(self.guard.beside(self._close))
 
     def attach(self, panel: Panel) -> None:
         """A docker of one of Krita's windows."""
         self._panels.append(panel)
         panel.destroyed.connect(lambda *_: self._panels.remove(panel))
-        act = self._acting
-        panel.footer.apply.connect(act(lambda: self.controller.apply(panel.settings())))
-        panel.find_map.connect(act(lambda: self.controller.apply(panel.settings(), "map")))
-        panel.footer.cancel.connect(act(self.controller.cancel))
-        panel.footer.place.connect(act(self.controller.place))
-        panel.footer.start.connect(act(self.controller.start))
-        panel.footer.stop.connect(act(self.controller.stop))
-        panel.new_map.connect(act(self._new_map))
-        panel.map_chosen.connect(self.guard(lambda: self._remember(chosen=panel.map.current())))
-        panel.edit_chosen.connect(self.guard(lambda: self._remember(**panel.choice())))
+        work, beside = self.guard, self.guard.beside
+        for signal, guard, call in (
+            (panel.footer.apply, work, lambda: self.controller.apply(panel.settings())),
+            (panel.find_map, work, lambda: self.controller.apply(panel.settings(), "map")),
+            (panel.footer.cancel, work, self.controller.cancel),
+            (panel.footer.place, beside, self.controller.place),
+            (panel.footer.start, beside, self.controller.start),
+            (panel.footer.stop, beside, self.controller.stop),
+            (panel.new_map, beside, self.controller.new_map),
+            (panel.map_chosen, beside, lambda: self._choose_map(panel)),
+            (panel.map_read, beside, lambda: self._read_map(panel)),
+            (panel.source_changed, beside, lambda: self._remember(source=panel.source.toPlainText())),
+            (panel.edit_chosen, beside, lambda: self._remember(**panel.choice())),
+        ):
+            for slot in (guard(call), self._show, self.refresh):
+                signal.connect(slot)
         self.refresh()
-
-    def refresh(self) -> None:
-        """Krita tells nobody when layers change, so look: cheap, and only while a docker is seen."""
-        self.guard(self._refresh)()
 
     # ------------------------------------------------------------------ inside
 
@@ -74,46 +80,44 @@ class Application(QObject):
         timer.timeout.connect(self.guard(call))
         return timer
 
-    def _acting(self, call: Callable[[], object]) -> Callable[..., None]:
-        def act() -> None:
-            call()
-            self._show()
-
-        return self.guard(act)
-
     def _refresh(self) -> None:
         self.controller.watch()
+        self._show()
         panels = [panel for panel in self._panels if panel.isVisible()]
         if panels:
             document = self.host.document()
             layers = document.layers() if document is not None else []
             note = self.controller.memory.of(document)
+            choice = note.choice([layer.id for layer in layers])
             for panel in panels:
-                panel.show_layers(layers, note.chosen)
+                panel.show_map(layers, choice)
+                panel.show_source(note.source)
                 panel.show_edit(note.edit, note.tuning)
-        self._show()
 
     def _remember(self, **changes: Any) -> None:
         """What the painter chose for the picture."""
         self.controller.memory.change(self.host.document(), **changes)
 
-    def _new_map(self) -> None:
-        self.controller.new_map()
-        self._refresh()
+    def _choose_map(self, panel: Panel) -> None:
+        note = self.controller.memory.of(self.host.document())
+        self._remember(choices=note.choosing_layer(panel.map.current(), panel.map_choice()))
+
+    def _read_map(self, panel: Panel) -> None:
+        self._remember(choices=self.controller.memory.of(self.host.document()).choosing(panel.map_choice()))
 
     def _hear(self) -> None:
         for event in self.client.events():
-            self.controller.hear(event)
+            self.guard(partial(self.controller.hear, event))()  # one that fails does not take others along
         self._show()
 
     def _step(self) -> None:
         self.controller.advance()
         if not self.controller.is_working:
             self._work.stop()
-            self._refresh()  # what came is perhaps a map
+            self.refresh()  # what came is perhaps a map
         self._show()
 
-    def _show(self) -> None:
+    def _show_view(self) -> None:
         if self.controller.is_working and not self._work.isActive():
             self._work.start()
         for panel in self._panels:
@@ -121,6 +125,10 @@ class Application(QObject):
 
     def _mishap(self, log: str) -> None:
         self.controller.mishap(log)
+        self._show()
+
+    def _mishap_beside(self, log: str) -> None:
+        self.controller.mishap_beside(log)
         self._show()
 
     def _close(self) -> None:

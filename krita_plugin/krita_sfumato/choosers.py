@@ -52,6 +52,7 @@ class EditChooser(CalmComboBox):
         super().__init__(sentences.TIP_EDIT)
         self._edits: tuple[EditInfo, ...] = ()
         self._wanted = ""
+        self._is_known = True
         self.addItem(sentences.EDITS_UNKNOWN, "")
         self.setEnabled(False)
         self.activated.connect(self._choose)
@@ -64,16 +65,22 @@ class EditChooser(CalmComboBox):
         return next((info for info in self._edits if info.id == self.currentData()), None)
 
     def show_edits(self, edits: tuple[EditInfo, ...], wanted: str) -> None:
-        if edits != self._edits and edits:
-            self._edits = edits
-            self.clear()
-            for index, info in enumerate(edits):
-                self.addItem(info.name, info.id)
-                self.setItemData(index, tip(info.help), Qt.ItemDataRole.ToolTipRole)
-            self.setEnabled(True)
+        """The first there is when none is wanted; one that is not among them is never replaced by another."""
         self._wanted = wanted
-        if self._edits and not self.view().isVisible():
-            self.setCurrentIndex(max(0, self.findData(wanted)))
+        edits = edits or self._edits
+        is_known = not wanted or any(info.id == wanted for info in edits)
+        if not edits or self.view().isVisible():
+            return
+        if (edits, is_known) != (self._edits, self._is_known):
+            self._edits, self._is_known = edits, is_known
+            self.clear()
+            if not is_known:
+                self.addItem(sentences.CHOOSE_EDIT, "")
+            for info in edits:
+                self.addItem(info.name, info.id)
+                self.setItemData(self.count() - 1, tip(info.help), Qt.ItemDataRole.ToolTipRole)
+            self.setEnabled(True)
+        self.setCurrentIndex(max(0, self.findData(wanted)) if is_known else 0)
 
     def _choose(self, *_: Any) -> None:
         self._wanted = self.current()

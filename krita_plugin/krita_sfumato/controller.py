@@ -15,7 +15,7 @@ from .events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Tol
 from .interfaces import Compute, Document, Link, Process
 from .memory import Memory
 from .shelf import Painted, Shelf
-from .state import Settings, View
+from .state import Settings, View, progressed
 from .vendor.sfumato_wire import Status, Welcome
 
 PATIENCE = 180.0  # seconds until a silent backend is called so; the first import of torch is slow
@@ -54,25 +54,27 @@ class Controller:
     def apply(self, settings: Settings, task: str = "edit") -> None:
         """Begin an edit of the active document, or (task "map") finding a new map for it. One at a time; one whose
         backend is gone gives way."""
-        if self._edit is not None and self.view.stalled:
+        try:
+            if self._edit is not None and not self.view.stalled:
+                raise Trouble(sentences.BUSY)
+            document = check(self._active(), settings, task, self.view.edits)
+            if self.view.link == "absent" and not self._process.command():
+                raise Trouble(sentences.NOT_INSTALLED)
+        except Trouble as trouble:
+            self._tell(str(trouble), is_trouble=True)  # and an edit that waits goes on waiting
+            return
+        if self._edit is not None:
             self._link.cancel(self._edit.job)
             self._finish("")
-        if self._edit is not None:
-            self._show(sentence=sentences.BUSY, is_trouble=True)
-            return
-        try:
-            document = check(self._active(), settings, task)
-            if self.view.link == "absent":
-                self._start()
-            elif self.view.link == "down" and self._welcome is None:
-                self._link.hurry()  # otherwise the edit itself makes the backend try once more
-        except Trouble as trouble:
-            self._finish(str(trouble), is_trouble=True)
-            return
+        if self.view.link == "absent":
+            self._start()
+        elif self.view.link == "down" and self._welcome is None:
+            self._link.hurry()  # otherwise the edit itself makes the backend try once more
+        if task == "edit" and settings.edit:  # who applies an edit has chosen it for this picture
+            self.memory.change(document, edit=settings.edit, tuning=settings.tuning)
         seed = random.randrange(2**31) if settings.seed is None else settings.seed
         settings = replace(settings, seed=seed)
-        maps = tuple(dict.fromkeys([settings.map_id, *self.memory.of(document).maps]))
-        self._edit = Edit(uuid.uuid4().hex, task, document, settings, maps, self._clock())
+        self._edit = Edit(uuid.uuid4().hex, task, document, settings, self._clock())
         self._steps = self._run(self._edit)
         self._show(sentence="", is_trouble=False, busy=True, stage="", fraction=None, preview=None, seed=seed)
         self.advance()
@@ -93,7 +95,7 @@ class Controller:
             self._tell(sentences.NO_DOCUMENT, is_trouble=True)
             return ""
         layer = document.new_map(sentences.MAP_NAME)
-        self.memory.keep(document, maps=(*self.memory.of(document).maps, layer), chosen=layer)
+        self.memory.keep_map(document, layer)
         self._tell(sentences.MAP_NEW)
         return layer
 
@@ -102,11 +104,12 @@ class Controller:
         document = self._active()
         if document is None or not self._shelf.next_name:
             self._tell(sentences.NO_DOCUMENT, is_trouble=True)
-            return
-        painted = self._shelf.take()
-        painted.add_to(document, self.memory, self.memory.of(document).maps)
-        self._link.acknowledge(painted.job)
-        self._tell(sentences.PLACED[painted.task])
+        elif not document.is_idle():
+            self._tell(sentences.PLACE_LATER, is_trouble=True)
+        else:
+            painted = self._shelf.place_next(document, self.memory)
+            self._link.acknowledge(painted.job)
+            self._tell(sentences.PLACED[painted.task])
 
     def start(self) -> None:
         try:
@@ -120,7 +123,7 @@ class Controller:
             return
         self._waiting_since = None
         if self._edit is not None and not self._edit.submitted:
-            self._finish(sentences.STOPPED_BEFORE, is_trouble=True)
+            self._finish(sentences.stopped_before(self._edit.task), is_trouble=True)
 
     # ------------------------------------------------------------------ what happens
 
@@ -142,7 +145,7 @@ class Controller:
         if isinstance(event, Linked):
             self._welcome, self._waiting_since = event.welcome, None
             self._show(models=event.welcome.models, edits=event.welcome.edits)
-            self._show(link="ready", link_sentence=self._ready())
+            self._show(link="ready", link_sentence=sentences.ready(event.welcome.device))
             if self.view.stalled:
                 self._show(stalled=False, sentence="", is_trouble=False, stage=sentences.STAGES["sending"])
         elif isinstance(event, Greeting):
@@ -169,23 +172,34 @@ class Controller:
             self._no_backend(sentences.SILENT.format(folder=self._log_folder))
 
     def mishap(self, log: str) -> None:
-        """An error nobody foresaw was written to the log."""
-        if self._edit is not None and self._edit.submitted:
-            self._link.cancel(self._edit.job)
-        self._finish(sentences.MISHAP.format(log=log), is_trouble=True)
+        """An error nobody foresaw, in an edit's own work, was written to the log. What is done already is kept."""
+        edit, sentence = self._edit, sentences.MISHAP
+        painted = edit.painted() if edit is not None else None
+        if painted is not None:
+            self._shelf.put(painted)
+            sentence = sentences.MISHAP_KEPT
+        elif edit is not None and edit.placed:
+            self._link.acknowledge(edit.job)
+        elif edit is not None and edit.submitted:
+            self._link.cancel(edit.job)
+        self._finish(sentence.format(log=log), is_trouble=True)
+
+    def mishap_beside(self, log: str) -> None:
+        """The same in something else: an edit goes on."""
+        self._tell(sentences.MISHAP.format(log=log), is_trouble=True)
 
     # ------------------------------------------------------------------ inside
 
     def _run(self, edit: Edit) -> Steps:
         while self._welcome is None:
             yield "waiting"
-        draft = yield from prepare(edit, self._welcome, self._compute)
+        draft = yield from prepare(edit, self._welcome, self.memory, self._compute)
         edit.submitted = True
         self._link.submit(edit.job, draft)
 
-    def _end(self, edit: Edit, result: Finished) -> Steps:
+    def _end(self, edit: Edit) -> Steps:
         try:
-            yield from place(edit, result, self.memory)
+            yield from place(edit, self.memory)
         except Homeless as homeless:
             self._shelf.put(homeless.painted)
             raise
@@ -193,26 +207,20 @@ class Controller:
             self._link.acknowledge(edit.job)
             raise
         self._link.acknowledge(edit.job)
-        self._finish(closing(edit, self._clock() - edit.began))
+        self._finish(closing(edit, self._clock() - edit.began, self._active()))
 
     def _heard_of(self, edit: Edit, event: Queued | Moved | Finished | Ended) -> None:
         if isinstance(event, Queued):
             self._show(stage=sentences.STAGES["queued"], fraction=None)
         elif isinstance(event, Moved):
-            progress = event.progress
-            stage = sentences.STAGES.get(progress.stage, progress.stage)
-            if progress.stage == "painting":
-                stage = f"{sentences.PAINTING[edit.task]}: step {progress.step} of {progress.steps}"
-            self._show(stage=stage, fraction=progress.step / progress.steps if progress.steps else None)
-            if progress.preview is not None:
-                self._show(preview=(progress.preview.width, progress.preview.height, progress.payload))
+            self._show(**progressed(edit.task, event.progress))
         elif isinstance(event, Finished):
             if event.layer is None:
                 self._link.acknowledge(edit.job)
                 self._finish(sentences.NOTHING[edit.task])
             else:
-                edit.finished = True
-                self._steps = self._end(edit, event)
+                edit.result = event
+                self._steps = self._end(edit)
         elif event.code == "cancelled":
             self._finish(sentences.CANCELLED)
         else:
@@ -226,15 +234,11 @@ class Controller:
         if status.state in ("starting", "down"):
             self._show(link=status.state, link_sentence=status.sentence)
         elif self._welcome is not None:
-            self._show(link="ready", link_sentence=self._ready())
+            self._show(link="ready", link_sentence=sentences.ready(self._welcome.device))
         if status.state == "down":
             self._waiting_since = None
             if self._edit is not None and not self._edit.submitted:
                 self._finish(status.sentence, is_trouble=True)
-
-    def _ready(self) -> str:
-        device = self._welcome.device if self._welcome else ""
-        return sentences.READY.format(device=sentences.DEVICES.get(device.partition(":")[0], device))
 
     def _found(self, event: Finished) -> None:
         """An edit that a Krita which is gone had begun."""
@@ -270,14 +274,14 @@ class Controller:
         if edit is None or self.view.stalled:
             return
         if event.why == "absent":
-            self._no_backend(sentences.STOPPED_IN_EDIT if edit.submitted else sentences.STOPPED_BEFORE)
-        elif edit.submitted and not edit.finished:
+            self._no_backend(sentences.STOPPED_IN_EDIT if edit.submitted else sentences.stopped_before(edit.task))
+        elif edit.submitted and edit.result is None:
             self._show(stage=sentences.STAGES["lost"], fraction=None)
 
     def _no_backend(self, sentence: str) -> None:
         """An edit that was sent waits for a better backend, one that was not ends; one that came back needs none."""
         self._waiting_since = None
-        if self._edit is not None and self._edit.finished:
+        if self._edit is not None and self._edit.result is not None:
             return
         if self._edit is not None and self._edit.submitted:
             self._show(stalled=True, sentence=sentence, is_trouble=True, stage="", fraction=None, preview=None)

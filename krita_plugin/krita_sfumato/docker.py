@@ -10,6 +10,7 @@ from . import sentences, tuning
 from .choosers import EditChooser, LayerChooser
 from .footer import Footer
 from .knobs import Tuner
+from .memory import Choice
 from .qt import (
     QCheckBox,
     QFormLayout,
@@ -35,6 +36,7 @@ from .widgets import (
     name_parts,
     row,
     set_text,
+    silent,
     tip,
 )
 
@@ -47,6 +49,8 @@ class Panel(QWidget):
     find_map = pyqtSignal()
     new_map = pyqtSignal()
     map_chosen = pyqtSignal(str)
+    map_read = pyqtSignal()  # in another way
+    source_changed = pyqtSignal()
     edit_chosen = pyqtSignal()  # or one of its values
 
     def __init__(self, icon: Callable[[str], QIcon]) -> None:
@@ -82,6 +86,7 @@ class Panel(QWidget):
     def _build_prompts(self, column: QVBoxLayout) -> None:
         self.prompt = Prompt(sentences.PROMPT, sentences.TIP_PROMPT, lines=3)
         self.source = Prompt(sentences.SOURCE, sentences.TIP_SOURCE, lines=2)
+        self.source.textChanged.connect(self.source_changed)
         self.source_label = SmallPrint(sentences.SOURCE_LABEL)
         self.avoid = Prompt(sentences.AVOID_WHAT, sentences.TIP_AVOID_WHAT, lines=2)
         self.more = Fold(sentences.AVOID, sentences.TIP_AVOID, self.avoid)
@@ -139,6 +144,8 @@ class Panel(QWidget):
         self.channel.addItem(sentences.CHANNEL_ALPHA, True)
         self.inverted = QCheckBox(sentences.INVERT)
         self.inverted.setToolTip(sentences.TIP_INVERT)
+        self.channel.currentIndexChanged.connect(lambda *_: self.map_read.emit())
+        self.inverted.toggled.connect(lambda *_: self.map_read.emit())
         rows.addRow(sentences.CHANNEL_LABEL, row(self.channel, self.inverted))
 
     # ------------------------------------------------------------------ showing
@@ -146,11 +153,11 @@ class Panel(QWidget):
     def settings(self) -> Settings:
         return Settings(
             prompt=self.prompt.text(),
-            source_prompt=self.source.text() if self.source.isVisibleTo(self) else "",
+            source_prompt=self.source.text(),
             negative_prompt=self.avoid.text() if self.more.isChecked() else "",
             map_id=self.map.current(),
-            alpha_only=bool(self.channel.currentData()),
-            inverted=self.inverted.isChecked(),
+            alpha_only=self.map_choice().alpha_only,
+            inverted=self.map_choice().inverted,
             strength=self.strength.value(),
             steps=self.steps.value() if self._models or self._steps_touched else 0,
             seed=None if self.dice.isChecked() else self.seed.value(),
@@ -159,8 +166,24 @@ class Panel(QWidget):
             tuning=self._tuning,
         )
 
-    def show_layers(self, layers: Sequence[Any], chosen: str) -> None:
-        self.map.show_layers(layers, chosen, sentences.CHOOSE_LAYER if layers else sentences.NO_PICTURE)
+    def map_choice(self) -> Choice:
+        """The map, and how it is to be read."""
+        return Choice(self.map.current(), bool(self.channel.currentData()), self.inverted.isChecked())
+
+    def show_map(self, layers: Sequence[Any], choice: Choice) -> None:
+        """What can be the map, and which one is."""
+        self.map.show_layers(layers, choice.layer, sentences.CHOOSE_LAYER if layers else sentences.NO_PICTURE)
+        if not self.channel.view().isVisible():
+            with silent(self.channel):
+                self.channel.setCurrentIndex(self.channel.findData(choice.alpha_only))
+        with silent(self.inverted):
+            self.inverted.setChecked(choice.inverted)
+
+    def show_source(self, text: str) -> None:
+        """What the picture shows."""
+        if self.source.toPlainText() != text:
+            with silent(self.source):
+                self.source.setPlainText(text)
 
     def show_edit(self, edit: str, values: tuning.Tuning) -> None:
         """Which edit is chosen, and what the painter changed of it."""
@@ -171,7 +194,7 @@ class Panel(QWidget):
             tuner.show_parameters(tuning.declared(info, task), tuning.values_for(values, info, task))
         info = self.edit.info()
         for widget in (self.source_label, self.source):
-            widget.setVisible(info is not None and info.source_prompt)
+            widget.setVisible(tuning.asks_source(self._view.edits, self.edit.current()))
         self.find.setVisible(self._info("map") is not None or not self._view.edits)
         set_text(self.edit_help, tuning.first_sentence(info.help) if info else "")
         self.edit_help.setToolTip(tip(info.help) if info else "")
@@ -217,7 +240,8 @@ class Panel(QWidget):
     def _tune(self) -> None:
         for tuner, task in ((self.tuner, "edit"), (self.finder, "map")):
             if info := self._info(task):
-                self._tuning = {**self._tuning, tuning.slot(info.id, task): tuner.values}
+                slot, declared = tuning.slot(info.id, task), tuning.declared(info, task)
+                self._tuning = {**self._tuning, slot: tuning.merged(self._tuning.get(slot, {}), tuner.values, declared)}
         self.edit_chosen.emit()
 
     def _info(self, task: str) -> EditInfo | None:

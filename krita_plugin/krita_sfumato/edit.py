@@ -7,7 +7,7 @@ Whatever keeps an edit from going on is a Trouble with a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from .shelf import Painted
 from .state import Settings
 from .vendor.sfumato_wire import Box, EditInfo, Levels, ModelInfo, Welcome, crop_box
 
+PAINTED = ("paintlayer", "vectorlayer", "filllayer", "filelayer", "clonelayer")  # what a picture can be made of
 SETTLING = 40  # steps that Krita is given to make another layer the active one
 
 
@@ -37,22 +38,34 @@ class Homeless(Trouble):
 
 @dataclass
 class Edit:
-    """task: as the request's; maps: the layers that are no part of the picture; finished: its result is here; placed:
-    so is its layer."""
+    """task: as the request's; result: what came of it; placed: and it is a layer."""
 
     job: str
     task: str
     document: Document
     settings: Settings
-    maps: tuple[str, ...]
     began: float
     submitted: bool = False
-    finished: bool = False
+    result: Finished | None = None
     placed: bool = False
 
+    def maps(self, memory: Memory) -> tuple[str, ...]:
+        """The layers that are no part of the picture; asked for when needed, as the painter may add some any time."""
+        return tuple(dict.fromkeys(filter(None, [self.settings.map_id, *memory.of(self.document).maps])))
 
-def check(document: Document | None, settings: Settings, task: str) -> Document:
-    """What can be said the moment the button is pressed."""
+    def painted(self) -> Painted | None:
+        """Its result, if there is one that fits and it is no layer yet."""
+        layer = self.result.layer if self.result and not self.placed else None
+        if layer is None or layer.format != "bgra8":
+            return None
+        if not Box(0, 0, self.document.width, self.document.height).contains(layer.box):
+            return None
+        assert self.result is not None
+        return Painted(self.job, self.task, self.settings.prompt, layer.box, self.result.data)
+
+
+def check(document: Document | None, settings: Settings, task: str, edits: Sequence[EditInfo] = ()) -> Document:
+    """What can be said the moment the button is pressed. edits: what the backend offers, as far as it is known."""
     if document is None:
         raise Trouble(sentences.NO_DOCUMENT)
     if task == "map":
@@ -60,17 +73,17 @@ def check(document: Document | None, settings: Settings, task: str) -> Document:
             raise Trouble(sentences.NO_WORDS)
         return document
     if not settings.map_id:
-        raise Trouble(sentences.NO_MAP)
+        raise Trouble(_or_find(sentences.NO_MAP, edits))
     if not document.has(settings.map_id):
         raise Trouble(sentences.MAP_GONE)
     if not settings.inverted and not document.map_box(settings.map_id).area:
-        raise Trouble(sentences.MAP_EMPTY.format(name=_name_of(document, settings.map_id)))
+        raise Trouble(_or_find(sentences.MAP_EMPTY.format(name=_name_of(document, settings.map_id)), edits))
     if settings.strength <= 0:
         raise Trouble(sentences.NO_STRENGTH)
     return document
 
 
-def prepare(edit: Edit, welcome: Welcome, compute: Compute) -> Generator[str, None, Draft]:
+def prepare(edit: Edit, welcome: Welcome, memory: Memory, compute: Compute) -> Generator[str, None, Draft]:
     """Reads the map, then the part of the picture that it needs; all of the picture where a map is to be found."""
     document, settings = edit.document, edit.settings
     model = next((m for m in welcome.models if m.id == settings.model), None) or next(iter(welcome.models), None)
@@ -83,30 +96,30 @@ def prepare(edit: Edit, welcome: Welcome, compute: Compute) -> Generator[str, No
     width, height = _still(document)
     change_map, box = None, Box(0, 0, width, height)
     if edit.task == "edit":
-        change_map = yield from _read_map(document, settings, width, height, compute)
+        change_map = yield from _read_map(document, settings, welcome.edits, width, height, compute)
         _still(document)
         box = crop_box(change_map.box, width, height, model.native)
-    canvas = Picture(box, "bgra8", document.read_picture(box, edit.maps))
+    canvas = Picture(box, "bgra8", document.read_picture(box, edit.maps(memory)))
     yield "sending"
     return Draft(canvas, change_map, _fields(edit, model, info, width, height))
 
 
-def place(edit: Edit, result: Finished, memory: Memory) -> Generator[str, None, None]:
+def place(edit: Edit, memory: Memory) -> Generator[str, None, None]:
     """The result into the document it belongs to, or nowhere."""
-    document = edit.document
-    assert result.layer is not None
-    box = result.layer.box
-    if result.layer.format != "bgra8" or not Box(0, 0, document.width, document.height).contains(box):
+    document, painted = edit.document, edit.painted()
+    if painted is None:
         raise Trouble(sentences.WRONG_RESULT)
     yield "placing"
     while document.is_open() and not document.is_idle():
         yield "pause_to_place"
-    painted = Painted(edit.job, edit.task, edit.settings.prompt, box, result.data)
     if not document.is_open():
         raise Homeless(sentences.DOCUMENT_CLOSED.format(name=document.name), painted)
     if document.size() != (document.width, document.height):
         raise Homeless(sentences.DOCUMENT_RESIZED.format(name=document.name), painted)
-    painted.add_to(document, memory, edit.maps)
+    maps = memory.of(document).maps
+    if edit.task == "edit" and _is_beside_picture(document, edit.settings.map_id, maps):
+        memory.change(document, maps=(*maps, edit.settings.map_id))
+    painted.add_to(document, memory, edit.maps(memory))
     edit.placed = True
     for _ in range(SETTLING):
         yield "placing"
@@ -114,11 +127,13 @@ def place(edit: Edit, result: Finished, memory: Memory) -> Generator[str, None, 
             break
 
 
-def closing(edit: Edit, seconds: float) -> str:
-    """What is said when all went well."""
+def closing(edit: Edit, seconds: float, active: Document | None) -> str:
+    """What is said when all went well. active: the document the painter looks at."""
+    elsewhere = active is None or active.id != edit.document.id
+    where = sentences.ELSEWHERE.format(name=edit.document.name) if elsewhere else ""
     if edit.task == "map":
-        return sentences.MAP_FOUND.format(seconds=seconds)
-    said = sentences.DONE.format(seconds=seconds)
+        return sentences.MAP_FOUND.format(seconds=seconds) + where
+    said = sentences.DONE.format(seconds=seconds) + where
     for layer in edit.document.layers():
         if layer.id == edit.settings.map_id and layer.visible:
             said += sentences.MAP_IN_FRONT.format(name=layer.name)
@@ -126,14 +141,14 @@ def closing(edit: Edit, seconds: float) -> str:
 
 
 def _read_map(
-    document: Document, settings: Settings, width: int, height: int, compute: Compute
+    document: Document, settings: Settings, edits: Sequence[EditInfo], width: int, height: int, compute: Compute
 ) -> Generator[str, None, Picture]:
     """The painted part of the map. Inverted, what is not painted changes fully, so all of the canvas counts."""
     layer = settings.map_id
     name = _name_of(document, layer)
     box = Box(0, 0, width, height) if settings.inverted else document.map_box(layer)
     if not box.area:
-        raise Trouble(sentences.MAP_EMPTY.format(name=name))
+        raise Trouble(_or_find(sentences.MAP_EMPTY.format(name=name), edits))
     kind = document.map_format(layer)
     bands: list[bytes] = []
     try:
@@ -148,11 +163,23 @@ def _read_map(
     inner: Box | None = found.result()
     if inner is None:
         is_painted = any(band.strip(b"\0") for band in bands)
-        raise Trouble((sentences.MAP_BLACK if is_painted else sentences.MAP_EMPTY).format(name=name))
+        if is_painted:
+            raise Trouble(sentences.MAP_BLACK.format(name=name))
+        raise Trouble(_or_find(sentences.MAP_EMPTY.format(name=name), edits))
     cut = compute(pixels.cut, bands, box.width, kind, inner)
     while not cut.done():
         yield "reading"
     return Picture(Box(box.x + inner.x, box.y + inner.y, inner.width, inner.height), kind, cut.result())
+
+
+def _is_beside_picture(document: Document, layer: str, maps: Sequence[str]) -> bool:
+    """Whether a layer by which an edit ran is a map from then on: one that makes up the picture alone is not."""
+    seen = [other.id for other in document.layers() if other.visible and other.kind in PAINTED and other.id not in maps]
+    return layer not in maps and document.has(layer) and any(other != layer for other in seen)
+
+
+def _or_find(sentence: str, edits: Sequence[EditInfo]) -> str:
+    return sentence + sentences.OR_FIND if tuning.finder(edits, "") else sentence
 
 
 def _name_of(document: Document, layer: str) -> str:

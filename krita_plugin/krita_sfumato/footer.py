@@ -18,6 +18,8 @@ from .qt import (
 from .state import View
 from .widgets import TEXT, Thumbnail, name_parts, row, set_text
 
+TROUBLE = "QLabel { border-left: 3px solid #d9822b; padding-left: 5px; }"  # seen on dark and on light themes
+
 
 class Footer(QWidget):
     """Shows a View and says what was pressed."""
@@ -95,6 +97,9 @@ class Footer(QWidget):
         text = view.sentence or (view.stage if view.busy and view.fraction is None else "")
         set_text(self.message, text)
         self.message.setVisible(bool(text))
+        style = TROUBLE if view.is_trouble and view.sentence else ""
+        if self.message.styleSheet() != style:
+            self.message.setStyleSheet(style)
         self.place_button.setVisible(bool(view.kept))
         self.place_button.setText(sentences.PLACE_NAMED.format(name=view.kept) if view.kept else sentences.PLACE)
         set_text(self.status, view.link_text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -12,11 +13,12 @@ LOG = "krita-plugin.log"
 
 
 class Guard:
-    """Wraps what Qt and Krita call."""
+    """Wraps what Qt and Krita call. tell: for the work of an edit, which cannot go on; tell_beside: for all else, which
+    is no reason to end an edit."""
 
-    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, tell: Callable[[str], None], tell_beside: Callable[[str], None]) -> None:
         self._path = folder / LOG
-        self._tell = tell
+        self._tell, self._tell_beside = tell, tell_beside
         self._log: logging.Logger | None = None
 
     def __call__(self, call: Callable[[], Any]) -> Callable[..., None]:
@@ -26,15 +28,43 @@ class Guard:
             try:
                 call()
             except Exception:
-                self.note()
+                self._note(self._tell)
 
         return slot
 
-    def note(self) -> None:
+    def beside(self, call: Callable[[], Any]) -> Callable[..., None]:
+        """The same for what is beside an edit."""
+
+        def slot(*_: Any) -> None:
+            try:
+                call()
+            except Exception:
+                self._note(self._tell_beside)
+
+        return slot
+
+    def again_and_again(self, call: Callable[[], Any]) -> Callable[..., None]:
+        """The same for what a timer calls: an error that stays is said once."""
+        last = ""
+
+        def slot(*_: Any) -> None:
+            nonlocal last
+            try:
+                call()
+                last = ""
+            except Exception:
+                now = traceback.format_exc()
+                is_new, last = now != last, now
+                if is_new:
+                    self._note(self._tell_beside)
+
+        return slot
+
+    def _note(self, tell: Callable[[str], None]) -> None:
         """Write the current exception down and tell the painter."""
         try:
             self._logger().exception("unforeseen")
-            self._tell(str(self._path))
+            tell(str(self._path))
         except Exception:  # the last line: nothing may reach Krita's own traceback dialog
             pass
 

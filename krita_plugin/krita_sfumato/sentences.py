@@ -7,6 +7,7 @@ NO_MAP = (
     "Choose the layer that says how much may change, or press + for a new one and paint white where the picture "
     "should change."
 )
+OR_FIND = " Or press Find to have a map found."
 MAP_GONE = "The change map's layer is not there any more: choose another one."
 MAP_EMPTY = "Nothing is painted on “{name}” yet. Paint white (full change) or grey (some) where the picture may change."
 MAP_BLACK = "“{name}” is black everywhere, so nothing may change. Paint white or grey where the picture may change."
@@ -20,7 +21,8 @@ NO_WORDS = "Write what should appear: the map shows where the picture differs fr
 NO_FINDER = "This backend has no edit that finds maps. Press + and paint one yourself."
 NO_SUCH_EDIT = "This backend does not know the edit “{edit}”: choose another one."
 NO_STRENGTH = "Strength is 0 %, so nothing would change: raise it."
-BUSY = "One edit is being painted already: wait for it or press Cancel."
+BUSY = "Something is being painted or looked for already: wait for it or press Cancel."
+PLACE_LATER = "You are painting just now: pause, then press Place again."
 
 NOT_INSTALLED = "Sfumato's backend is not set up on this computer: run “python3 -m installer install” once."
 DID_NOT_START = "The backend did not start: {reason}"
@@ -30,9 +32,9 @@ NOT_OURS = (
     "This backend was not started by Krita and does not let it in: end it where it was started, then press Start."
 )
 STOPPED_IN_EDIT = (
-    "The backend stopped in the middle of the edit. Your picture is untouched. Press Start: the edit begins again."
+    "The backend stopped in the middle of its work. Your picture is untouched. Press Start: the work begins again."
 )
-STOPPED_BEFORE = "The backend stopped before the edit was begun. Your picture is untouched. Press Apply again."
+STOPPED_BEFORE = "The backend stopped before it began. Your picture is untouched. Press {button} again."
 NO_MODEL = "The backend has no model to paint with. Its log says why."
 
 LINK = {
@@ -58,29 +60,41 @@ STAGES = {
     "placing": "Adding the layer …",
     "pause_to_read": "Beginning as soon as you pause painting …",
     "pause_to_place": "Done: the layer comes as soon as you pause painting …",
-    "lost": "Reaching the backend again; the edit is not lost …",
+    "lost": "Reaching the backend again; nothing is lost …",
 }
 
 DONE = "Done in {seconds:.1f} s: the change is a layer of its own."
 MAP_IN_FRONT = " Hide “{name}” to see it without the map in front."
+ELSEWHERE = " It is in “{name}”."
 PAINTING = {"edit": STAGES["painting"], "map": "Looking"}
 NOTHING_CHANGED = (
     "Nothing changed: the map or the strength allows too little. Paint lighter greys or raise the strength."
 )
 NOTHING = {"edit": NOTHING_CHANGED, "map": MAP_NOT_FOUND}
 CANCELLED = "Cancelled. Nothing was changed."
-DOCUMENT_CLOSED = "“{name}” was closed meanwhile. What was painted is kept: open a picture and press Place."
-DOCUMENT_RESIZED = "“{name}” changed its size meanwhile. What was painted is kept: press Place to add it anyway."
-FOUND = "“{name}” was still being painted when Krita ended. It is done: open its picture and press Place."
+DOCUMENT_CLOSED = "“{name}” was closed meanwhile. What was made is kept: open a picture and press Place."
+DOCUMENT_RESIZED = "“{name}” changed its size meanwhile. What was made is kept: press Place to add it anyway."
+FOUND = "“{name}” was not done yet when Krita ended. Now it is: open its picture and press Place."
 PLACED = {
     "edit": "Placed: the change is a layer of its own.",
     "map": "Placed: the map is a new layer. Paint on it as you like, then press Apply.",
 }
 WRONG_RESULT = "The backend gave a picture that does not fit. Nothing was changed; please report this."
+MISHAP_KEPT = (
+    "Something went wrong inside the plugin. What was made is kept: press Place to add it. Details are in “{log}”."
+)
 MISHAP = "Something went wrong inside the plugin; your picture is safe. Details are in “{log}”."
 LAYER_NAME = "Sfumato"
 MAP_NAME = "Change map"
 FOUND_MAP_NAME = "Map: {words}"  # short: in a narrow docker only the beginning is seen
+
+
+def ready(device: str) -> str:
+    return READY.format(device=DEVICES.get(device.partition(":")[0], device))
+
+
+def stopped_before(task: str) -> str:
+    return STOPPED_BEFORE.format(button=BUTTON[task])
 
 
 def layer_name(prompt: str, task: str = "edit") -> str:
@@ -100,7 +114,8 @@ TIP_PROMPT = "Describe what the painted parts of the picture should become, for 
 SOURCE_LABEL = "What the picture shows:"
 SOURCE = "For example “a meadow in summer”"
 TIP_SOURCE = (
-    "Describe what is there now, for example “a meadow in summer”. This edit compares it with what should appear."
+    "Describe what is there now, for example “a meadow in summer”. Find, and edits that look for differences, compare "
+    "it with what should appear."
 )
 AVOID = "Avoid"
 TIP_AVOID = "Also say what should not appear"
@@ -109,6 +124,7 @@ TIP_AVOID_WHAT = "Describe what to keep out of the picture."
 
 EDIT_LABEL = "Edit:"
 TIP_EDIT = "The way in which the picture is changed"
+CHOOSE_EDIT = "Choose an edit …"
 EDITS_UNKNOWN = "Press Start to choose"
 MAP_LABEL = "Map:"
 TIP_MAP = (
@@ -149,12 +165,13 @@ TIP_RESET = "Back to the values that the edit proposes"
 APPLY = "Apply"
 TIP_APPLY = "Paint the change as a new layer"
 CANCEL = "Cancel"
-TIP_CANCEL = "Stop the edit; the picture stays as it is"
+TIP_CANCEL = "Stop what is going on; the picture stays as it is"
 PLACE = "Place"
 PLACE_NAMED = "Place “{name}”"
-TIP_PLACE = "Add the finished edit to the picture that is open now"
+TIP_PLACE = "Add what is done to the picture that is open now"
 TIP_PREVIEW = "How far the edit has come"
 START = "Start"
 TIP_START = "Start the painting backend"
+BUTTON = {"edit": APPLY, "map": FIND_MAP}
 STOP = "Stop"
 TIP_STOP = "Stop the painting backend"

@@ -29,8 +29,7 @@ class Painted:
     def add_to(self, document: Document, memory: Memory, maps: Sequence[str]) -> None:
         """As a layer below `maps`. One that is itself a map goes on top and becomes the chosen one."""
         if self.task == "map":
-            layer = document.new_map(self.name, self.data, self.box)
-            memory.keep(document, maps=(*memory.of(document).maps, layer), chosen=layer)
+            memory.keep_map(document, document.new_map(self.name, self.data, self.box))
         else:
             document.add_layer(self.name, self.data, self.box, maps)
             memory.keep(document)
@@ -50,5 +49,7 @@ class Shelf:
     def put(self, painted: Painted) -> None:
         self._waiting.append(painted)
 
-    def take(self) -> Painted:
+    def place_next(self, document: Document, memory: Memory) -> Painted:
+        """Into that document. It leaves the shelf only when it is there."""
+        self._waiting[0].add_to(document, memory, memory.of(document).maps)
         return self._waiting.pop(0)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from .sentences import LINK
+from .sentences import LINK, PAINTING, STAGES
 from .tuning import Tuning
-from .vendor.sfumato_wire import EditInfo, ModelInfo
+from .vendor.sfumato_wire import EditInfo, ModelInfo, Progress
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,14 @@ class View:
     def link_text(self) -> str:
         """The status line."""
         return self.link_sentence or LINK.get(self.link, self.link)
+
+
+def progressed(task: str, progress: Progress) -> dict[str, Any]:
+    """What of a View follows from how far a job is."""
+    stage = STAGES.get(progress.stage, progress.stage)
+    if progress.stage == "painting":
+        stage = f"{PAINTING[task]}: step {progress.step} of {progress.steps}"
+    changes: dict[str, Any] = {"stage": stage, "fraction": progress.step / progress.steps if progress.steps else None}
+    if progress.preview is not None:
+        changes["preview"] = (progress.preview.width, progress.preview.height, progress.payload)
+    return changes

@@ -30,6 +30,7 @@ class FakeLayer:
     name: str
     depth: int = 0
     visible: bool = True
+    kind: str = "paintlayer"
 
 
 class FakeDocument:
@@ -46,6 +47,8 @@ class FakeDocument:
         self.added: list[tuple[str, bytes, Box]] = []
         self.maps_made: list[tuple[str, bytes, Box]] = []
         self.note = b""
+        self.below: list[tuple[str, ...]] = []  # what the added layers went below
+        self.refuses = False  # Krita raises when something is added
         self.read: list[tuple[Box, tuple[str, ...]]] = []
 
     def is_open(self) -> bool:
@@ -70,9 +73,12 @@ class FakeDocument:
         self.note = note
 
     def new_map(self, name: str, bgra: bytes = b"", box: Box = NOWHERE) -> str:
-        self.list.insert(0, FakeLayer("new", name))
+        if self.refuses:
+            raise RuntimeError("Krita says no")
+        layer = "new" if not self.maps_made else f"new {len(self.maps_made) + 1}"
+        self.list.insert(0, FakeLayer(layer, name))
         self.maps_made.append((name, bgra, box))
-        return "new"
+        return layer
 
     def map_box(self, layer: str) -> Box:
         return self.box
@@ -91,7 +97,10 @@ class FakeDocument:
         return bytes(box.area * 4)
 
     def add_layer(self, name: str, bgra: bytes, box: Box, maps: Sequence[str]) -> None:
+        if self.refuses:
+            raise RuntimeError("Krita says no")
         self.added.append((name, bgra, box))
+        self.below.append(tuple(maps))
 
     def restore_active(self) -> bool:
         return True

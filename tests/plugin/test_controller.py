@@ -9,10 +9,10 @@ import pytest
 from krita_sfumato import sentences
 from krita_sfumato.controller import PATIENCE, Controller
 from krita_sfumato.events import Ended, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
-from krita_sfumato.memory import Note
+from krita_sfumato.memory import Choice, Note
 from krita_sfumato.state import Settings
 from krita_sfumato.vendor.sfumato_wire import Box, Pixels, Preview, Progress, Request, Status
-from plugin.fakes import WELCOME, FakeDocument, FakeLink, FakeProcess, Later
+from plugin.fakes import WELCOME, FakeDocument, FakeLayer, FakeLink, FakeProcess, Later
 
 SETTINGS = Settings(prompt="snow  on the hills", map_id="map", strength=80, seed=7)
 BOX = Box(24, 30, 10, 5)
@@ -90,7 +90,7 @@ def test_an_edit_from_apply_to_layer() -> None:
     ("settings", "change", "sentence"),
     [
         (SETTINGS, lambda desk: setattr(desk, "document", None), sentences.NO_DOCUMENT),
-        (Settings(), None, sentences.NO_MAP),
+        (Settings(), None, sentences.NO_MAP + sentences.OR_FIND),
         (Settings(map_id="gone"), None, sentences.MAP_GONE),
         (Settings(map_id="map", strength=0), None, sentences.NO_STRENGTH),
         (SETTINGS, lambda desk: setattr(desk.document, "box", Box(0, 0, 0, 0)), "Nothing is painted"),
@@ -338,7 +338,7 @@ def test_nothing_changed() -> None:
 def test_a_new_map_is_remembered_and_no_part_of_any_picture() -> None:
     desk = Desk().ready()
     assert desk.controller.new_map() == "new"
-    assert Note.from_bytes(desk.document.note) == Note(("new",), "new")
+    assert Note.from_bytes(desk.document.note) == Note(("new",), (Choice("new"),))
     desk.apply()
     assert desk.document.read[0][1] == ("map", "new")
     desk.document = None
@@ -413,7 +413,7 @@ def test_stop_while_an_edit_waits_for_the_backend() -> None:
     desk.settle(5)
     desk.controller.stop()
     assert desk.process.stopped
-    assert desk.view.sentence == sentences.STOPPED_BEFORE
+    assert desk.view.sentence == sentences.stopped_before("edit")
     assert not desk.view.busy
 
 
@@ -423,7 +423,7 @@ def test_an_edit_does_not_wait_for_a_backend_that_went_away() -> None:
     desk.controller.apply(SETTINGS)
     desk.settle(5)
     desk.controller.hear(Unlinked("absent"))
-    assert desk.view.sentence == sentences.STOPPED_BEFORE
+    assert desk.view.sentence == sentences.stopped_before("edit")
     assert not desk.view.busy
 
 
@@ -490,7 +490,7 @@ def test_an_edit_that_the_backend_does_not_know_is_never_replaced_by_another() -
 
 def test_a_map_from_find_to_layer() -> None:
     desk = Desk(FakeDocument(box=Box(0, 0, 0, 0))).ready()
-    desk.controller.memory.keep(desk.document, maps=("map", "older"), chosen="map")
+    desk.controller.memory.keep(desk.document, maps=("map", "older"), choices=(Choice("map"),))
     tuning = {"edit:differential": {"hinting": False}, "map:diffedit": {"noises": 3}}
     job = desk.find(replace(SETTINGS, edit="differential", strength=0, tuning=tuning))
     request = request_of(desk)
@@ -504,7 +504,7 @@ def test_a_map_from_find_to_layer() -> None:
     assert desk.document.maps_made == [("Map: snow on the hills", GREYS, Box(0, 0, 200, 100))]
     assert not desk.document.added
     note = desk.controller.memory.of(desk.document)
-    assert (note.maps, note.chosen) == (("map", "older", "new"), "new")
+    assert (note.maps, note.choices) == (("map", "older", "new"), (Choice("new"), Choice("map")))
     assert Note.from_bytes(desk.document.note) == note
     assert desk.link.acknowledged == [job]
     assert "Found in" in desk.view.sentence
@@ -582,7 +582,7 @@ def test_a_map_whose_picture_is_gone_is_kept_as_a_map() -> None:
     desk.controller.place()
     assert len(desk.document.maps_made) == 1
     assert not desk.document.added
-    assert desk.controller.memory.of(desk.document).chosen == "new"
+    assert desk.controller.memory.of(desk.document).choices == (Choice("new"),)
 
 
 def test_a_map_of_a_krita_that_died_is_placed_as_a_map() -> None:
@@ -599,3 +599,172 @@ def test_a_map_that_does_not_fit_is_refused() -> None:
     desk.finish(desk.find(), Pixels(0, 0, 201, 100, "bgra8", "0" * 64))
     assert desk.view.sentence == sentences.WRONG_RESULT
     assert not desk.document.maps_made
+
+
+# ---------------------------------------------------------------------- nothing that is done is lost
+
+
+@pytest.mark.parametrize("task", ["edit", "map"])
+def test_a_mishap_keeps_what_is_done_already(task: str) -> None:
+    desk = Desk().ready()
+    job = desk.apply() if task == "edit" else desk.find()
+    desk.document.refuses = True
+    with pytest.raises(RuntimeError):
+        desk.finish(job, LAYER)
+    desk.controller.mishap("plugin.log")
+    assert "kept" in desk.view.sentence
+    assert "plugin.log" in desk.view.sentence
+    assert desk.view.kept
+    assert (desk.link.cancelled, desk.link.acknowledged) == ([], [])
+    assert not desk.view.busy
+    desk.document.refuses = False
+    desk.controller.place()
+    assert len(desk.document.added) + len(desk.document.maps_made) == 1
+    assert desk.link.acknowledged == [job]
+
+
+def test_a_mishap_after_the_layer_is_there_keeps_no_second_one() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.controller.hear(Finished(job, LAYER, b"pixels"))
+    while not desk.document.added:
+        desk.controller.advance()
+    desk.controller.mishap("plugin.log")
+    assert not desk.view.kept
+    assert (desk.link.cancelled, desk.link.acknowledged) == ([], [job])
+
+
+def test_a_mishap_beside_an_edit_does_not_end_it() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.controller.mishap_beside("plugin.log")
+    assert "plugin.log" in desk.view.sentence
+    assert desk.view.busy
+    assert not desk.link.cancelled
+    desk.finish(job)
+    assert len(desk.document.added) == 1
+
+
+def test_what_cannot_be_placed_stays_on_the_shelf() -> None:
+    desk = Desk().ready()
+    desk.controller.hear(Finished("old", LAYER, b"pixels", "rain", True))
+    desk.document.refuses = True
+    with pytest.raises(RuntimeError):
+        desk.controller.place()
+    assert desk.link.acknowledged == []
+    desk.document.refuses, desk.document.idle = False, False
+    desk.controller.place()
+    assert desk.view.sentence == sentences.PLACE_LATER
+    assert (desk.document.added, desk.view.kept) == ([], "rain"), "in the middle of a stroke"
+    desk.document.idle = True
+    desk.controller.place()
+    assert len(desk.document.added) == 1
+    assert not desk.view.kept
+
+
+@pytest.mark.parametrize(
+    ("settings", "task"), [(Settings(map_id="map"), "map"), (Settings(), "edit"), (SETTINGS, "not installed")]
+)
+def test_a_refused_press_leaves_an_edit_waiting_that_waits_for_its_backend(settings: Settings, task: str) -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.controller.hear(Unlinked("absent"))
+    if task == "not installed":
+        desk.process.words, task = [], "edit"
+    desk.controller.apply(settings, task)
+    assert desk.view.is_trouble
+    assert desk.view.stalled
+    assert not desk.link.cancelled
+    desk.ready()
+    desk.finish(job)
+    assert len(desk.document.added) == 1
+
+
+def test_a_map_that_is_made_meanwhile_is_no_part_of_the_picture_either() -> None:
+    desk = Desk()
+    desk.controller.apply(SETTINGS)
+    desk.settle(5)
+    assert desk.controller.new_map() == "new"
+    desk.ready()
+    desk.settle()
+    assert desk.document.read[0][1] == ("map", "new")
+    desk.controller.new_map()
+    desk.finish(desk.link.submitted[-1][0])
+    assert desk.document.below == [("map", "new", "new 2")], "and the result goes below all of them"
+
+
+def test_a_found_map_is_read_as_it_is_and_one_made_by_hand_as_before() -> None:
+    desk = Desk().ready()
+    memory = desk.controller.memory
+    memory.change(desk.document, choices=(Choice("map", alpha_only=True, inverted=True),))
+    desk.finish(desk.find(replace(SETTINGS, alpha_only=True, inverted=True)), WHOLE)
+    note = memory.of(desk.document)
+    assert note.choice(["new", "map"]) == Choice("new", alpha_only=False, inverted=False)
+    assert note.choice(["map"]) == Choice("map", alpha_only=True, inverted=True)
+
+
+def test_a_layer_by_which_an_edit_ran_is_no_part_of_the_picture_any_more() -> None:
+    desk = Desk().ready()
+    desk.finish(desk.apply())
+    assert Note.from_bytes(desk.document.note).maps == ("map",)
+    desk.document.list.append(FakeLayer("other", "Another map"))
+    desk.apply(replace(SETTINGS, map_id="other"))
+    assert desk.document.read[-1][1] == ("other", "map")
+
+
+@pytest.mark.parametrize(
+    "other", [None, FakeLayer("hidden", "Hidden", visible=False), FakeLayer("g", "G", kind="grouplayer")]
+)
+def test_the_only_layer_of_a_picture_stays_its_picture(other: FakeLayer | None) -> None:
+    desk = Desk().ready()
+    desk.document.list = [FakeLayer("background", "Background"), *([other] if other else [])]
+    desk.finish(desk.apply(replace(SETTINGS, map_id="background")))
+    assert len(desk.document.added) == 1
+    assert Note.from_bytes(desk.document.note).maps == ()
+
+
+def test_who_applies_an_edit_has_chosen_it_for_the_picture() -> None:
+    desk = Desk().ready()
+    desk.finish(desk.apply(replace(SETTINGS, edit="diffedit", tuning={"map:diffedit": {"noises": 3}})))
+    note = Note.from_bytes(desk.document.note)
+    assert (note.edit, note.tuning) == ("diffedit", {"map:diffedit": {"noises": 3}})
+
+
+# ---------------------------------------------------------------------- words
+
+
+@pytest.mark.parametrize("task", ["edit", "map"])
+def test_the_end_says_which_picture_when_another_one_is_open(task: str) -> None:
+    desk = Desk().ready()
+    desk.finish(desk.apply() if task == "edit" else desk.find())
+    assert "It is in" not in desk.view.sentence
+    job = desk.apply() if task == "edit" else desk.find()
+    desk.document = FakeDocument()
+    desk.document.id = "other"
+    desk.finish(job)
+    assert "It is in “meadow.kra”." in desk.view.sentence
+
+
+def test_what_to_do_without_a_map_names_find_only_where_there_is_one() -> None:
+    desk = Desk(FakeDocument(box=Box(0, 0, 0, 0))).ready()
+    desk.apply()
+    assert desk.view.sentence.endswith(sentences.OR_FIND)
+    desk.controller.hear(Linked(replace(WELCOME, edits=WELCOME.edits[:1])))
+    desk.apply()
+    assert "Nothing is painted" in desk.view.sentence
+    assert "Find" not in desk.view.sentence
+    desk.apply(Settings())
+    assert desk.view.sentence == sentences.NO_MAP
+
+
+def test_a_stopped_search_is_begun_again_with_find() -> None:
+    desk = Desk()
+    desk.find()
+    desk.controller.stop()
+    assert "Press Find again" in desk.view.sentence
+
+
+def test_what_the_picture_shows_is_told_to_find_whatever_edit_is_chosen() -> None:
+    desk = Desk().ready()
+    desk.find(replace(SETTINGS, edit="differential", source_prompt="summer"))
+    assert request_of(desk).source_prompt == "summer"
