@@ -36,6 +36,7 @@ RELEASE = Parameter(
 HINTING = Parameter("hinting", "bool", True, "Show the model what surrounds a pixel before the pixel may change.")
 REPEATS = Parameter("repeats", "int", 1, "How often the whole is done again.", 1, 9, unit="times")
 POWER = Parameter("mask_power", "float", 1.0, "How quickly faint greys let go.", 0.1, 4.0)
+FEATHER = Parameter("feather", "float", 0.5, "How softly it ends.", 1e-7, 1.0)
 BAND = Parameter("transition_contrast", "float", 0.0625, "Change at which the new picture covers fully.", 0.0, 1.0)
 SAMPLES = Parameter("samples", "int", 8, "How many noises are compared; more take longer.", 1, 64, unit="noises")
 UNKNOWN = Parameter("colour", "colour", "red", "A kind of parameter that this plugin does not know.")
@@ -47,7 +48,7 @@ EDITS = (
         "Every pixel changes as much as its grey says: white fully, black not at all.",
         (RELEASE, HINTING, BAND),
     ),
-    EditInfo("soft-inpainting", "Soft inpainting", "Greys blend old and new.", (POWER, BAND, UNKNOWN)),
+    EditInfo("soft-inpainting", "Soft inpainting", "Greys blend old and new.", (POWER, BAND, FEATHER, UNKNOWN)),
     EditInfo("sdedit", "SDEdit", "Everything painted <i>changes</i> alike. <b>Text</b>, not markup.", (REPEATS,)),
     EditInfo(
         "diffedit",

@@ -95,6 +95,26 @@ def test_edits_parameters_and_found_maps(krita: harness.Krita, tmp_path: Path) -
         )
 
 
+def test_what_is_chosen_stays_chosen_and_counts(krita: harness.Krita, tmp_path: Path) -> None:
+    backend = Scripted(tmp_path / "state")
+    try:
+        run(krita, "choices", tmp_path, SFUMATO_HOME=str(tmp_path / "state"))
+    finally:
+        backend.stop()
+    looks = [request for request, _ in backend.asked if request.task == "map"]
+    assert [look.source_prompt for look in looks] == ["a summer day", "a summer day"]
+    edits = [(request, blobs) for request, blobs in backend.asked if request.task == "edit"]
+    assert [(edit.map_channel, edit.levels.invert) for edit, _ in edits] == [
+        ("luminance", False),
+        ("alpha", True),
+        ("luminance", False),
+    ]
+    blank, changed, again = (np.frombuffer(blobs[request.canvas.digest], "<u4") for request, blobs in edits)
+    assert len(np.unique(blank)) == 1, "the map made by hand is in the picture"
+    assert set(np.unique(changed)) == {blank[0], again[0]}, "the found map is in the picture"
+    assert len(np.unique(again)) == 1, "the map made by hand is in the picture"
+
+
 def test_backends_that_die(krita: harness.Krita, tmp_path: Path) -> None:
     run(krita, "faults", tmp_path)
 

@@ -34,10 +34,10 @@ def scenario(kit):
 
     # Each edit, as proposed: no parameter is sent.
     painter.source.setPlainText("a summer day")
-    for name, asks in zip(NAMES, (False, False, False, True, True), strict=True):
+    for name in NAMES:
         painter.choose_edit(name)
         yield 0.1
-        kit.check(f"{name}: asks what is there", painter.source.isVisible() == asks)
+        kit.check(f"{name}: asks what is there, for Find if not for itself", painter.source.isVisible())
         kit.check(f"{name}: is explained", painter.edit_help.isVisible() and painter.edit_help.text())
         painter.press_apply()
         yield from painter.until_done(name)
@@ -125,6 +125,7 @@ def scenario(kit):
         painter.find.click()
         kit.check(f"{name}: no words", "Write what should appear" in painter.says, painter.says)
         painter.prompt.setPlainText("a winter day")
+        painter.source.setPlainText("a summer day")
         yield kit.until(lambda: "Add" not in kit.undo_text(), "the new picture's history", 10)
         undo = kit.undo_text()
         painter.find.click()
