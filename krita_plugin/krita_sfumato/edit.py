@@ -117,7 +117,7 @@ def place(edit: Edit, memory: Memory) -> Generator[str, None, None]:
     if document.size() != (document.width, document.height):
         raise Homeless(sentences.DOCUMENT_RESIZED.format(name=document.name), painted)
     maps = memory.of(document).maps
-    if edit.task == "edit" and _is_beside_picture(document, edit.settings.map_id, maps):
+    if _is_beside_picture(document, edit.settings.map_id, maps):
         memory.change(document, maps=(*maps, edit.settings.map_id))
     painted.add_to(document, memory, edit.maps(memory))
     edit.placed = True
@@ -173,7 +173,8 @@ def _read_map(
 
 
 def _is_beside_picture(document: Document, layer: str, maps: Sequence[str]) -> bool:
-    """Whether a layer by which an edit ran is a map from then on: one that makes up the picture alone is not."""
+    """Whether a layer that was the chosen map of an edit, or of a search, is a map from then on: one that makes up the
+    picture alone is not."""
     seen = [other.id for other in document.layers() if other.visible and other.kind in PAINTED and other.id not in maps]
     return layer not in maps and document.has(layer) and any(other != layer for other in seen)
 

@@ -707,6 +707,9 @@ def test_a_layer_by_which_an_edit_ran_is_no_part_of_the_picture_any_more() -> No
     desk = Desk().ready()
     desk.finish(desk.apply())
     assert Note.from_bytes(desk.document.note).maps == ("map",)
+    searched = Desk().ready()
+    searched.finish(searched.find(), WHOLE)
+    assert Note.from_bytes(searched.document.note).maps == ("map", "new"), "nor one beside which a map was found"
     desk.document.list.append(FakeLayer("other", "Another map"))
     desk.apply(replace(SETTINGS, map_id="other"))
     assert desk.document.read[-1][1] == ("other", "map")
