@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from . import sentences
 from .qt import (
+    QColor,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QPalette,
     QProgressBar,
     QPushButton,
     Qt,
@@ -18,7 +20,7 @@ from .qt import (
 from .state import View
 from .widgets import TEXT, Thumbnail, name_parts, row, set_text
 
-TROUBLE = "QLabel { border-left: 3px solid #d9822b; padding-left: 5px; }"  # seen on dark and on light themes
+TROUBLE = "#d9822b"  # seen on dark and on light themes
 
 
 class Footer(QWidget):
@@ -64,12 +66,24 @@ class Footer(QWidget):
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.hide()
+        self.trouble = QFrame()  # a bar beside a message that wants something done
+        self.trouble.setFixedWidth(3)
+        colours = self.trouble.palette()
+        colours.setColor(QPalette.ColorRole.Window, QColor(TROUBLE))
+        self.trouble.setPalette(colours)
+        self.trouble.setAutoFillBackground(True)
+        self.trouble.hide()
+        said = QHBoxLayout()
+        said.addWidget(self.trouble)
+        said.addWidget(self.message, 1)
         self.place_button = QPushButton(sentences.PLACE)
         self.place_button.setToolTip(sentences.TIP_PLACE)
         self.place_button.clicked.connect(lambda *_: self.place.emit())
         self.place_button.hide()
-        for widget in (self.progress, self.thumbnail, self.message, self.place_button):
-            column.addWidget(widget)
+        column.addWidget(self.progress)
+        column.addWidget(self.thumbnail)
+        column.addLayout(said)
+        column.addWidget(self.place_button)
 
     def _build_status(self, column: QVBoxLayout) -> None:
         line = QFrame()
@@ -97,9 +111,7 @@ class Footer(QWidget):
         text = view.sentence or (view.stage if view.busy and view.fraction is None else "")
         set_text(self.message, text)
         self.message.setVisible(bool(text))
-        style = TROUBLE if view.is_trouble and view.sentence else ""
-        if self.message.styleSheet() != style:
-            self.message.setStyleSheet(style)
+        self.trouble.setVisible(view.is_trouble and bool(view.sentence))
         self.place_button.setVisible(bool(view.kept))
         self.place_button.setText(sentences.PLACE_NAMED.format(name=view.kept) if view.kept else sentences.PLACE)
         set_text(self.status, view.link_text)

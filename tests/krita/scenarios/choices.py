@@ -88,7 +88,7 @@ def scenario(kit):
     # Trouble is seen to be trouble.
     painter.prompt.setPlainText("")
     painter.find.click()
-    kit.check("trouble", "Write what" in painter.says and "border" in painter.message.styleSheet())
+    kit.check("trouble", "Write what" in painter.says and kit.find("sfumato_trouble").isVisible())
     kit.resize(300, 640)
     yield 0.5
     kit.screenshot("docker_trouble", kit.docker())
@@ -97,7 +97,7 @@ def scenario(kit):
     painter.prompt.setPlainText("wait")
     painter.find.click()
     yield kit.until(lambda: "Looking" in painter.progress.text(), "the first step", 10)
-    kit.check("no trouble", not painter.message.styleSheet())
+    kit.check("no trouble", not kit.find("sfumato_trouble").isVisible())
     strange = kit.app.createDocument(*SIZE, "strange", "RGBA", "U8", SRGB, 72.0)
     said = NOTE.format("of another backend", "1" + "0" * 400)
     strange.setAnnotation("sfumato/maps", "Sfumato", QByteArray(said.encode()))
