@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from sfumato.cli import main
+from sfumato.errors import InputError
 from sfumato.models.sketchbook.paint import paint
 from sfumato.models.sketchbook.scene import Scene
-from sfumato.pictures import fitted
+from sfumato.pictures import fitted, write_png
 
 SIDE = 128
 
@@ -113,6 +115,48 @@ def test_the_canvas_may_be_replaced_but_never_broken(folder: Path, monkeypatch: 
     assert len(list(folder.iterdir())) == 2
     assert apply(folder, "--flat", str(folder / "canvas.png")) == 0
     assert (folder / "canvas.png").read_bytes() != before
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(folder: Path) -> None:
+    (folder / "out").mkdir()
+    (folder / "flat.png").symlink_to("out/target.png")  # to nothing at first, then to a file
+    for seed in ("1", "2"):
+        assert apply(folder, "--seed", seed) == 0
+        assert os.readlink(folder / "flat.png") == "out/target.png"
+        assert not (folder / "out" / "target.png").is_symlink()
+        assert np.asarray(Image.open(folder / "out" / "target.png")).shape == (SIDE, SIDE, 3)
+    assert len(list((folder / "out").iterdir())) == 1
+    (folder / "flat.png").unlink()
+    assert apply(folder, "--seed", "2") == 0
+    assert (folder / "flat.png").read_bytes() == (folder / "out" / "target.png").read_bytes()
+
+
+def test_what_is_no_ordinary_file_is_refused_before_the_work(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(folder / "pipe")
+    (folder / "to_pipe.png").symlink_to("pipe")
+    (folder / "loop.png").symlink_to("loop.png")
+    canvas = str(folder / "canvas.png")
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    for name, sentence in (
+        ("pipe", "no ordinary file"),
+        ("to_pipe.png", "no ordinary file"),
+        ("loop.png", "to itself"),
+    ):
+        out = str(folder / name)
+        for command in (
+            ["strokes", canvas, out],
+            ["apply", "no canvas", "--map", canvas, "--prompt", "", "--layer", out],
+            ["find-map", "no canvas", "--prompt", "", "--out", out],
+        ):
+            assert main(command) == 2
+            error = capsys.readouterr().err
+            assert sentence in error
+            assert error.count("\n") == 1
+        with pytest.raises(InputError, match=sentence):
+            write_png(out, pixels)
+    assert (folder / "pipe").is_fifo()
+    assert (folder / "to_pipe.png").is_symlink()
+    assert len(list(folder.iterdir())) == 5
 
 
 def test_deep_and_animated_canvases_are_not_flattened(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -196,7 +196,7 @@ def _apply(options: argparse.Namespace) -> int:
     for path in (options.layer, options.flat):
         if path:
             _check_output(path)
-    if options.layer and options.flat and options.layer.resolve() == options.flat.resolve():
+    if options.layer and options.flat and os.path.realpath(options.layer) == os.path.realpath(options.flat):
         raise InputError("same_output", "--layer and --flat name the same file. Give each a name of its own.")
     if not 0 <= options.strength <= 1:
         raise InputError("bad_strength", f"--strength must lie between 0 and 1; this is {options.strength:g}.")
@@ -228,11 +228,14 @@ def _find_map(options: argparse.Namespace) -> int:
 
 def _check_output(path: Path) -> None:
     """Found out before the work, not after it."""
-    if not path.parent.is_dir():
-        raise InputError("no_folder", f"There is no folder {path.parent} to write {path.name} into. Make it first.")
+    from sfumato.pictures import output_file
+
     if path.is_dir():
         raise InputError("is_folder", f"{path} is a folder. Name a file in it.")
-    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+    target = output_file(path)
+    if not target.parent.is_dir():
+        raise InputError("no_folder", f"There is no folder {path.parent} to write {path.name} into. Make it first.")
+    if not os.access(target.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise InputError("unwritable", f"{path} may not be written. Choose another place.")
 
 

@@ -86,12 +86,12 @@ def grey_times_alpha(grey: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDA
 
 
 def write_png(path: str | Path, pixels: NDArray[np.uint8], like: Image.Image | None = None) -> None:
-    """A PNG with the colour profile of `like`, whole or not at all: what stood at `path` before is replaced in one
-    step. Raises InputError when it cannot be written."""
+    """A PNG with the colour profile of `like`, whole or not at all: the file at `path` or that a link there leads to is
+    replaced in one step. Raises InputError when it cannot be written or is no ordinary file."""
     # A grey, CMYK or Lab picture's profile would be wrong for the RGB that is written.
     is_rgb = like is not None and like.mode in ("RGB", "RGBA", "P", "PA")
     profile = like.info.get("icc_profile") if like is not None and is_rgb else None
-    target = Path(path)
+    target = output_file(path)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         Image.fromarray(pixels).save(part, format="PNG", icc_profile=profile, compress_level=3)
@@ -100,6 +100,17 @@ def write_png(path: str | Path, pixels: NDArray[np.uint8], like: Image.Image | N
         part.unlink(missing_ok=True)
         reason = error.strerror or error
         raise InputError("unwritable", f"{path} cannot be written ({reason}). Choose another place.") from None
+
+
+def output_file(path: str | Path) -> Path:
+    """Where a file written to `path` comes to lie: a link stays and its target is replaced. Raises InputError for
+    devices, pipes and sockets, which a replacement would destroy."""
+    target = Path(os.path.realpath(path))
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError("no_plain_file", f"{path} is no ordinary file and is left alone. Name a file to write.")
+    if target.is_symlink():
+        raise InputError("link_loop", f"{path} is a link that leads to itself. Name a file to write.")
+    return target
 
 
 def _deep_to_8(image: Image.Image) -> Image.Image:
