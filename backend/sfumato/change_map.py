@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,8 +42,11 @@ class ChangeMap:
     def __post_init__(self) -> None:
         if self.values.dtype != np.uint16 or self.values.ndim != 2 or self.values.size == 0:
             raise ValueError("A change map is a two-dimensional uint16 array of 0..65535 that is not empty.")
-        if not 0 <= self.strength <= 1000:
-            raise ValueError(f"Strength is in thousandths, 0..1000; this is {self.strength}.")
+        if not isinstance(self.strength, Integral) or not 0 <= self.strength <= 1000:
+            raise InputError(
+                "bad_strength",
+                f"Strength is a whole number of thousandths, 0..1000, so that 500 is half; this is {self.strength!r}.",
+            )
 
     @classmethod
     def open(cls, path: str | Path, *, levels: Levels | None = None, strength: int = 1000) -> ChangeMap:
@@ -54,6 +58,8 @@ class ChangeMap:
     @classmethod
     def constant(cls, change: float, height: int = 1, width: int = 1) -> ChangeMap:
         """The same change, 0..1, everywhere."""
+        if not 0 <= change <= 1:
+            raise InputError("bad_map", f"Change lies within 0..1; this is {change}.")
         return cls(np.full((height, width), round(change * M), np.uint16))
 
     @classmethod

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sfumato.change_map import ChangeMap
-from sfumato.edits import Differential
+from sfumato.edits import Differential, EditFriendly
 from sfumato.errors import Cancelled, InputError
 from sfumato.steering import steer
 from steering import tiny
@@ -204,3 +206,77 @@ def test_a_latent_consistency_model_is_steered_as_stable_diffusion() -> None:
         assert torch.equal(own, run(pipe, Differential(ChangeMap.constant(0.6)), tiny.arguments("sd", STEPS)))
     finally:
         pipe.scheduler = before
+
+
+def test_the_seed_of_an_edit_that_prepares_is_torchs_own() -> None:
+    """Without a generator the draws are the global one's: repeatable, and nothing is reseeded behind the caller."""
+    pipe, arguments = tiny.sd(), tiny.arguments("sd", STEPS) | {"generator": None}
+    said = {"prompt_embeds": -arguments["prompt_embeds"], "negative_prompt_embeds": arguments["negative_prompt_embeds"]}
+    results, after = [], []
+    for _ in range(2):
+        torch.manual_seed(5)
+        results.append(run(pipe, EditFriendly(LEVELS, said), arguments))
+        assert torch.initial_seed() == 5
+        after.append(torch.randn(1))
+    assert torch.equal(*results)
+    assert torch.equal(*after)
+
+
+def test_a_scheduler_changed_inside_the_block_counts_and_stays() -> None:
+    pipe, before = tiny.sd(), tiny.sd().scheduler
+    euler = tiny.diffusion(diffusers.EulerDiscreteScheduler)
+    try:
+        with steer(pipe, Differential(ChangeMap.constant(1.0))) as steered:
+            pipe.scheduler = euler
+            result = steered(**tiny.arguments("sd", STEPS)).images
+        assert pipe.scheduler is euler
+        assert torch.equal(result, pipe(**tiny.arguments("sd", STEPS), strength=1.0).images)
+    finally:
+        pipe.scheduler = before
+
+
+def test_after_its_block_a_steering_is_over() -> None:
+    with steer(tiny.sd(), Differential(LEVELS)) as steered:
+        pass
+    with pytest.raises(InputError, match="inside its `with steer"):
+        steered(**tiny.arguments("sd", STEPS))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [({"num_inference_steps": 0}, "1 step or more"), ({"image": []}, "empty list")],
+)
+def test_a_call_that_cannot_be_gets_a_sentence(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        run(tiny.sd(), Differential(LEVELS), tiny.arguments("sd", STEPS) | change)
+
+
+def test_a_flow_pipeline_whose_scheduler_cannot_noise_gets_a_sentence() -> None:
+    pipe = tiny.sd3()
+    flow = diffusers.UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True)
+    before, pipe.scheduler = pipe.scheduler, flow
+    try:
+        with pytest.raises(InputError, match="by scale_noise, which UniPCMultistepScheduler has not"):
+            run(pipe, Differential(LEVELS), tiny.arguments("sd3", STEPS))
+    finally:
+        pipe.scheduler = before
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "L", "P", "1", "CMYK"])
+def test_pictures_of_every_mode_are_steered(mode: str) -> None:
+    """The pipeline sees RGB, what is transparent over white; black pixels stay the original's."""
+    original = picture().convert("RGBA")
+    original.putalpha(Image.linear_gradient("L").resize(original.size))
+    original = original.convert(mode)
+    values = np.zeros(original.size[::-1], np.uint16)
+    values[:, 16:] = 65535
+    arguments = tiny.arguments("sd", 2) | {"image": original, "output_type": "pil"}
+    with steer(tiny.sd(), Differential(ChangeMap(values))) as steered:
+        result = steered(**arguments).images[0]
+    kept = np.asarray(original.convert(result.mode))[:, :16]
+    assert np.array_equal(np.asarray(result)[:, :16], kept)
+
+
+def test_strength_is_a_whole_number_of_thousandths() -> None:
+    with pytest.raises(InputError, match="500 is half"):
+        ChangeMap.of(np.ones((2, 2)), strength=0.5)  # type: ignore[arg-type]

@@ -23,6 +23,10 @@ Listener = Callable[[Run], None]
 INSTEAD = "Sfumato cannot follow that: use another image-to-image pipeline of the model."
 
 
+class NoSuchNoise(InputError, AttributeError):
+    """The pipeline noises in a way that its scheduler cannot; an AttributeError too, for whoever only asks."""
+
+
 class SteeredScheduler:
     """Wraps `scheduler` for one pass of one pipeline.
 
@@ -61,6 +65,12 @@ class SteeredScheduler:
                 setattr(self, name, _posing_as(getattr(scheduler, name), getattr(self, "_" + name)))
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("add_noise", "scale_noise"):
+            raise NoSuchNoise(
+                "scheduler",
+                f"{type(self._pipe).__name__} noises pictures by {name}, which {type(self._scheduler).__name__} has "
+                "not. Use the scheduler that the model came with.",
+            )
         if name in SteeredScheduler._own:
             raise AttributeError(name)
         return getattr(self._scheduler, name)

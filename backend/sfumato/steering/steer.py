@@ -29,7 +29,7 @@ class Steered:
 
     image: pictures or clean latents. The caller owns `generator`; its draws are the pipeline's own, in their order
     (VAE draw, then noise), then the edit's. Pictures come back composited: where the map is 0 they are the original's
-    pixels. A map that changes nothing gives the image back at once, with no model call and nothing drawn.
+    pixels. A map that changes nothing gives the images back as they came, with no model call and nothing drawn.
 
     run: the last pass. listener: called after every denoiser call of every pass, an edit's preparing ones too; what it
     raises ends the work.
@@ -37,12 +37,14 @@ class Steered:
 
     def __init__(self, pipe: Any, edit: Edit, route: Route, skip: bool, listener: Listener) -> None:
         self._pipe, self._edit, self._route, self._skip = pipe, edit, route, skip
-        self._scheduler, self._listener = pipe.scheduler, listener
+        self._scheduler, self._listener, self.closed = pipe.scheduler, listener, False
         self.run: Run | None = None
         self._first: Run | None = None  # of several repeats
         self.preparing = False
 
     def __call__(self, *args: Any, image: Any, **kwargs: Any) -> Any:
+        if self.closed:
+            raise InputError("closed", "This steering is over: call it inside its `with steer(...)` block.")
         if "strength" in kwargs:
             raise InputError(
                 "strength_given",
@@ -53,7 +55,14 @@ class Steered:
             raise InputError(
                 "latents_given", "Leave out latents: what is noised is `image`, pictures or clean latents."
             )
+        if kwargs.get("num_inference_steps", 1) < 1:
+            raise InputError("bad_steps", f"Take 1 step or more; this is {kwargs['num_inference_steps']}.")
+        self._scheduler = self._pipe.scheduler  # perhaps another one than at the block's beginning
+        check_scheduler(self._scheduler)
         originals = image if isinstance(image, list) else [image]
+        if not originals:
+            raise InputError("no_image", "`image` is an empty list. Give one picture, or as many as texts.")
+        batch_of(args, kwargs, image)  # raises when the pictures do not go into the results
         pictures = all(isinstance(i, Image.Image) for i in originals)
         if pictures and kwargs.get("output_type", "pil") not in ("pil", "latent"):
             raise InputError(
@@ -65,7 +74,7 @@ class Steered:
             return self._unchanged(args, image, kwargs)
         try:
             with self._edit.attached(self._pipe) if hasattr(self._edit, "attached") else nullcontext():
-                return self._composited(image, self._all_passes(args, image, kwargs))
+                return self._composited(image, self._all_passes(args, _as_rgb(image), kwargs))
         except _NothingChanges:
             return self._unchanged(args, image, kwargs)
 
@@ -73,7 +82,8 @@ class Steered:
         if hasattr(self._edit, "prepare"):
             # Every pass must see the same picture and noise, so a generator of the pipeline's choice will not do.
             if kwargs.get("generator") is None:
-                kwargs = kwargs | {"generator": torch.Generator().manual_seed(torch.seed())}
+                seed = int(torch.randint(2**63 - 1, ()))  # of torch's own generator, as a pipeline's noise would be
+                kwargs = kwargs | {"generator": torch.Generator().manual_seed(seed)}
             self.preparing = True
             try:
                 self._edit.prepare(lambda policy, **overrides: self._recorded(policy, args, image, kwargs, overrides))
@@ -82,7 +92,7 @@ class Steered:
         if own := getattr(self._edit, "arguments", {}):
             if any("negative" in name for name in own):  # one negative text, said in one way
                 kwargs = {name: value for name, value in kwargs.items() if "negative" not in name}
-            kwargs = kwargs | {name: _times(value, batch_of(args, kwargs, image)) for name, value in own.items()}
+            kwargs = kwargs | {name: _times(value, _texts(args, kwargs, image)) for name, value in own.items()}
         repeats, self._first = getattr(self._edit, "repeats", 1), None
         for _ in range(repeats - 1):
             self._pass(self._edit, args, image, kwargs | {"output_type": "latent", "return_dict": True})
@@ -97,7 +107,7 @@ class Steered:
             overrides |= _unguided(self._pipe)
         if any(name.startswith("prompt") for name in overrides):
             # Another text: nothing of the caller's may speak along.
-            count = batch_of(args, kwargs, image) // int(kwargs.get("num_images_per_prompt", 1) or 1)
+            count = _texts(args, kwargs, image)
             kwargs = {name: value for name, value in kwargs.items() if "prompt" not in name or "num_" in name}
             args, overrides = (), {name: _times(value, count) for name, value in overrides.items()}
         kwargs |= {"generator": _copied(kwargs["generator"]), "output_type": "latent"} | overrides
@@ -139,7 +149,8 @@ class Steered:
         if wanted == asked:
             return kwargs
         if kwargs.get("sigmas") is not None or kwargs.get("timesteps") is not None:
-            raise ValueError("The edit chooses its own schedule: leave out sigmas and timesteps, or its 'spend'.")
+            sentence = "The edit chooses its own schedule: leave out sigmas and timesteps, or its 'spend'."
+            raise InputError("schedule_given", sentence)
         config = self._scheduler.config
         most = min(config.get("num_train_timesteps", wanted), config.get("original_inference_steps", wanted))
         return kwargs | {"num_inference_steps": max(asked, min(wanted, most))}
@@ -158,7 +169,11 @@ class Steered:
             images = image if isinstance(image, list) else [image]
             count = batch_of(args, kwargs, images)
             images = [images[index % len(images)] for index in range(count)]
-        return ImagePipelineOutput(images=images) if kwargs.get("return_dict", True) else (images,)
+        elif (count := batch_of(args, kwargs, images)) > len(images):
+            images = images[[index % len(images) for index in range(count)]]
+        if kwargs.get("return_dict", True):
+            return ImagePipelineOutput(images=images)
+        return (images, None) if hasattr(self._pipe, "safety_checker") else (images,)
 
     def _composited(self, image: Any, output: Any) -> Any:
         """Pictures in, pictures out: the original's pixels where the map is 0."""
@@ -207,13 +222,13 @@ def steer(pipe: Any, edit: Edit, *, skip: bool = True, listener: Listener = lamb
         raise InputError("nested", sentence)
     route = route_of(pipe)
     check_scheduler(pipe.scheduler)
-    scheduler = pipe.scheduler
     object.__setattr__(pipe, "_sfumato_steered", True)
+    steered = Steered(pipe, edit, route, skip, listener)
     try:
-        yield Steered(pipe, edit, route, skip, listener)
+        yield steered
     finally:
+        steered.closed = True
         object.__delattr__(pipe, "_sfumato_steered")
-        pipe.scheduler = scheduler
 
 
 def _size(picture: Any) -> tuple[int, int]:
@@ -225,6 +240,25 @@ def _size(picture: Any) -> tuple[int, int]:
     if isinstance(picture, np.ndarray) and picture.ndim >= 3:
         return picture.shape[-2], picture.shape[-3]
     raise InputError("bad_image", f"`image` is pictures, arrays of pixels or clean latents; this is {type(picture)}.")
+
+
+def _as_rgb(image: Any) -> Any:
+    """Pictures of any mode as pipelines take them: RGB, what is transparent over white."""
+    if isinstance(image, list):
+        return [_as_rgb(picture) for picture in image]
+    if not isinstance(image, Image.Image) or image.mode == "RGB":
+        return image
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        raise InputError("bad_mode", f"A picture of mode {image.mode} is not of 8 bits. Convert it to RGB first.")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+
+
+def _texts(args: tuple[Any, ...], kwargs: dict[str, Any], image: Any = None) -> int:
+    """How many texts a call says, or should say: one a picture."""
+    return batch_of(args, kwargs, image) // int(kwargs.get("num_images_per_prompt", 1) or 1)
 
 
 class _NothingChanges(Exception):
