@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from sfumato.models.sketchbook.scene import Scene
 from sfumato.pictures import fitted, write_png
 
 SIDE = 128
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux")
 
 
 @pytest.fixture
@@ -157,6 +159,35 @@ def test_what_is_no_ordinary_file_is_refused_before_the_work(folder: Path, capsy
     assert (folder / "pipe").is_fifo()
     assert (folder / "to_pipe.png").is_symlink()
     assert len(list(folder.iterdir())) == 5
+
+
+@pytest.mark.parametrize("name", ["flat.jpg", "flat.JPEG", "flat.webp", "flat.tiff", "my.picture.kra"])
+def test_a_png_is_not_written_under_another_kind_s_name(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (folder / "map.png").unlink()  # found out before the work
+    assert apply(folder, "--flat", str(folder / name)) == 2
+    assert f"Call {folder / name} {Path(name).stem}.png." in capsys.readouterr().err
+    assert not (folder / name).exists()
+
+
+def test_a_name_without_a_suffix_is_taken(folder: Path) -> None:
+    assert main(["strokes", str(folder / "canvas.png"), str(folder / "strokes")]) == 0
+    with Image.open(folder / "strokes") as strokes:
+        assert strokes.format == "PNG"
+
+
+@pytest.mark.parametrize("place", [pytest.param("/proc", marks=on_linux), "folder", "file"])
+def test_what_cannot_be_written_is_found_before_the_work(
+    folder: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    (folder / "map.png").unlink()
+    outs = {"/proc": "/proc/x.png", "folder": folder / ("x" * 300) / "x.png", "file": folder / ("x" * 250 + ".png")}
+    assert apply(folder, "--flat", str(outs[place])) == 2
+    error = capsys.readouterr().err
+    assert "x.png may not be written. Choose another place." in error
+    assert error.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == ["canvas.png"]
 
 
 def test_deep_and_animated_canvases_are_not_flattened(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -228,14 +228,24 @@ def _find_map(options: argparse.Namespace) -> int:
 
 def _check_output(path: Path) -> None:
     """Found out before the work, not after it."""
-    from sfumato.pictures import output_file
+    from sfumato.pictures import OTHER_SUFFIXES, output_file, part_of
 
-    if path.is_dir():
-        raise InputError("is_folder", f"{path} is a folder. Name a file in it.")
-    target = output_file(path)
-    if not target.parent.is_dir():
-        raise InputError("no_folder", f"There is no folder {path.parent} to write {path.name} into. Make it first.")
-    if not os.access(target.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+    try:
+        if path.is_dir():
+            raise InputError("is_folder", f"{path} is a folder. Name a file in it.")
+        if path.suffix.lower() in OTHER_SUFFIXES:
+            raise InputError("not_png", f"Pictures are written as PNG. Call {path} {path.with_suffix('.png').name}.")
+        target = output_file(path)
+        if not target.parent.is_dir():
+            raise InputError("no_folder", f"There is no folder {path.parent} to write {path.name} into. Make it first.")
+        # Whoever may write everywhere is told so by os.access, even of folders that take no files.
+        with part_of(target).open("wb"):
+            pass
+        part_of(target).unlink()
+        writable = not target.exists() or os.access(target, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
         raise InputError("unwritable", f"{path} may not be written. Choose another place.")
 
 

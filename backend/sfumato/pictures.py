@@ -16,6 +16,10 @@ from sfumato.errors import InputError
 # Decoders that nobody needs are doors that nobody guards.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 MAX_PIXELS = 2**28
+# What a file is called that holds another kind of picture than the PNG that is written.
+OTHER_SUFFIXES = frozenset(
+    ".avif .bmp .exr .gif .heic .heif .jpe .jpeg .jpg .jxl .kra .ora .pdf .psd .svg .tif .tiff .webp .xcf".split()
+)
 
 
 def open_image(path: str | Path, what: str) -> Image.Image:
@@ -92,7 +96,7 @@ def write_png(path: str | Path, pixels: NDArray[np.uint8], like: Image.Image | N
     is_rgb = like is not None and like.mode in ("RGB", "RGBA", "P", "PA")
     profile = like.info.get("icc_profile") if like is not None and is_rgb else None
     target = output_file(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = part_of(target)
     try:
         Image.fromarray(pixels).save(part, format="PNG", icc_profile=profile, compress_level=3)
         part.replace(target)
@@ -111,6 +115,11 @@ def output_file(path: str | Path) -> Path:
     if target.is_symlink():
         raise InputError("link_loop", f"{path} is a link that leads to itself. Name a file to write.")
     return target
+
+
+def part_of(target: Path) -> Path:
+    """What is written before it replaces `target`."""
+    return target.with_name(f".{target.name}.{os.getpid()}.part")
 
 
 def _deep_to_8(image: Image.Image) -> Image.Image:
