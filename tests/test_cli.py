@@ -69,6 +69,39 @@ def test_an_empty_map_gives_the_canvas(folder: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
+    ("painted", "extra", "sentence"),
+    [
+        ("black", (), "the map asks for no change that could be seen. Paint it lighter"),
+        ("half", ("--strength", "0"), "raise --strength"),
+        ("half", ("--edit", "diffedit", "--strength", "0.4"), "less than one step"),
+        ("half", ("--edit", "diffedit", "--set", "threshold=1"), "lower --set threshold"),
+        ("half", ("--edit", "diffedit", "--set", "ratio=0"), "raise --set ratio"),
+        ("pixel", ("--edit", "sdedit"), "or try --set resample=max"),
+        ("pixel", ("--edit", "soft-inpainting"), "too small a change to be seen. Paint it larger or lighter"),
+    ],
+)
+def test_nothing_changed_is_said_with_what_helps(
+    folder: Path, capsys: pytest.CaptureFixture[str], painted: str, extra: tuple[str, ...], sentence: str
+) -> None:
+    grey = np.zeros((SIDE, SIDE), np.uint8)
+    grey[{"black": np.s_[:0], "half": np.s_[:, 64:], "pixel": np.s_[60, 60]}[painted]] = 255
+    Image.fromarray(grey).save(folder / "map.png")
+    assert apply(folder, "--json", *extra) == 0
+    out, error = capsys.readouterr()
+    assert json.loads(out)["changed"] is False
+    canvas, flat = (np.asarray(Image.open(folder / f"{n}.png")) for n in ("canvas", "flat"))
+    assert np.array_equal(flat, canvas)
+    assert error.startswith("sfumato: Nothing was changed: ")
+    assert sentence in error
+    assert error.count("\n") == 1
+
+
+def test_a_change_is_passed_over_in_silence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert apply(folder) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
     ("extra", "sentence"),
     [
         (("--model", "nonesuch"), "There is no model 'nonesuch'"),

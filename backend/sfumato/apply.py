@@ -68,10 +68,10 @@ def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[s
         layer[box.y : box.bottom, box.x : box.right] = _rgba(finished)
     if options.layer:
         write_png(options.layer, layer, image)
+    flat = flatten(canvas, layer)
     if options.flat:
-        flat = flatten(canvas, layer)
         write_png(options.flat, flat if _has_alpha(image) else flat[..., :3], image)
-    return _report(finished, start, read) | {"changed": finished.layer is not None}
+    return _report(finished, start, read) | {"changed": not np.array_equal(flat, canvas)}
 
 
 def find_map_file(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:

@@ -208,7 +208,22 @@ def _apply(options: argparse.Namespace) -> int:
     report = apply_files(options, _settings(options.set, known))
     if options.json:
         print(json.dumps(report, indent=2))
+    if not report["changed"]:
+        print(f"sfumato: Nothing was changed: {_why_unchanged(report)}.", file=sys.stderr)
     return 0
+
+
+def _why_unchanged(report: dict[str, Any]) -> str:
+    """The reason, and what to set."""
+    if "plan" not in report:
+        return "the map asks for no change that could be seen. Paint it lighter, raise --strength, or try --invert-map"
+    if report["steps_run"] > 0:
+        return "the map asks for too small a change to be seen. Paint it larger or lighter, or raise --strength"
+    ways = ["paint it lighter or larger", "raise --strength or --steps"]
+    ways += ["lower --set threshold"] if "threshold" in report["settings"] else []
+    ways += ["raise --set ratio"] if "ratio" in report["settings"] else []
+    ways += ["try --set resample=max"] if report["settings"]["resample"] != "max" else []
+    return f"what the map asks for is less than one step. These help: {', '.join(ways[:-1])}, or {ways[-1]}"
 
 
 def _find_map(options: argparse.Namespace) -> int:
