@@ -149,12 +149,16 @@ class TestReconstruction:
             assert run.run is not None
             assert torch.equal(run.run.state, run.run.x0)
 
-    def test_t28_half_precision(self) -> None:
-        pipe = copy.deepcopy(tiny.sd()).to(torch.float16)
+    @pytest.mark.parametrize("spacing", ["leading", "trailing"])
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    def test_t28_half_precision(self, dtype: torch.dtype, spacing: str) -> None:
+        pipe = copy.deepcopy(tiny.sd()).to(dtype)
+        pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing=spacing)
         result, x0, edit, _ = families("sd", GREYS, pipe=pipe)
-        assert result.dtype == torch.float16
+        assert result.dtype == dtype
         assert edit.delta.dtype == torch.float32
         assert torch.equal(result, x0)
+        assert families("sd", GREYS, same=False, pipe=pipe)[0].isfinite().all()
         result, x0, _, _ = families("sd", GREYS, pipe=pipe, form="residual")
         assert (result - x0).abs().max() <= 1e-3
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from sfumato.change_map import ChangeMap, M, Rounding, scaled
 from sfumato.edits.attention import PromptToPrompt
 from sfumato.edits.checks import check
-from sfumato.edits.recording import PathKind, Recording, eta_of, noises, wide, widened
+from sfumato.edits.recording import PathKind, Recording, eta_of, noises, wide
 from sfumato.edits.retouch import Move, Tint
 from sfumato.edits.source_pass import FewSteps, SourcePass
 from sfumato.edits.words import Remember, T, Words, made_now
@@ -166,7 +166,7 @@ class EditFriendly(SourcePass):
         recording = self.recording
         assert recording is not None
         recording.check(run, self._made(run.grid.steps))
-        self.grid, self.step_eta = widened(run.grid), eta_of(run.grid, self.eta)
+        self.grid, self.step_eta = run.grid.wide, eta_of(run.grid, self.eta)
         self.value = run.layout.map(self.release.value, run.x0)
         self.x0 = wide(run.x0)
         self.g, self.kappa = self._weights(run, self.gain), self._weights(run, self.keep)

@@ -9,7 +9,6 @@ where no z could hold what is missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import torch
@@ -71,11 +70,6 @@ def made_with(eta: float, shifted: bool, path: PathKind, attention: bool) -> Ten
     return torch.tensor([eta, shifted, PATHS.index(path), attention], dtype=torch.float64)
 
 
-def widened(grid: Grid) -> Grid:
-    """The grid with which states are held: a half-precision model's states are float32."""
-    return replace(grid, a=wide(grid.a), b=wide(grid.b))
-
-
 def wide(value: Tensor) -> Tensor:
     return value.to(torch.promote_types(value.dtype, torch.float32))
 
@@ -112,7 +106,7 @@ class Recorder:
         return range(first * order, grid_calls, order)
 
     def begin(self, run: Run) -> Tensor:
-        self.grid = grid = widened(run.grid)
+        self.grid = grid = run.grid.wide
         self.first, self.is_shifted = run.step, self.shifted(grid.steps)
         self.step_eta = eta_of(grid, self.eta)
         self.prescribed = self._path(run)
@@ -165,7 +159,7 @@ class Recorder:
 def noises(run: Run, kind: PathKind, eta: float) -> list[Tensor]:
     """eps_i of X_i = a_i x0 + b_i eps_i for all N outer steps. Draws N - 1 times from the caller's generator, or not at
     all where one noise is shared."""
-    grid = widened(run.grid)
+    grid = run.grid.wide
     result = [run.noise]
     for step in range(1, grid.steps):
         if kind == "shared":

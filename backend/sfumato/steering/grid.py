@@ -25,6 +25,8 @@ class Grid:
     steps: N, the outer steps. order: denoiser calls per outer step; the last step of an order-2 solver takes one.
     a, b: [calls + 1] tensors on the latents' device, in their dtype; the last level is clean, (1, 0).
     f, the model output, is eps (epsilon), v = a eps - b x0 (v_prediction), x0 (sample) or v = eps - x0 (flow).
+    in_float32: the levels of half-precision latents as the scheduler knows them; bfloat16 has no noise at SD's last
+    levels (b = 0), so that what divides by b must not take a and b.
     """
 
     steps: int
@@ -32,6 +34,7 @@ class Grid:
     a: Tensor
     b: Tensor
     prediction: Prediction
+    in_float32: Grid | None = None
 
     @classmethod
     def of(cls, scheduler: Any, like: Tensor) -> Grid:
@@ -40,13 +43,20 @@ class Grid:
         clean, eps = (torch.tensor([[v], [1 - v]], dtype=like.dtype, device=like.device) for v in (1, 0))
         levels = [_at(scheduler, call, clean, eps).flatten() for call in range(calls)]
         a, b = torch.stack([*levels, clean.flatten()]).unbind(1)
+        narrow = torch.promote_types(like.dtype, torch.float32) != like.dtype
         return cls(
             steps=min(-(-calls // order), _most_steps(scheduler)),
             order=order,
             a=a.contiguous(),
             b=b.contiguous(),
             prediction=prediction_of(scheduler),
+            in_float32=cls.of(scheduler, like.new_empty(0, dtype=torch.float32)) if narrow else None,
         )
+
+    @property
+    def wide(self) -> Grid:
+        """The grid for arithmetic of an edit's own: in float32, or the latents' own wider dtype."""
+        return self.in_float32 or self
 
     @property
     def calls(self) -> int:
@@ -115,10 +125,12 @@ class Grid:
 
         eta = 0 is DDIM (flow: Euler), eta = 1 is DDPM: s = eta b' sqrt(1 - (b' a / (a' b))^2), x' = a' x0 + c eps with
         c = sqrt(b'^2 - s^2) (Song et al., arXiv 2010.02502, eq. 12 and 16), here for any a, b, so that
-        variance-exploding and flow levels need no formula of their own.
+        variance-exploding and flow levels need no formula of their own. From a level without noise (b = 0), as
+        narrow dtypes round to, no noise comes.
         """
         after = self.after(call)
         a, b, a_, b_ = (t.double() for t in (self.a[call], self.b[call], self.a[after], self.b[after]))
+        b = b.clamp(min=torch.finfo(b.dtype).tiny)
         s = eta * b_ * (1 - (b_ * a / (a_ * b)) ** 2).clamp(min=0).sqrt()
         c = (b_ * b_ - s * s).sqrt()
         # x0 = p x + r f and eps = q x + u f
