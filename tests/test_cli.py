@@ -96,6 +96,22 @@ def test_nothing_changed_is_said_with_what_helps(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("edit", ["differential", "soft-inpainting", "sdedit"])
+def test_a_source_prompt_without_effect_is_said(folder: Path, capsys: pytest.CaptureFixture[str], edit: str) -> None:
+    assert apply(folder, "--edit", edit) == 0
+    without = (folder / "flat.png").read_bytes()
+    assert apply(folder, "--edit", edit, "--source-prompt", "summer") == 0
+    assert (folder / "flat.png").read_bytes() == without
+    error = capsys.readouterr().err
+    assert "takes no --source-prompt: it had no effect. Edits that do: diffedit, edit-friendly." in error
+    assert error.count("\n") == 1
+
+
+def test_a_source_prompt_that_is_taken_is_no_matter(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert apply(folder, "--edit", "edit-friendly", "--source-prompt", "summer") == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_change_is_passed_over_in_silence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert apply(folder) == 0
     assert capsys.readouterr() == ("", "")

@@ -208,6 +208,11 @@ def _apply(options: argparse.Namespace) -> int:
     report = apply_files(options, _settings(options.set, known))
     if options.json:
         print(json.dumps(report, indent=2))
+    info = DECLARED[options.edit]
+    if options.source_prompt and not info.source_prompt:
+        able = ", ".join(name for name, other in DECLARED.items() if other.source_prompt)
+        sentence = f"{info.name} takes no --source-prompt: it had no effect. Edits that do: {able}."
+        print(f"sfumato: {sentence}", file=sys.stderr)
     if not report["changed"]:
         print(f"sfumato: Nothing was changed: {_why_unchanged(report)}.", file=sys.stderr)
     return 0
