@@ -22,7 +22,7 @@ from diffusers import (
 from edits import analytic
 from sfumato.change_map import ChangeMap, M
 from sfumato.edits import EDITS, EditFriendly, Words
-from sfumato.edits.recording import Recording
+from sfumato.edits.recording import Recording, told
 from sfumato.edits.retouch import Tint, flipped, shifted
 from sfumato.errors import Cancelled, InputError
 from sfumato.steering import Grid, PathSampler, RecordedPath, Run, steer
@@ -523,6 +523,21 @@ class TestRecording:
         run = {name: value for name, value in change.items() if name not in own}
         with pytest.raises(InputError, match="This recording is of another picture"):
             edited(pipe, EditFriendly(WHITE, source(pipe), recording=first.recording, **own), **run)
+
+    def test_one_of_another_source_is_refused(self) -> None:
+        """The text, its guidance and what it is told not to show; as texts and as embeddings."""
+        pipe = analytic.pipeline()
+        first = EditFriendly(WHITE, source(pipe))
+        edited(pipe, first)
+        negative = {"negative_prompt_embeds": analytic.words("tar", pipe)["prompt_embeds"]}
+        for other in (source(pipe, text="tar"), source(pipe, 2.0), source(pipe) | negative):
+            with pytest.raises(InputError, match="This recording is of another picture, source text"):
+                edited(pipe, EditFriendly(WHITE, other, recording=first.recording))
+        again = EditFriendly(WHITE, dict(reversed(source(pipe).items())), recording=first.recording)
+        edited(pipe, again)
+        assert again.recording is first.recording
+        assert torch.equal(told({"prompt": "a cat"}), told({"prompt": "a cat"}))
+        assert not torch.equal(told({"prompt": "a cat"}), told({"prompt": "a dog"}))
 
     def test_it_is_remembered_by_what_it_depends_on(self) -> None:
         pipe, known = analytic.pipeline(), {}

@@ -241,14 +241,15 @@ class TestPureNoise:
         near(grid.noise(0, noise, output), noise)
         assert grid.noise_levels[0] == 1
 
-    @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
-    def test_bfloat16_knows_no_noise_at_the_last_level_where_the_wide_grid_does(self, prediction: str) -> None:
-        scheduler = scheduler_of("leading", prediction)
-        grid = Grid.of(scheduler, torch.empty(0, dtype=torch.bfloat16))
-        exact = Grid.of(scheduler, torch.empty(0))
-        last = grid.calls - 1
-        assert grid.b[last] == 0 < grid.wide.b[last]
-        assert torch.equal(grid.wide.a, exact.a)
-        assert torch.equal(grid.wide.b, exact.b)
-        assert exact.wide is exact
-        assert torch.stack(grid.affine(last, 1.0)).isfinite().all()
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+def test_bfloat16_knows_no_noise_at_the_last_level_where_the_wide_grid_does(self, prediction: str) -> None:
+    scheduler = scheduler_of("leading", prediction)
+    grid = Grid.of(scheduler, torch.empty(0, dtype=torch.bfloat16))
+    exact = Grid.of(scheduler, torch.empty(0))
+    last = grid.calls - 1
+    assert grid.b[last] == 0 < grid.wide.b[last]
+    assert torch.equal(grid.wide.a, exact.a)
+    assert torch.equal(grid.wide.b, exact.b)
+    assert exact.wide is exact
+    assert torch.stack(grid.affine(last, 1.0)).isfinite().all()

@@ -25,7 +25,7 @@ from torch import Tensor
 from sfumato.change_map import ChangeMap, M, Rounding, scaled
 from sfumato.edits.attention import PromptToPrompt
 from sfumato.edits.checks import check
-from sfumato.edits.recording import PathKind, Recording, eta_of, noises, wide
+from sfumato.edits.recording import PathKind, Recording, eta_of, noises, told, wide
 from sfumato.edits.retouch import Move, Tint
 from sfumato.edits.source_pass import FewSteps, SourcePass
 from sfumato.edits.words import Remember, T, Words, made_now
@@ -165,7 +165,7 @@ class EditFriendly(SourcePass):
     def begin(self, run: Run) -> Tensor:
         recording = self.recording
         assert recording is not None
-        recording.check(run, self._made(run.grid.steps))
+        recording.check(run, self._made(run.grid.steps), told(self.source))
         self.grid, self.step_eta = run.grid.wide, eta_of(run.grid, self.eta)
         self.value = run.layout.map(self.release.value, run.x0)
         self.x0 = wide(run.x0)
@@ -173,8 +173,8 @@ class EditFriendly(SourcePass):
         if self.kappa is not None:
             noises(run, self.path, self.step_eta)  # already in X: the fresh noise is what comes after
         if self.attention:
-            told = recording.text.to(run.x0.device), recording.pooled.to(run.x0.device)
-            self.attention.begin(run, lambda: self._kept(run, "states", run.step).to(run.x0.dtype), told)
+            text = recording.text.to(run.x0.device), recording.pooled.to(run.x0.device)
+            self.attention.begin(run, lambda: self._kept(run, "states", run.step).to(run.x0.dtype), text)
         self.state = self._reference(run, run.step)
         self.delta = torch.zeros_like(self.state)
         return self.state.to(run.x0.dtype)

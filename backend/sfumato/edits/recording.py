@@ -8,8 +8,9 @@ where no z could hold what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,6 +29,7 @@ class Recording(NamedTuple):
     and the first recorded step.
     states: [K + 1, B, ...], X_i, in the end x0. outputs: [K, B, ...], f_i. residuals: [K, B, ...], d_i.
     text, pooled: what the denoiser was told of the source, where attention is shared; else empty.
+    source: uint8 [32], `told` of the source's arguments.
     """
 
     x0: Tensor
@@ -39,13 +41,14 @@ class Recording(NamedTuple):
     residuals: Tensor
     text: Tensor
     pooled: Tensor
+    source: Tensor
 
     @property
     def first(self) -> int:
         """The first outer step that it covers."""
         return int(self.made[-1])
 
-    def check(self, run: Run, made: Tensor) -> None:
+    def check(self, run: Run, made: Tensor, source: Tensor) -> None:
         """Raises InputError unless this is what recording now would give."""
         levels = torch.stack([run.grid.a, run.grid.b])
         same = (
@@ -53,12 +56,13 @@ class Recording(NamedTuple):
             and torch.equal(self.noise, run.layout.unlike(run.noise))
             and torch.equal(self.levels, levels)
             and torch.equal(self.made[:-1], made)
+            and torch.equal(self.source, source)
         )
         if not same:
             raise InputError(
                 "other_recording",
-                "This recording is of another picture, seed, schedule or way of recording. Leave `recording` out, and "
-                "a new one is made.",
+                "This recording is of another picture, source text, guidance, seed, schedule or way of recording. Leave "
+                "`recording` out, and a new one is made.",
             )
 
 
@@ -68,6 +72,19 @@ PATHS: tuple[PathKind, ...] = ("independent", "posterior", "shared")
 def made_with(eta: float, shifted: bool, path: PathKind, attention: bool) -> Tensor:
     """The ways of recording that make two recordings of one picture differ."""
     return torch.tensor([eta, shifted, PATHS.index(path), attention], dtype=torch.float64)
+
+
+def told(source: Mapping[str, Any]) -> Tensor:
+    """A digest of pipeline arguments, texts or embeddings alike, uint8 [32]."""
+    digest = hashlib.sha256()
+    for name, value in sorted(source.items()):
+        for part in (name, *(value if isinstance(value, (list, tuple)) else (value,))):
+            if isinstance(part, Tensor):
+                digest.update(repr((part.dtype, tuple(part.shape))).encode())
+                digest.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+            else:
+                digest.update(repr(part).encode())
+    return torch.tensor(list(digest.digest()), dtype=torch.uint8)
 
 
 def wide(value: Tensor) -> Tensor:
@@ -140,7 +157,7 @@ class Recorder:
         run.denoised = lambda: run.x0
         return self.states[-1].to(sample.dtype)
 
-    def recording(self, run: Run, made: Tensor, text: Tensor, pooled: Tensor) -> Recording:
+    def recording(self, run: Run, made: Tensor, text: Tensor, pooled: Tensor, source: Tensor) -> Recording:
         """What was recorded, after the pass."""
         grid = run.layout.unlike
         return Recording(
@@ -153,6 +170,7 @@ class Recorder:
             torch.stack([grid(t) for t in self.residuals]),
             text,
             pooled,
+            source,
         )
 
 

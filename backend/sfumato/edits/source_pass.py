@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from sfumato.edits.attention import PromptToPrompt
-from sfumato.edits.recording import PathKind, Recorder, Recording, made_with
+from sfumato.edits.recording import PathKind, Recorder, Recording, made_with, told
 from sfumato.edits.words import Remember
 from sfumato.steering import Passes, Release, Run
 
@@ -85,7 +85,8 @@ class SourcePass:
             return
         empty = run.x0.new_empty(0)
         made = self._made(run.grid.steps)
-        recording = recorder.recording(run, made, *(self.attention.text if self.attention else (empty, empty)))
+        text, pooled = self.attention.text if self.attention else (empty, empty)
+        recording = recorder.recording(run, made, text, pooled, told(self.source))
         self.recording = self._remember((tuple(made.tolist()), recorder.first), lambda: recording)
 
     def _negative(self) -> dict[str, Any]:
