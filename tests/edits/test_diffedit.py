@@ -194,8 +194,8 @@ class TestMap:
     @pytest.mark.parametrize(
         ("settings", "sentence"),
         [
-            ({"noises": 0}, "'noises' takes 1 to 100"),
-            ({"level": float("nan")}, "'level' takes 0 to 1"),
+            ({"noises": 0}, "'noises' takes a whole number from 1 to 100"),
+            ({"level": float("nan")}, "'level' takes a number from 0 to 1"),
             ({"normaliser": "median"}, "'normaliser' takes one of"),
             ({"normaliser": "chance", "noises": 1}, "at least two noises"),
         ],
@@ -327,8 +327,8 @@ class TestDecode:
     @pytest.mark.parametrize(
         ("settings", "sentence"),
         [
-            ({"ratio": 1.5}, "'ratio' takes 0 to 1"),
-            ({"threshold": float("nan")}, "'threshold' takes 0 to 1"),
+            ({"ratio": 1.5}, "'ratio' takes a number from 0 to 1"),
+            ({"threshold": float("nan")}, "'threshold' takes a number from 0 to 1"),
             ({"mask": "firm"}, "'mask' takes one of hard, soft"),
         ],
     )

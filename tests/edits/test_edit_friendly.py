@@ -691,7 +691,17 @@ class TestManners:
 
     @pytest.mark.parametrize(
         ("setting", "value"),
-        [("form", "naive"), ("eta", 1.5), ("keep", -0.1), ("few_steps", "maybe"), ("axis", "time")],
+        [
+            ("form", "naive"),
+            ("eta", 1.5),
+            ("keep", -0.1),
+            ("keep", True),
+            ("gain", -5),
+            ("gain", float("nan")),
+            ("path", "foo"),
+            ("few_steps", "maybe"),
+            ("axis", "time"),
+        ],
     )
     def test_a_setting_that_cannot_be_gets_a_sentence(self, setting: str, value: Any) -> None:
         with pytest.raises(InputError, match=f"The setting '{setting}.*this is {value!r}"):

@@ -13,16 +13,23 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from sfumato_wire.messages import Parameter
 from torch import Tensor
 
+from sfumato.edits.checks import check
 from sfumato.errors import InputError
 from sfumato.steering import Run
 
+SHARES = (
+    Parameter("cross_steps", "float", 0.6, "The share of the steps in which words look at the same places.", 0.0, 1.0),
+    Parameter("self_steps", "float", 0.2, "The share of the steps in which places look at the same places.", 0.0, 1.0),
+)
 PLAIN = ("AttnProcessor", "AttnProcessor2_0")  # what may be stood in for; others hold attention of their own
 
 
 class PromptToPrompt:
-    """cross, self_: the part of all N steps, from the noisiest on, in which cross- and self-attention are shared.
+    """cross, self_: the part of all N steps, from the noisiest on, in which cross- and self-attention are shared; the
+    settings 'cross_steps' and 'self_steps'.
 
     source, target: the texts, from which words are matched through the pipeline's tokenizer. Without them, and for
     pipelines without a tokenizer, every token takes the attention of the one at its place.
@@ -37,6 +44,7 @@ class PromptToPrompt:
         target: str | None = None,
         self_cells: float = 1 / 16,
     ) -> None:
+        check(SHARES, cross_steps=cross, self_steps=self_)
         self.cross, self.self_, self.source, self.target, self.self_cells = cross, self_, source, target, self_cells
         self.text: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
         self._run: Run | None = None

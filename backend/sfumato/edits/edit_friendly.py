@@ -14,7 +14,6 @@ with X as its path and d added to every step is this form with a soft map. It ca
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -23,7 +22,7 @@ from sfumato_wire.messages import EditInfo, Parameter
 from torch import Tensor
 
 from sfumato.change_map import ChangeMap, M, Rounding, scaled
-from sfumato.edits.attention import PromptToPrompt
+from sfumato.edits.attention import SHARES, PromptToPrompt
 from sfumato.edits.checks import check
 from sfumato.edits.recording import PathKind, Recording, eta_of, noises, told, wide
 from sfumato.edits.retouch import Move, Tint
@@ -64,12 +63,7 @@ INFO = EditInfo(
             False,
             "Also look at the same places for the words that both texts share (prompt-to-prompt; SD and SDXL only).",
         ),
-        Parameter(
-            "cross_steps", "float", 0.6, "The share of the steps in which words look at the same places.", 0.0, 1.0
-        ),
-        Parameter(
-            "self_steps", "float", 0.2, "The share of the steps in which places look at the same places.", 0.0, 1.0
-        ),
+        *SHARES,
         Parameter(
             "eta",
             "float",
@@ -116,7 +110,8 @@ class EditFriendly(SourcePass):
     """source: the pipeline's arguments that say what the picture shows, and how strongly: prompt or prompt_embeds,
     guidance_scale. The target text is what the steered call says.
 
-    gain, keep: numbers, or maps of their own (white = 1) that fit the picture. gain is g; keep is kappa: the residual
+    gain, keep: numbers, or maps of their own (white = 1) that fit the picture. gain is g; keep, the setting
+    'keep_structure', is kappa: the residual
     d_i counts kappa, and sqrt(1 - kappa^2) s_i of fresh noise stands for the rest, so 1 keeps the structure and 0 is
     SDEdit's. The fresh noise is drawn from the caller's generator, after the recording's.
     few_steps: for models of 4 to 8 steps, TurboEdit's corrections: the recording noises one level cleaner than the
@@ -148,8 +143,8 @@ class EditFriendly(SourcePass):
         if form == "delta" and (move or tint):
             raise InputError("needs_residual", "Shifts and tints act on the residuals: set form to 'residual'.")
         given = {"form": form, "eta": eta, "release": release, "axis": axis, "few_steps": few_steps}
-        given |= {"keep_structure": keep} if not isinstance(keep, ChangeMap) else {}
-        check(replace(INFO, parameters=tuple(p for p in INFO.parameters if p.name in given)), **given)
+        given |= {n: v for n, v in (("gain", gain), ("keep_structure", keep)) if not isinstance(v, ChangeMap)}
+        check([p for p in INFO.parameters if p.name in given], **given)
         super().__init__(source, eta, path, few_steps, attention, recording, remember)
         self.change_map, self.form, self.gain, self.keep = change_map, form, gain, keep
         self.kind, self.axis, self.move, self.tint = release, axis, move, tint

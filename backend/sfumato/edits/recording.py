@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
+from sfumato_wire.messages import Parameter
 from torch import Tensor
 
 from sfumato.errors import InputError
@@ -61,12 +62,13 @@ class Recording(NamedTuple):
         if not same:
             raise InputError(
                 "other_recording",
-                "This recording is of another picture, source text, guidance, seed, schedule or way of recording. Leave "
-                "`recording` out, and a new one is made.",
+                "This recording is of another picture, source text, guidance, seed, schedule or way of recording. "
+                "Leave `recording` out, and a new one is made.",
             )
 
 
 PATHS: tuple[PathKind, ...] = ("independent", "posterior", "shared")
+PATH = Parameter("path", "choice", "independent", "How the states get their noise; Python only.", choices=PATHS)
 
 
 def made_with(eta: float, shifted: bool, path: PathKind, attention: bool) -> Tensor:

@@ -90,8 +90,6 @@ class SoftInpainting:
         difference_threshold: float = 0.5,
         difference_contrast: float = 2.0,
     ) -> None:
-        self.change_map, self.p, self.k, self.d = change_map, schedule_bias, preservation, contrast_boost
-        self.difference = Difference(mask_influence, difference_threshold, difference_contrast, preservation)
         check(
             INFO,
             schedule_bias=schedule_bias,
@@ -101,6 +99,8 @@ class SoftInpainting:
             difference_threshold=difference_threshold,
             difference_contrast=difference_contrast,
         )
+        self.change_map, self.p, self.k, self.d = change_map, schedule_bias, preservation, contrast_boost
+        self.difference = Difference(mask_influence, difference_threshold, difference_contrast, preservation)
 
     def plan(self, noise_levels: NDArray[np.float64], rounding: Rounding, rows: int, columns: int) -> int:
         self.cells = self.change_map.cells(rows, columns)

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from torch import Tensor
 
 from sfumato.edits.attention import PromptToPrompt
-from sfumato.edits.recording import PathKind, Recorder, Recording, made_with, told
+from sfumato.edits.checks import check
+from sfumato.edits.recording import PATH, PathKind, Recorder, Recording, made_with, told
 from sfumato.edits.words import Remember
 from sfumato.steering import Passes, Release, Run
 
@@ -34,6 +35,7 @@ class SourcePass:
         recording: Recording | None,
         remember: Remember,
     ) -> None:
+        check([PATH], path=path)
         self.source, self.eta, self.path, self.few_steps, self.attention = source, eta, path, few_steps, attention
         self.recording = self._given = recording
         self._remember = remember

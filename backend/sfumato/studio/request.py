@@ -1,8 +1,7 @@
-"""From the bytes of a request to arrays, and its settings completed by what the edit declares. No torch."""
+"""From the bytes of a request to arrays, and its settings completed by what the edit declares."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,10 +12,9 @@ from sfumato_wire.messages import Parameter
 from sfumato_wire.request import Pixels, Request
 
 from sfumato.change_map import apply_levels, soften, softened_reach
+from sfumato.edits.checks import checked
 from sfumato.errors import InputError
 from sfumato.pictures import grey_times_alpha
-
-_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "choice": (str,)}
 
 
 def canvas_array(request: Request, data: bytes) -> NDArray[np.uint8]:
@@ -74,33 +72,7 @@ def settings_of(request: Request, declared: Iterable[Parameter], edit: str) -> d
         if name not in known:
             names = ", ".join(known) or "none"
             raise InputError("unknown_setting", f"{edit} has no setting '{name}'. It has: {names}.")
-    return {name: check(p, request.settings.get(name, p.default)) for name, p in known.items()}
-
-
-def check(parameter: Parameter, value: Any) -> Any:
-    """The value, if the parameter can take it."""
-    name = parameter.name
-    if not isinstance(value, _TYPES[parameter.type]) or (isinstance(value, bool) and parameter.type != "bool"):
-        raise InputError("bad_setting", f"The setting '{name}' takes {_wanted(parameter)}; this is {value!r}.")
-    if parameter.choices and value not in parameter.choices:
-        raise InputError("bad_setting", f"The setting '{name}' takes {_wanted(parameter)}; this is {value!r}.")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError("bad_setting", f"The setting '{name}' takes {_wanted(parameter)}; this is {value!r}.")
-    low, high = parameter.minimum, parameter.maximum
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise InputError("bad_setting", f"The setting '{name}' takes {_wanted(parameter)}; this is {value!r}.")
-    return value
-
-
-def _wanted(parameter: Parameter) -> str:
-    if parameter.choices:
-        return "one of " + ", ".join(parameter.choices)
-    if parameter.type == "bool":
-        return "true or false"
-    kind = "a whole number" if parameter.type == "int" else "a number"
-    if parameter.minimum is not None and parameter.maximum is not None:
-        return f"{kind} from {parameter.minimum:g} to {parameter.maximum:g}"
-    return kind
+    return {name: checked(p, request.settings.get(name, p.default)) for name, p in known.items()}
 
 
 def _array(pixels: Pixels, data: bytes, dtype: Any, channels: int) -> NDArray[Any]:
