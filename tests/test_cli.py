@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -374,3 +375,24 @@ def test_lists_are_json(capsys: pytest.CaptureFixture[str]) -> None:
     listing = capsys.readouterr().out
     assert "--set release=fractional" in listing
     assert "--set noises=10  (1 to 100 noises)" in listing
+
+
+@pytest.mark.parametrize("command", ["edits", "models --json", "--help"])
+@pytest.mark.parametrize("stdout", ["nobody reads", "unwritable"])
+def test_what_cannot_be_printed_gets_no_traceback(tmp_path: Path, command: str, stdout: str) -> None:
+    if stdout == "nobody reads":
+        reader, out = os.pipe()
+        os.close(reader)
+    else:
+        (tmp_path / "out").touch()
+        out = os.open(tmp_path / "out", os.O_RDONLY)
+    start = [sys.executable, "-m", "sfumato", *command.split()]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ran = subprocess.run(start, stdout=out, stderr=subprocess.PIPE, text=True, check=False, env=buffered)
+    os.close(out)
+    if stdout == "nobody reads":
+        assert (ran.returncode, ran.stderr) == (141, "")
+    else:
+        assert ran.returncode == 1
+        assert ran.stderr.startswith("sfumato: The answer cannot be printed (")
+        assert ran.stderr.count("\n") == 1

@@ -37,12 +37,12 @@ BLANK = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    """Exit code: 0 done, 1 failed, 2 bad input, 130 interrupted, 141 nobody reads what it prints."""
     # Read when torch is loaded. Threads that wait without spinning leave the cores to whoever paints meanwhile.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its hints are for programmers
-    options = _parser().parse_args(arguments)
     try:
+        options = _parse(arguments)
         return int(options.run(options))
     except InputError as error:
         print(f"sfumato: {error}", file=sys.stderr)
@@ -53,6 +53,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("sfumato: Interrupted.", file=sys.stderr)
         return 130
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return _parser().parse_args(arguments)
+    except SystemExit:
+        _say(end="")  # argparse has printed its help and looks away when that fails
+        raise
+
+
+def _say(text: str = "", end: str = "\n") -> None:
+    """Print now, not at exit, where what fails is past catching. Raises SystemExit when nobody reads, SfumatoError."""
+    try:
+        print(text, end=end, flush=True)
+    except OSError as error:
+        # What is still in the buffer would fail at exit once more.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(141) from None  # as if SIGPIPE had ended it, which `head` takes for granted
+        reason = error.strerror or error
+        raise SfumatoError("unprintable", f"The answer cannot be printed ({reason}). Send it elsewhere.") from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,13 +151,13 @@ def _add_common(command: argparse.ArgumentParser, source: str, edit: str) -> Non
 
 
 def _strokes(options: argparse.Namespace) -> int:
-    _check_output(options.out)
     import numpy as np
     from PIL import Image
 
     from sfumato.edits.strokes import strokes
-    from sfumato.pictures import read_canvas, write_png
+    from sfumato.pictures import check_output, read_canvas, write_png
 
+    check_output(options.out)
     canvas, image = read_canvas(options.picture)
     result = np.asarray(strokes(Image.fromarray(canvas), kernel=options.kernel, colours=options.colours))
     write_png(options.out, result if (canvas[..., 3] < 255).any() else result[..., :3], image)
@@ -154,48 +177,50 @@ def _edits(options: argparse.Namespace) -> int:
 
     infos = list(DECLARED.values())
     if options.json:
-        print(json.dumps([asdict(info) for info in infos], indent=2))
+        _say(json.dumps([asdict(info) for info in infos], indent=2))
         return 0
     for info in infos:
         asks = " Asks what the picture shows (--source-prompt)." if info.source_prompt else ""
-        print(f"{info.id}: {info.name}. {info.help}{asks}")
+        _say(f"{info.id}: {info.name}. {info.help}{asks}")
         for parameter in info.parameters:
-            _print_parameter(parameter)
+            _say_parameter(parameter)
         if info.finds_map:
-            print(f"  `sfumato find-map` with {info.id}:")
+            _say(f"  `sfumato find-map` with {info.id}:")
             for parameter in info.map_parameters:
-                _print_parameter(parameter)
-        print()
+                _say_parameter(parameter)
+        _say()
     return 0
 
 
-def _print_parameter(parameter: Parameter) -> None:
+def _say_parameter(parameter: Parameter) -> None:
     default = f"{parameter.default:g}" if parameter.type == "float" else str(parameter.default).lower()
     kind = " | ".join(parameter.choices) or parameter.type
     if parameter.minimum is not None and parameter.maximum is not None:
         kind = f"{parameter.minimum:g} to {parameter.maximum:g}"
     unit = f" {parameter.unit}" if parameter.unit else ""
-    print(f"    --set {parameter.name}={default}  ({kind}{unit})\n        {parameter.help}")
+    _say(f"    --set {parameter.name}={default}  ({kind}{unit})\n        {parameter.help}")
 
 
 def _models(options: argparse.Namespace) -> int:
     from sfumato.models import CATALOGUE
 
     if options.json:
-        print(json.dumps([asdict(model.info) for model in CATALOGUE.values()], indent=2))
+        _say(json.dumps([asdict(model.info) for model in CATALOGUE.values()], indent=2))
         return 0
     for model in CATALOGUE.values():
         info = model.info
-        print(f"{info.id}: {info.name} ({info.family}), {info.native} pixels, {info.steps} steps by default")
+        _say(f"{info.id}: {info.name} ({info.family}), {info.native} pixels, {info.steps} steps by default")
     return 0
 
 
 def _apply(options: argparse.Namespace) -> int:
     if not (options.layer or options.flat or options.json):
         raise InputError("no_output", "Say what to write: --layer OUT.png, --flat OUT.png, or both.")
+    from sfumato.pictures import check_output
+
     for path in (options.layer, options.flat):
         if path:
-            _check_output(path)
+            check_output(path)
     if options.layer and options.flat and os.path.realpath(options.layer) == os.path.realpath(options.flat):
         raise InputError("same_output", "--layer and --flat name the same file. Give each a name of its own.")
     if not 0 <= options.strength <= 1:
@@ -207,7 +232,7 @@ def _apply(options: argparse.Namespace) -> int:
     known = DECLARED[options.edit].parameters if options.edit in DECLARED else ()
     report = apply_files(options, _settings(options.set, known))
     if options.json:
-        print(json.dumps(report, indent=2))
+        _say(json.dumps(report, indent=2))
     info = DECLARED[options.edit]
     if options.source_prompt and not info.source_prompt:
         able = ", ".join(name for name, other in DECLARED.items() if other.source_prompt)
@@ -232,7 +257,9 @@ def _why_unchanged(report: dict[str, Any]) -> str:
 
 
 def _find_map(options: argparse.Namespace) -> int:
-    _check_output(options.out)
+    from sfumato.pictures import check_output
+
+    check_output(options.out)
 
     from sfumato.apply import find_map_file
     from sfumato.studio.declared import DECLARED
@@ -240,33 +267,10 @@ def _find_map(options: argparse.Namespace) -> int:
     known = DECLARED[options.edit].map_parameters if options.edit in DECLARED else ()
     report = find_map_file(options, _settings(options.set, known))
     if options.json:
-        print(json.dumps(report, indent=2))
+        _say(json.dumps(report, indent=2))
     elif report["white"] == 0:
         print(f"sfumato: {BLANK}", file=sys.stderr)
     return 0
-
-
-def _check_output(path: Path) -> None:
-    """Found out before the work, not after it."""
-    from sfumato.pictures import OTHER_SUFFIXES, output_file, part_of
-
-    try:
-        if path.is_dir():
-            raise InputError("is_folder", f"{path} is a folder. Name a file in it.")
-        if path.suffix.lower() in OTHER_SUFFIXES:
-            raise InputError("not_png", f"Pictures are written as PNG. Call {path} {path.with_suffix('.png').name}.")
-        target = output_file(path)
-        if not target.parent.is_dir():
-            raise InputError("no_folder", f"There is no folder {path.parent} to write {path.name} into. Make it first.")
-        # Whoever may write everywhere is told so by os.access, even of folders that take no files.
-        with part_of(target).open("wb"):
-            pass
-        part_of(target).unlink()
-        writable = not target.exists() or os.access(target, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise InputError("unwritable", f"{path} may not be written. Choose another place.")
 
 
 def _settings(pairs: list[str], declared: Sequence[Parameter]) -> dict[str, Any]:

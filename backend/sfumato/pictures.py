@@ -17,7 +17,7 @@ from sfumato.errors import InputError
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 MAX_PIXELS = 2**28
 # What a file is called that holds another kind of picture than the PNG that is written.
-OTHER_SUFFIXES = frozenset(
+_OTHER_SUFFIXES = frozenset(
     ".avif .bmp .exr .gif .heic .heif .jpe .jpeg .jpg .jxl .kra .ora .pdf .psd .svg .tif .tiff .webp .xcf".split()
 )
 
@@ -95,8 +95,8 @@ def write_png(path: str | Path, pixels: NDArray[np.uint8], like: Image.Image | N
     # A grey, CMYK or Lab picture's profile would be wrong for the RGB that is written.
     is_rgb = like is not None and like.mode in ("RGB", "RGBA", "P", "PA")
     profile = like.info.get("icc_profile") if like is not None and is_rgb else None
-    target = output_file(path)
-    part = part_of(target)
+    target = _output_file(path)
+    part = _part_of(target)
     try:
         Image.fromarray(pixels).save(part, format="PNG", icc_profile=profile, compress_level=3)
         part.replace(target)
@@ -106,7 +106,28 @@ def write_png(path: str | Path, pixels: NDArray[np.uint8], like: Image.Image | N
         raise InputError("unwritable", f"{path} cannot be written ({reason}). Choose another place.") from None
 
 
-def output_file(path: str | Path) -> Path:
+def check_output(path: Path) -> None:
+    """Raises InputError when `write_png` could not write here: found out before the work, not after it."""
+    try:
+        if path.is_dir():
+            raise InputError("is_folder", f"{path} is a folder. Name a file in it.")
+        if path.suffix.lower() in _OTHER_SUFFIXES:
+            raise InputError("not_png", f"Pictures are written as PNG. Call {path} {path.with_suffix('.png').name}.")
+        target = _output_file(path)
+        if not target.parent.is_dir():
+            raise InputError("no_folder", f"There is no folder {path.parent} to write {path.name} into. Make it first.")
+        # Whoever may write everywhere is told so by os.access, even of folders that take no files.
+        with _part_of(target).open("wb"):
+            pass
+        _part_of(target).unlink()
+        writable = not target.exists() or os.access(target, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise InputError("unwritable", f"{path} may not be written. Choose another place.")
+
+
+def _output_file(path: str | Path) -> Path:
     """Where a file written to `path` comes to lie: a link stays and its target is replaced. Raises InputError for
     devices, pipes and sockets, which a replacement would destroy."""
     target = Path(os.path.realpath(path))
@@ -117,7 +138,7 @@ def output_file(path: str | Path) -> Path:
     return target
 
 
-def part_of(target: Path) -> Path:
+def _part_of(target: Path) -> Path:
     """What is written before it replaces `target`."""
     return target.with_name(f".{target.name}.{os.getpid()}.part")
 
