@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -183,6 +187,14 @@ class TestTable:
 
     def test_the_page_is_what_the_table_says(self) -> None:
         assert text("docs/schedulers.md") == page() + "\n"
+
+    def test_the_page_is_printed_by_the_command_that_it_names(self) -> None:
+        named = re.search(r"Printed by `(.+)`;", page())
+        assert named
+        program, *arguments = shlex.split(named[1])
+        assert program == "python"
+        ran = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+        assert (ran.stdout, ran.stderr) == (text("docs/schedulers.md"), "")
 
     def test_what_is_not_so_has_a_reason(self) -> None:
         for row in SCHEDULERS:

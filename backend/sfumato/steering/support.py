@@ -1,7 +1,8 @@
 """Which schedulers can be steered, and how exactly: the table of docs/schedulers.md, every claim of which is measured
 by tests/steering/test_schedulers.py, in both directions.
 
-`python -m sfumato.steering.support > docs/schedulers.md` writes the page anew.
+`python -c "from sfumato.steering.support import page; print(page())" > docs/schedulers.md` writes the page
+anew.
 """
 
 from __future__ import annotations
@@ -161,8 +162,9 @@ def _said(options: Mapping[str, Any]) -> str:
 _INTRODUCTION = """\
 # Schedulers
 
-Printed by `python -m sfumato.steering.support`; a test measures every yes and every no on real diffusers pipelines
-(Stable Diffusion and, for `FlowMatch...`, Stable Diffusion 3, at tiny size) and fails when one of them is not so.
+Printed by `python -c "from sfumato.steering.support import page; print(page())"`; a test measures every yes
+and every no on real diffusers pipelines (Stable Diffusion and, for `FlowMatch...`, Stable Diffusion 3, at tiny size)
+and fails when one of them is not so.
 
 - **start**: a map of one grey is the pipeline's own img2img, bit for bit.
 - **whole**: so it is when the steps before the first release are not skipped (`steer(..., skip=False)`).
@@ -179,6 +181,3 @@ and UniPC do not have: those run where the pipeline calls `add_noise`, or takes 
 
 | name | scheduler | start | whole | injection | lands | why |
 |---|---|---|---|---|---|---|"""
-
-if __name__ == "__main__":
-    print(page())
