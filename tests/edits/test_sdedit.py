@@ -363,8 +363,9 @@ class TestStrokes:
         assert cli.main(["strokes", str(picture), str(out), "--colours", "0"]) == 2
         assert "1 to 256 colours" in capsys.readouterr().err
 
-    def test_a_kernel_or_palette_of_nothing_is_refused(self) -> None:
-        with pytest.raises(InputError, match="kernel"):
-            strokes(self.picture(), kernel=0)
+    def test_a_kernel_or_palette_of_nothing_or_too_much_is_refused(self) -> None:
+        for kernel in (0, 257, 100_001):
+            with pytest.raises(InputError, match="kernel of the strokes is 1 to 256 pixels"):
+                strokes(self.picture(), kernel=kernel)
         with pytest.raises(InputError, match="colours"):
             strokes(self.picture(), colours=0)

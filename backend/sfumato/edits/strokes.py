@@ -15,10 +15,10 @@ def strokes(picture: Image.Image, *, kernel: int = 23, colours: int = 6) -> Imag
 
     kernel: side of the median's square in pixels, for a picture whose shorter side is 256; larger pictures are
     filtered at that size, in smaller ones the kernel shrinks with them. colours: 1 to 256.
-    Raises InputError for a kernel below 1 or another number of colours.
+    Raises InputError for a kernel outside 1 to 256, the whole shorter side, or another number of colours.
     """
-    if kernel < 1:
-        raise InputError("bad_setting", f"The kernel of the strokes is 1 pixel or more; this is {kernel}.")
+    if not 1 <= kernel <= SIDE:
+        raise InputError("bad_setting", f"The kernel of the strokes is 1 to {SIDE} pixels; this is {kernel}.")
     if not 1 <= colours <= 256:
         raise InputError("bad_setting", f"Strokes have 1 to 256 colours; this is {colours}.")
     rgba = picture.convert("RGBA")
