@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import torch
 from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler
 from edits.analytic import EDITED, Denoiser, clean, diffusion, pipeline, posterior, words
 from sfumato import ChangeMap, steer
-from sfumato.edits import Contrast, DiffEdit, find_map
-from sfumato.edits.contrast import contrast, normalised
+from sfumato.edits import Contrast, DiffEdit, SDEdit, find_map
+from sfumato.edits.contrast import Errors, contrast, normalised
 from sfumato.edits.diffedit import Inversion
 from sfumato.errors import InputError
 from sfumato.steering import RecordedPath, Run
@@ -205,6 +206,11 @@ class TestMap:
             Contrast({}, **settings)
 
 
+@pytest.mark.parametrize(("level", "call"), [(0.47, 11), (0.53, 9), (0.525, 10), (0.0, 19), (1.0, 0)])
+def test_the_level_is_that_of_the_nearest_step(level: float, call: int) -> None:
+    assert Errors(3, level).calls(20, 1, 0) == [call] * 3
+
+
 class TestDecode:
     @pytest.mark.parametrize("prediction", ["epsilon", "flow"])
     def test_t24_the_way_back_halves_its_error_with_twice_the_steps(self, prediction: str) -> None:
@@ -280,6 +286,35 @@ class TestDecode:
         soft = painted(pipe, diffedit(pipe, ChangeMap.constant(0.5), ratio=0.8, mask="soft"), image, "tar")
         hard = painted(pipe, diffedit(pipe, ChangeMap.constant(1.0), ratio=0.4), image, "tar")
         torch.testing.assert_close(soft, hard, rtol=0.02, atol=0.02)
+
+    @pytest.mark.parametrize("mask", ["hard", "soft"])
+    def test_the_maps_own_strength_shortens_the_ratio(self, mask: Any) -> None:
+        pipe, image = pipeline(), clean("src", 1)
+        half = painted(pipe, diffedit(pipe, ChangeMap(HALF, 500), ratio=0.8, mask=mask), image, "tar")
+        full = painted(pipe, diffedit(pipe, ChangeMap(HALF), ratio=0.4, mask=mask), image, "tar")
+        assert torch.equal(half, full)
+        assert not torch.equal(full, image)
+
+    @pytest.mark.parametrize("mask", ["hard", "soft"])
+    def test_padding_that_the_map_does_not_cover_is_kept(self, mask: Any) -> None:
+        pipe, image = pipeline(), clean("src", 1)
+        top = ChangeMap(np.full((2, 4), 65535, np.uint16), covered=(Fraction(2), Fraction(4)))
+        result = painted(pipe, diffedit(pipe, top, mask=mask), image, "tar")
+        assert torch.equal(result[..., 2:, :], image[..., 2:, :])
+        assert (result != image)[..., :2, :].all()
+
+    @pytest.mark.parametrize(
+        ("white", "resample", "repainted"),
+        [(1, "area", False), (3, "area", True), (1, "max", True)],
+    )
+    def test_a_cell_is_repainted_where_most_of_its_pixels_are_or_any(
+        self, white: int, resample: Any, repainted: bool
+    ) -> None:
+        pipe, image = pipeline(), clean("src", 1)
+        cell = np.array([[1, white == 3], [0, white == 3]], np.uint16) * np.uint16(65535)
+        change_map = ChangeMap(np.tile(cell, (4, 4)), resample=resample)
+        result = painted(pipe, diffedit(pipe, change_map), image, "tar")
+        assert (result != image).all() if repainted else torch.equal(result, image)
 
     def test_the_edit_reaches_what_the_text_says(self) -> None:
         pipe, image = pipeline(), clean("src", 1)
@@ -381,3 +416,21 @@ def constant(eps: torch.Tensor, scheduler: Any = None) -> Any:
 def test_inversion_begins_at_the_picture_and_ends_at_the_first_free_step() -> None:
     assert list(Inversion().calls(10, 1, 4)) == [9, 8, 7, 6, 5, 4]
     assert list(Inversion().calls(9, 2, 3)) == [8, 6]  # Heun's last step takes one call
+
+
+@pytest.mark.parametrize("path", ["fresh", "recorded"])
+def test_kept_cells_tell_a_multistep_solver_their_own_x0_on_every_path(path: str) -> None:
+    """The solver's history of x0 is the picture where it was kept, whatever noise lies over it."""
+    pipe, image = pipeline(scheduler=diffusion(DPMSolverMultistepScheduler)), clean("src", 1)
+    edit = SDEdit(ChangeMap(HALF), "fresh") if path == "fresh" else diffedit(pipe, ChangeMap(HALF))
+    history: list[torch.Tensor] = []
+
+    def look(run: Run) -> None:
+        if run.remembers and hasattr(edit, "reference"):
+            history.append(pipe.scheduler.model_outputs[-1])
+
+    painted(pipe, edit, image, "tar", listener=look)
+    assert len(history) >= 0.8 * N
+    for x0 in history:
+        torch.testing.assert_close(x0[..., :2], image[..., :2], rtol=0, atol=1e-5)  # its sigmas are float32
+        assert not torch.equal(x0[..., 2:], image[..., 2:])

@@ -444,6 +444,21 @@ class TestDiversity:
             x = A * x + B * guided(pipe, x, timesteps[i], "tar") + s * draws[steps + i]
         torch.testing.assert_close(result, x, atol=1e-9, rtol=0)
 
+    def test_structure_kept_in_part_leaves_the_variance_of_the_noise_as_it_is(self) -> None:
+        """kappa d + sqrt(1 - kappa^2) s xi, at kappa = 0.6: against that recursion with its own draws."""
+        pipe, steps = analytic.pipeline(), 6
+        x0 = analytic.clean("src", 0, 2)
+        edit = EditFriendly(WHITE, source(pipe), "residual", keep=0.6)
+        result, _ = edited(pipe, edit, image=x0, steps=steps)
+        assert edit.recording is not None
+        grid, timesteps = levels(pipe, steps, x0)
+        draws = drawn(2 * steps, x0)
+        x = grid.a[0] * x0 + grid.b[0] * draws[0]
+        for i, d in enumerate(edit.recording.residuals):
+            A, B, s = grid.affine(i, 1.0)
+            x = A * x + B * guided(pipe, x, timesteps[i], "tar") + 0.6 * d + 0.8 * s * draws[steps + i]
+        torch.testing.assert_close(result, x, atol=1e-9, rtol=0)
+
     @pytest.mark.parametrize("form", ["delta", "residual"])
     def test_keep_may_be_a_map(self, form: str) -> None:
         pipe = analytic.pipeline()
@@ -611,11 +626,13 @@ class TestFewSteps:
         pipe = analytic.pipeline()
         edit = EditFriendly(WHITE, source(pipe), "residual", few_steps="on")
         strange = 6 * torch.randn((2, *analytic.SHAPE), generator=generator(8), dtype=torch.float64)
-        result, run = edited(pipe, edit, "src", 4, image=strange)
+        images = torch.cat([strange, analytic.clean("src", 0, 2)])
+        result, run = edited(pipe, edit, "src", 4, image=images)
         assert edit.recording is not None
         last = edit.recording.residuals[-1].flatten(1).norm(dim=1)
         limit = 15.5 * (64 / (4 * 64 * 64)) ** 0.5
         assert (last > limit).any()
+        assert (last < 0.9 * limit).any()  # these are left as they are
         missing = (result - run.x0).flatten(1).norm(dim=1)
         torch.testing.assert_close(missing, (last - limit).clamp(min=0), atol=1e-9, rtol=0)
 
