@@ -12,7 +12,7 @@ import torch
 from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler
 from edits.analytic import EDITED, Denoiser, clean, diffusion, pipeline, posterior, words
 from sfumato import ChangeMap, steer
-from sfumato.edits import Contrast, DiffEdit, SDEdit, find_map
+from sfumato.edits import EDITS, Contrast, DiffEdit, SDEdit, Words, find_map
 from sfumato.edits.contrast import Errors, contrast, normalised
 from sfumato.edits.diffedit import Inversion
 from sfumato.errors import InputError
@@ -212,6 +212,19 @@ def test_the_level_is_that_of_the_nearest_step(level: float, call: int) -> None:
 
 
 class TestDecode:
+    def test_what_the_picture_shows_counts_where_the_help_says(self) -> None:
+        """For painting, only at encoding 'source text'."""
+        pipe, image, info = pipeline(), clean("src", 1), EDITS["diffedit"].INFO
+        defaults = {p.name: p.default for p in info.parameters}
+        results = [
+            painted(pipe, EDITS["diffedit"].create(ChangeMap(HALF), said, **defaults | {"encoding": how}), image, "tar")
+            for how in ("no text", "source text")
+            for said in (Words(lambda text: words(text, pipe), text) for text in ("src", "tar"))
+        ]
+        assert torch.equal(results[0], results[1])
+        assert not torch.equal(results[2], results[3])
+        assert "only where encoding is 'source text'" in info.help
+
     @pytest.mark.parametrize("prediction", ["epsilon", "flow"])
     def test_t24_the_way_back_halves_its_error_with_twice_the_steps(self, prediction: str) -> None:
         pipe = pipeline(prediction, None if prediction == "flow" else diffusion(set_alpha_to_one=True))

@@ -38,7 +38,8 @@ INFO = EditInfo(
     id="diffedit",
     name="DiffEdit",
     help="Repaints where the map is light, beginning from the picture's own structure. The map can be found for you: "
-    "where what you ask for and what the picture shows disagree. The seed changes the map, hardly the painting.",
+    "where what you ask for and what the picture shows disagree. What the picture shows counts for finding, and for "
+    "painting only where encoding is 'source text'. The seed changes the map, hardly the painting.",
     parameters=(
         Parameter("ratio", "float", 0.8, "How far white goes back before it is painted anew.", 0.0, 1.0),
         Parameter(

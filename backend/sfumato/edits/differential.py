@@ -55,7 +55,8 @@ INFO = EditInfo(
 
 class Differential(PathSampler):
     """release: `whole` gives a cell n = floor or ceil of N c steps, by the pipeline's own rule, and is that
-    pipeline's img2img for a constant map; `fractional` also gives it its part of the step at the edge.
+    pipeline's img2img for a constant map, which is why it is the default here; `fractional`, the default in requests,
+    also gives it its part of the step at the edge.
     axis, hinting: as `INFO` says. spend: N is how many steps the cell of most change takes, rather than white; on the
     axis `steps` only. Raises InputError for settings that are no choice of theirs or do not go together."""
 
