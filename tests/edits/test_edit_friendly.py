@@ -614,6 +614,22 @@ class TestFewSteps:
         assert torch.equal(result, x0)
         assert not torch.equal(families(family, GREYS, few_steps="on", same=False)[0], x0)
 
+    @pytest.mark.filterwarnings("ignore:You have passed 2 text prompts:FutureWarning")
+    def test_several_pictures_of_one_prompt(self) -> None:
+        """The source stands in for the negative text, once a prompt as the pipeline wants it."""
+        pipe, arguments = tiny.sd(), tiny.arguments("sd", 4)
+        said = {n: v for n, v in arguments.items() if "prompt" in n or "guidance" in n}
+        arguments |= {"num_images_per_prompt": 2}
+        for same in (True, False):
+            if not same:
+                arguments["prompt_embeds"] = -arguments["prompt_embeds"]
+            with steer(pipe, EditFriendly(GREYS, said, few_steps="on")) as run:
+                result = run(**arguments).images
+                assert run.run is not None
+            assert len(result) == 2
+            assert torch.equal(result, run.run.x0) is same
+            assert not torch.equal(run.run.noise[0], run.run.noise[1])
+
     def test_auto_is_off_from_nine_steps_on(self) -> None:
         pipe = analytic.pipeline()
         for steps, same in ((9, True), (8, False)):
