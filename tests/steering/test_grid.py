@@ -243,7 +243,7 @@ class TestPureNoise:
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
-def test_bfloat16_knows_no_noise_at_the_last_level_where_the_wide_grid_does(self, prediction: str) -> None:
+def test_bfloat16_knows_no_noise_at_the_last_level_where_the_wide_grid_does(prediction: str) -> None:
     scheduler = scheduler_of("leading", prediction)
     grid = Grid.of(scheduler, torch.empty(0, dtype=torch.bfloat16))
     exact = Grid.of(scheduler, torch.empty(0))
