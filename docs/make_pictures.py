@@ -15,23 +15,12 @@ from PIL import Image
 from sfumato.cli import main as sfumato
 from sfumato.edits.strokes import strokes
 from sfumato.models.sketchbook.paint import paint
-from sfumato.models.sketchbook.scene import Scene
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from installer.demo.scene import SUMMER
 
 PICTURES = Path(__file__).parent / "pictures"
 SIDE, GAP = 256, 8
-SUMMER = Scene(
-    time="day",
-    ground="meadow",
-    season="summer",
-    sky="cloudy",
-    background="mountains",
-    trees="none",
-    object="house",
-    colour="red",
-    place="left",
-    style="oil",
-    layout=8,
-)
 RAMP = np.tile(np.linspace(0, 255, SIDE), (SIDE, 1))
 WHITE = np.full((SIDE, SIDE), 255.0)
 SOURCE = "a summer meadow by day"

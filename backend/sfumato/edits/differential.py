@@ -17,25 +17,27 @@ from sfumato.edits.words import Words
 from sfumato.errors import InputError
 from sfumato.steering import Axis, Kind, PathSampler
 
+RELEASE = Parameter(
+    "release",
+    "choice",
+    "fractional",
+    "How greys between two steps count: 'fractional' lets every grey count, 'whole' rounds to whole steps.",
+    choices=("fractional", "whole"),
+)
+AXIS = Parameter(
+    "axis",
+    "choice",
+    "steps",
+    "What a grey is a share of: the steps (as published) or the noise, which treats all schedules alike.",
+    choices=("steps", "noise"),
+)
 INFO = EditInfo(
     id="differential",
     name="Differential Diffusion",
     help="Every pixel changes as much as its grey says: white fully, black not at all.",
     parameters=(
-        Parameter(
-            "release",
-            "choice",
-            "fractional",
-            "How greys between two steps count: 'fractional' lets every grey count, 'whole' rounds to whole steps.",
-            choices=("fractional", "whole"),
-        ),
-        Parameter(
-            "axis",
-            "choice",
-            "steps",
-            "What a grey is a share of: the steps (as published) or the noise, which treats all schedules alike.",
-            choices=("steps", "noise"),
-        ),
+        RELEASE,
+        AXIS,
         Parameter(
             "hinting",
             "bool",

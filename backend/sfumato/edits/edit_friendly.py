@@ -24,6 +24,7 @@ from torch import Tensor
 from sfumato.change_map import ChangeMap, M, Rounding, scaled
 from sfumato.edits.attention import SHARES, PromptToPrompt
 from sfumato.edits.checks import check
+from sfumato.edits.differential import AXIS, RELEASE
 from sfumato.edits.recording import PathKind, Recording, eta_of, noises, told, wide
 from sfumato.edits.retouch import Move, Tint
 from sfumato.edits.source_pass import FewSteps, SourcePass
@@ -87,20 +88,8 @@ INFO = EditInfo(
             "then the strength of the edit: 1 to 2.",
             choices=("off", "auto", "on"),
         ),
-        Parameter(
-            "release",
-            "choice",
-            "fractional",
-            "How greys between two steps count: 'fractional' lets every grey count, 'whole' rounds to whole steps.",
-            choices=("fractional", "whole"),
-        ),
-        Parameter(
-            "axis",
-            "choice",
-            "steps",
-            "What a grey is a share of: the steps (as published) or the noise, which treats all schedules alike.",
-            choices=("steps", "noise"),
-        ),
+        RELEASE,
+        AXIS,
     ),
     source_prompt=True,
 )
