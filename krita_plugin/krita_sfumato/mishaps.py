@@ -23,23 +23,18 @@ class Guard:
 
     def __call__(self, call: Callable[[], Any]) -> Callable[..., None]:
         """A slot that takes whatever the signal brings and never raises."""
-
-        def slot(*_: Any) -> None:
-            try:
-                call()
-            except Exception:
-                self._note(self._tell)
-
-        return slot
+        return self._slot(call, self._tell)
 
     def beside(self, call: Callable[[], Any]) -> Callable[..., None]:
         """The same for what is beside an edit."""
+        return self._slot(call, self._tell_beside)
 
+    def _slot(self, call: Callable[[], Any], tell: Callable[[str], None]) -> Callable[..., None]:
         def slot(*_: Any) -> None:
             try:
                 call()
             except Exception:
-                self._note(self._tell_beside)
+                self._note(tell)
 
         return slot
 

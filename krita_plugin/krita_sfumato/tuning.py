@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +13,6 @@ Tuning = dict[str, Values]  # by `slot`
 
 MOST = 2**31 - 1  # what a spin box can count to
 DIGITS = 6  # behind the point, at most
-
-_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "choice": (str,)}
 
 
 def slot(edit: str, task: str) -> str:
@@ -51,15 +48,8 @@ def worth_saying(values: Mapping[str, Any], parameters: Sequence[Parameter]) -> 
 
 
 def takes(parameter: Parameter, value: Any) -> bool:
-    if not isinstance(value, _TYPES.get(parameter.type, ())):
-        return False
-    if parameter.type in ("bool", "choice"):
-        return parameter.type == "bool" or value in parameter.choices
-    low = -math.inf if parameter.minimum is None else parameter.minimum
-    high = math.inf if parameter.maximum is None else parameter.maximum
-    # A file may hold a whole number that is too long even to be asked whether it is finite.
-    is_number = abs(value) <= MOST if isinstance(value, int) else math.isfinite(value)
-    return not isinstance(value, bool) and is_number and low <= value <= high
+    """As the backend does, and as far as a spin box can show it."""
+    return parameter.takes(value) and (not isinstance(value, int) or abs(value) <= MOST)
 
 
 def merged(old: Mapping[str, Any], new: Values, parameters: Sequence[Parameter]) -> Values:

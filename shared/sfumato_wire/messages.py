@@ -8,13 +8,17 @@ The server speaks the same language to its worker, in the client's role.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from .limits import MAX_BLOB, MAX_PREVIEW, MAX_STEPS
 from .request import Pixels, Request
 
 PROTOCOL_VERSION = 2
+
+_KINDS: dict[str, type] = {"int": Integral, "float": Real, "bool": bool, "choice": str}
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,18 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     unit: str = ""
+
+    def takes(self, value: Any) -> bool:
+        """Whether it may be set to that: of its type, a finite number within the limits, one of the choices. False for
+        a type that this version does not know."""
+        if not isinstance(value, _KINDS.get(self.type, ())) or isinstance(value, bool) is not (self.type == "bool"):
+            return False
+        if self.type == "choice":
+            return str(value) in self.choices
+        number: Any = value
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        return self.type == "bool" or bool(low <= number <= high and -math.inf < number < math.inf)
 
 
 @dataclass(frozen=True)

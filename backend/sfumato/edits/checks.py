@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any
 
 from sfumato_wire.messages import EditInfo, Parameter
 
 from sfumato.errors import InputError
-
-_TYPES: dict[str, type] = {"int": Integral, "float": Real, "bool": bool, "choice": str}
 
 
 def check(declared: EditInfo | Sequence[Parameter], **settings: Any) -> None:
@@ -22,14 +18,7 @@ def check(declared: EditInfo | Sequence[Parameter], **settings: Any) -> None:
 
 def checked(parameter: Parameter, value: Any) -> Any:
     """The value, if the parameter can take it."""
-    low, high = parameter.minimum, parameter.maximum
-    takes = isinstance(value, _TYPES[parameter.type]) and isinstance(value, bool) is (parameter.type == "bool")
-    if takes and parameter.choices:
-        takes = value in parameter.choices
-    elif takes and isinstance(value, Real):
-        takes = -math.inf < value < math.inf  # not NaN either
-        takes = takes and (low is None or bool(low <= value)) and (high is None or bool(value <= high))
-    if not takes:
+    if not parameter.takes(value):
         sentence = f"The setting '{parameter.name}' takes {_wanted(parameter)}; this is {value!r}."
         raise InputError("bad_setting", sentence)
     return value
