@@ -37,7 +37,11 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, EulerDiscreteScheduler, RePaintScheduler, StableDiffusionInpaintPipeline
 from numpy.typing import NDArray
-from peers.rules import (
+from sfumato.change_map import ChangeMap, M
+from sfumato.edits import Differential
+from sfumato.edits.sdedit import SDEdit
+from sfumato.edits.soft_inpainting import SoftInpainting
+from sfumato.evaluation.rules import (
     RULES,
     BlendedLatentDiffusion,
     ComfyUI,
@@ -54,10 +58,6 @@ from peers.rules import (
     sd_sigmas,
     steps_of,
 )
-from sfumato.change_map import ChangeMap, M
-from sfumato.edits import Differential
-from sfumato.edits.sdedit import SDEdit
-from sfumato.edits.soft_inpainting import SoftInpainting
 from sfumato.steering import NoisedPath, Run, steer
 from steering import tiny
 

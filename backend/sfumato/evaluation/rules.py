@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
 from sfumato.change_map import ChangeMap, M, Rounding
 from sfumato.steering import Grid, NoisedPath, Run
-from torch import Tensor
 
 TRAIN_STEPS = 1000
 
