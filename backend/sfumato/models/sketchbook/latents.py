@@ -1,4 +1,4 @@
-"""Paints scenes and keeps only their latents, which is what the denoiser trains on."""
+"""Paints scenes and keeps only their latents, which is what the denoisers train on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from diffusers import AutoencoderKL
 from .assemble import fold_whitening
 from .data import _paint_one, scenes
 from .networks import make_vae
-from .scene import Scene
+from .scene import Scene, mirrored
 from .train_vae import to_tensor
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Scenes with their latents [n, 4, h, w] in float16."""
+    """Scenes with their latents [n, 4, h, w] in float16. The second half is the first half seen in a mirror."""
 
     what: list[Scene]
     latents: torch.Tensor
@@ -37,19 +37,21 @@ def load_vae(checkpoint: Path, device: torch.device) -> AutoencoderKL:
 
 
 def make_pool(file: Path, vae: AutoencoderKL, seed: int, count: int, size: tuple[int, int]) -> Pool:
-    """Latents of ``count`` scenes painted at ``size``, cached in ``file``."""
+    """Latents of ``count`` scenes painted at ``size`` and of their mirror pictures, cached in ``file``."""
     what = scenes(seed, count)
     if not file.exists():
         device = next(vae.parameters()).device
-        found = []
+        found: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, count, 512):  # in portions, so that painting never runs far ahead of encoding
                 pictures = list(pool.map(partial(_paint_one, size=size), what[start : start + 512], chunksize=16))
-                for batch in torch.from_numpy(np.stack(pictures)).split(16):
-                    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-                        latents = vae.encode(to_tensor(batch.numpy(), device)).latent_dist.mode()
-                    found.append(latents.half().cpu())
+                for batch in np.array_split(np.stack(pictures), -(-len(pictures) // 16)):
+                    # A mirrored scene is the flipped picture, but latents do not flip: each is encoded.
+                    for side, seen in zip(found, (batch, batch[:, :, ::-1]), strict=True):
+                        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+                            latents = vae.encode(to_tensor(seen, device)).latent_dist.mode()
+                        side.append(latents.half().cpu())
         file.parent.mkdir(parents=True, exist_ok=True)
-        np.save(file.with_suffix(".part.npy"), torch.cat(found).numpy())
+        np.save(file.with_suffix(".part.npy"), torch.cat([*found[0], *found[1]]).numpy())
         file.with_suffix(".part.npy").rename(file)
-    return Pool(what, torch.from_numpy(np.load(file)))
+    return Pool([*what, *map(mirrored, what)], torch.from_numpy(np.load(file)))

@@ -31,18 +31,25 @@ def make_vae() -> AutoencoderKL:
 
 
 def make_unet() -> UNet2DConditionModel:
-    """Narrow at full latent size, where it only smooths; the width is at 16x16 and 8x8, where words are read."""
+    """Narrow at full latent size, where it only smooths; the width is at 16x16 and 8x8, where words are read.
+
+    The text reaches every block twice: by cross-attention, and pooled into the time embedding, which scales and shifts
+    the norms. The second is learnt many times sooner, and what a scene shows is mostly one word for all of it.
+    """
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
         sample_size=SIZE // FACTOR,
-        block_out_channels=(48, 96, 192),
+        block_out_channels=(64, 128, 256),
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         layers_per_block=1,
         cross_attention_dim=TEXT_WIDTH,
         attention_head_dim=4,  # diffusers reads this as the number of heads
         norm_num_groups=16,
+        resnet_time_scale_shift="scale_shift",
+        addition_embed_type="text",
+        addition_embed_type_num_heads=4,
     )
 
 

@@ -52,19 +52,18 @@ def same_start(tensors: Iterable[torch.Tensor]) -> None:
             dist.broadcast(tensor.data, 0)
 
 
-def mean_gradients(parameters: list[nn.Parameter], extra: float) -> float:
-    """Average the gradients over all processes, and one number with them (the clock: all must agree when to stop)."""
+def mean_gradients(parameters: list[nn.Parameter]) -> None:
+    """Average the gradients over all processes."""
     if not dist.is_initialized():
-        return extra
-    flat = torch.cat([*(p.grad.flatten() for p in parameters if p.grad is not None), torch.tensor([extra])])
+        return
+    held = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in held])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
     start_at = 0
-    for parameter in parameters:
-        if parameter.grad is not None:
-            parameter.grad.copy_(flat[start_at : start_at + parameter.numel()].view_as(parameter))
-            start_at += parameter.numel()
-    return float(flat[-1])
+    for gradient in held:
+        gradient.copy_(flat[start_at : start_at + gradient.numel()].view_as(gradient))
+        start_at += gradient.numel()
 
 
 class _GroupNorm(torch.autograd.Function):

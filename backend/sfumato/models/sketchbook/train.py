@@ -1,68 +1,59 @@
-"""Trains Sketchbook from nothing: ``python -m sfumato.models.sketchbook.train --stage vae --minutes 30 --out DIR``.
+"""Trains Sketchbook from nothing: ``python -m sfumato.models.sketchbook.train --recipe cpu --out DIR``.
 
-Two stages, ``vae`` then ``denoiser``; each resumes from its checkpoint in DIR and stops after that many minutes of
-training in all. Pictures are painted first and kept in ``--data``. Then run ``assemble``.
+Paints its scenes, then trains the autoencoder, the text encoder and the denoiser, each from where its checkpoint in
+DIR ends; broken off and started again it goes on. Then run ``assemble``.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
 
 from .parallel import start
+from .recipe import RECIPES, Recipe
+
+STAGES = ("vae", "text", "denoiser")
+
+
+def train(stage: str, out: Path, data: Path, recipe: Recipe) -> None:
+    """One stage, in every one of the recipe's processes at once."""
+    torch.set_flush_denormal(True)
+    torch.backends.cudnn.benchmark = True
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if stage == "vae":
+        from .train_vae import train_vae
+
+        train_vae(out, data, recipe, device)
+    elif stage == "text":
+        from .train_text import train_text
+
+        train_text(out, recipe.text_steps, recipe.seed, device)
+    else:
+        from .train_denoiser import train_denoiser
+
+        train_denoiser(out, data, recipe, device)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stage", choices=("vae", "denoiser"), required=True)
-    parser.add_argument("--minutes", type=float, required=True, help="training time in all, painting not included")
+    parser.add_argument("--recipe", choices=tuple(RECIPES), required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--data", type=Path, help="folder for painted pictures and latents (default: OUT/data)")
-    parser.add_argument("--pictures", type=int, default=4000, help="scenes to paint")
-    parser.add_argument("--batch", type=int, default=16, help="pictures per step and process")
-    parser.add_argument("--crop", type=int, default=96, help="side of the autoencoder's training crops")
-    parser.add_argument("--rate", type=float, help="peak learning rate")
-    parser.add_argument("--workers", type=int, default=1, help="processes; on a CPU one per core")
+    parser.add_argument("--stage", choices=STAGES, action="append", help="only these (default: all)")
+    for field in fields(Recipe):
+        kind = {"int": int, "float": float}[str(field.type)]
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, help="instead of the recipe's own")
     arguments = parser.parse_args()
-    torch.set_flush_denormal(True)
-    torch.backends.cudnn.benchmark = True
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    data = arguments.data or arguments.out / "data"
+    given = {field.name: getattr(arguments, field.name) for field in fields(Recipe)}
+    recipe = replace(RECIPES[arguments.recipe], **{name: value for name, value in given.items() if value is not None})
     arguments.out.mkdir(parents=True, exist_ok=True)
-    meeting = arguments.out.resolve() / "meeting"
-    if arguments.stage == "vae":
-        from .train_vae import train_vae
-
-        start(
-            arguments.workers,
-            meeting,
-            train_vae,
-            arguments.out,
-            data,
-            arguments.minutes,
-            arguments.pictures,
-            arguments.batch,
-            arguments.crop,
-            arguments.rate or 2e-3,
-            device,
-        )
-    else:
-        from .train_denoiser import train_denoiser
-
-        start(
-            arguments.workers,
-            meeting,
-            train_denoiser,
-            arguments.out,
-            data,
-            arguments.minutes,
-            arguments.pictures,
-            arguments.batch,
-            arguments.rate or 8e-4,
-            device,
-        )
+    data = arguments.data or arguments.out / "data"
+    for stage in arguments.stage or STAGES:
+        workers = 1 if stage == "text" else recipe.workers
+        start(workers, arguments.out.resolve() / "meeting", train, stage, arguments.out, data, recipe)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Trains Sketchbook's text encoder and UNet on the latents of painted scenes."""
+"""Trains Sketchbook's UNet on the latents of painted scenes."""
 
 from __future__ import annotations
 
 import copy
-import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,57 +15,18 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from torch import nn
 from torch.nn import functional as F
-from transformers import CLIPTextModel, CLIPTokenizer
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .caption import caption
-from .data import scenes
 from .latents import Pool, load_vae, make_pool
-from .networks import SIZE, TEXT_WIDTH, make_scheduler, make_text_encoder, make_unet
+from .networks import SIZE, make_scheduler, make_text_encoder, make_unet
 from .parallel import mean_gradients, quick_norms, rank, same_start, wait
-from .scene import CHOICES, Scene
-from .tokenizer import END, make_tokenizer
+from .recipe import Recipe
+from .scene import Scene
+from .tokenizer import make_tokenizer
+from .train_text import tokens
 
 HALF, WIDE, TALL = (SIZE // 2, SIZE // 2), (192, 320), (320, 192)
-
-
-def tokens(tokenizer: CLIPTokenizer, texts: list[str], device: torch.device) -> torch.Tensor:
-    """Token ids [n, 40], padded as the pipeline pads them."""
-    return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
-
-
-def teach_attributes(
-    text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer, steps: int, batch: int, device: torch.device
-) -> float:
-    """Let the text encoder name a scene's attributes from its caption before it meets pictures.
-
-    Two minutes of this put season, object, colour and place where cross-attention finds them: in the end token and the
-    padding behind it, which see the whole caption. Returns the last mean accuracy.
-    """
-    rng = np.random.default_rng(3)
-    heads = nn.ModuleDict({name: nn.Linear(TEXT_WIDTH, len(options)) for name, options in CHOICES.items()}).to(device)
-    optimizer = torch.optim.AdamW([*text_encoder.parameters(), *heads.parameters()], lr=1e-3, betas=(0.9, 0.98))
-    end = tokenizer.convert_tokens_to_ids(END)
-    right: list[float] = []
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * min(1, (step + 1) / 50, (steps - step) / (0.5 * steps))
-        what = scenes(10_000 + step, batch)
-        ids = tokens(tokenizer, [caption(scene, rng) for scene in what], device)
-        with torch.autocast(device.type, torch.bfloat16):
-            states = text_encoder(ids).last_hidden_state
-        seen = (ids == end).float()[..., None]
-        summary = (states.float() * seen).sum(1) / seen.sum(1)
-        loss = summary.new_zeros(())
-        right = []
-        for name, options in CHOICES.items():
-            target = torch.tensor([options.index(getattr(scene, name)) for scene in what], device=device)
-            scores = heads[name](summary)
-            loss = loss + F.cross_entropy(scores, target)
-            right.append((scores.argmax(1) == target).float().mean().item())
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-    return float(np.mean(right)) if right else 0.0
 
 
 def start_quiet(unet: UNet2DConditionModel) -> None:
@@ -83,146 +44,123 @@ def start_quiet(unet: UNet2DConditionModel) -> None:
             nn.init.zeros_(layer.bias)
 
 
-class Sampler:
-    """Draws training batches: small pictures first, because they cost a quarter, then the real size."""
+class Batches:
+    """Training batches, the same for the same seed, step and process: a run that was broken off goes on as it would
+    have. Small pictures first, because they cost a quarter, then the real size."""
 
-    def __init__(self, pools: dict[str, Pool], batch: int) -> None:
-        self.pools, self.batch = pools, batch
-        self.rng = np.random.default_rng()
+    def __init__(self, out: Path, data: Path, recipe: Recipe, device: torch.device) -> None:
+        self.recipe = recipe
+        few = max(1, recipe.pictures // 20)
+        sizes = {
+            "half": (HALF, recipe.small_pictures),
+            "full": ((SIZE, SIZE), recipe.pictures),
+            "wide": (WIDE, few),
+            "tall": (TALL, few),
+        }
+        self.pools: dict[str, Pool] = {}
+        for turn in range(2):  # the first process paints and encodes, then all read
+            if rank() == 0 or turn == 1:
+                vae = load_vae(out / "vae.pt", device)
+                for seed, (name, (size, count)) in enumerate(sizes.items()):
+                    self.pools[name] = make_pool(data / f"latents_{name}_{count}.npy", vae, 20 + seed, count, size)
+            wait()
 
-    def draw(self, step: int, progress: float) -> tuple[list[Scene], torch.Tensor]:
+    def draw(self, step: int) -> tuple[list[Scene], list[str], torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Scenes, captions (a tenth of them empty), clean latents, noise and timesteps."""
+        recipe = self.recipe
         chances = (
-            {"half": 0.8, "full": 0.2}
-            if progress < 0.5
+            {"half": 0.85, "full": 0.15}
+            if step < recipe.small_until * recipe.steps
             else {"half": 0.1, "full": 0.75, "crop": 0.07, "wide": 0.04, "tall": 0.04}
         )
-        names = list(chances)
         # All processes take the same kind at the same step, or the quick ones would wait for the slow one.
-        kind = names[np.random.default_rng(step).choice(len(names), p=[chances[name] for name in names])]
+        common = np.random.default_rng((recipe.seed, step))
+        kind = str(common.choice(list(chances), p=list(chances.values())))
+        rng = np.random.default_rng((recipe.seed, step, rank()))
         pool = self.pools["full" if kind == "crop" else kind]
-        chosen = self.rng.integers(len(pool.what), size=self.batch * (2 if kind == "half" else 1))
-        latents = pool.latents[chosen]
+        count = recipe.batch * (4 if kind == "half" else 1)
+        chosen = rng.integers(len(pool.what), size=count)
+        latents = pool.latents[torch.from_numpy(chosen)]
         if kind == "crop":  # the product also runs parts of a canvas
-            side = int(self.rng.choice([16, 20, 24]))
-            top, left = self.rng.integers(0, latents.shape[2] - side + 1, size=2)
+            side = int(common.choice([16, 20, 24]))
+            top, left = common.integers(0, latents.shape[2] - side + 1, size=2)
             latents = latents[:, :, top : top + side, left : left + side]
-        return [pool.what[i] for i in chosen], latents.float()
+        what = [pool.what[index] for index in chosen]
+        texts = ["" if rng.random() < 0.1 else caption(scene, rng) for scene in what]
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        noise = torch.randn(latents.shape, generator=generator)
+        # One timestep from each of `count` equal strata: every batch sees every noise level.
+        times = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+        return what, texts, latents.float(), noise, times
 
 
-def train_denoiser(
-    out: Path, data: Path, minutes: float, pictures: int, batch: int, rate: float, device: torch.device
-) -> None:
-    """Train until ``minutes`` of training in all have passed; resumes from ``out/denoiser.pt``."""
-    torch.manual_seed(1 + 1000 * rank())
-    sizes = {
-        "half": (HALF, pictures),
-        "full": ((SIZE, SIZE), pictures),
-        "wide": (WIDE, pictures // 16),
-        "tall": (TALL, pictures // 16),
-    }
-    pools: dict[str, Pool] = {}
-    for turn in range(2):  # the first process paints and encodes, then all read
-        if rank() == 0 or turn == 1:
-            vae = load_vae(out / "vae.pt", device)
-            for seed, (name, (size, count)) in enumerate(sizes.items()):
-                pools[name] = make_pool(data / f"latents_{name}_{count}.npy", vae, 20 + seed, count, size)
-        wait()
-    if rank() == 0:
-        for name, pool in pools.items():
-            values = pool.latents.float()
-            print(f"{name}: {len(values)} latents, mean {values.mean():.3f}, std {values.std():.3f}", flush=True)
-    tokenizer = make_tokenizer()
-    text_encoder = make_text_encoder().to(device).train()
+def rate_at(step: int, recipe: Recipe) -> float:
+    """Warm-up, a plateau, a straight way down: where the plateau ends can be decided while it lasts."""
+    return recipe.rate * min(1.0, (step + 1) / 200, (recipe.steps - step) / max(1.0, recipe.cooldown * recipe.steps))
+
+
+def train_denoiser(out: Path, data: Path, recipe: Recipe, device: torch.device) -> None:
+    """Until `recipe.steps` are done; resumes from ``out/denoiser.pt``. Needs ``vae.pt`` and ``text.pt`` there."""
+    torch.manual_seed(recipe.seed)
+    batches = Batches(out, data, recipe, device)
+    tokenizer, encoder = make_tokenizer(), make_text_encoder()
+    encoder.load_state_dict(torch.load(out / "text.pt", weights_only=True)["text"])
+    encoder.to(device).requires_grad_(False).eval()
     unet = make_unet().to(device, memory_format=torch.channels_last)
     start_quiet(unet)
-    checkpoint = out / "denoiser.pt"
-    state = torch.load(checkpoint, map_location=device, weights_only=True) if checkpoint.exists() else None
-    if state is None:
-        if rank() == 0:
-            accuracy = teach_attributes(text_encoder, tokenizer, 600 if minutes > 5 else 5, 96, device)
-            print(f"text encoder names attributes: {accuracy:.3f}", flush=True)
-    else:
+    checkpoint, step = out / "denoiser.pt", 0
+    optimizer = torch.optim.AdamW(unet.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
+    ema = copy.deepcopy(unet).requires_grad_(False)
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
         unet.load_state_dict(state["unet"])
-        text_encoder.load_state_dict(state["text"])
-    same_start([*unet.parameters(), *text_encoder.parameters()])
-    ema_unet = copy.deepcopy(unet).requires_grad_(False)
-    ema_text = copy.deepcopy(text_encoder).requires_grad_(False)
+        ema.load_state_dict(state["ema_unet"])
+        optimizer.load_state_dict(state["optimizer"])
+        step = state["step"]
+    same_start(unet.parameters())
     if device.type == "cpu":
         quick_norms(unet)
-    optimizer = torch.optim.AdamW(
-        [{"params": list(unet.parameters()), "scale": 1.0}, {"params": list(text_encoder.parameters()), "scale": 0.4}],
-        lr=rate,
-        betas=(0.9, 0.99),
-        weight_decay=1e-2,
-    )
-    step, spent, seen = 0, 0.0, 0
-    if state is not None:
-        ema_unet.load_state_dict(state["ema_unet"])
-        ema_text.load_state_dict(state["ema_text"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, spent, seen = state["step"], state["spent"], state["seen"]
+    level = make_scheduler().alphas_cumprod.to(device)
+    trained, averaged = list(unet.parameters()), list(ema.parameters())
+    attention = [SDPBackend.MATH] if device.type == "cpu" else list(SDPBackend.__members__.values())
+    losses: dict[int, list[float]] = {}
+    printed = saved = time.monotonic()
 
     def save() -> None:
-        torch.save(
-            {
-                "unet": unet.state_dict(),
-                "text": text_encoder.state_dict(),
-                "ema_unet": ema_unet.state_dict(),
-                "ema_text": ema_text.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "step": step,
-                "spent": spent,
-                "seen": seen,
-            },
-            checkpoint.with_suffix(".part"),
-        )
+        state: dict[str, Any] = {"unet": unet.state_dict(), "ema_unet": ema.state_dict(), "step": step}
+        torch.save(state | {"optimizer": optimizer.state_dict()}, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").rename(checkpoint)
 
-    level = make_scheduler().alphas_cumprod.to(device)
-    sampler, rng = Sampler(pools, batch), np.random.default_rng()
-    trained = [*unet.parameters(), *text_encoder.parameters()]
-    averaged = [*ema_unet.parameters(), *ema_text.parameters()]
-    losses: dict[int, list[float]] = {}
-    clock = saved = printed = time.monotonic()
-    while spent < 60 * minutes:
-        progress = spent / (60 * minutes)
+    while step < recipe.steps:
         for group in optimizer.param_groups:
-            fall = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
-            group["lr"] = rate * group["scale"] * min(1, (step + 1) / 200) * fall
-        what, clean = sampler.draw(step, progress)
-        count = len(what)
-        texts = ["" if rng.random() < 0.1 else caption(scene, rng) for scene in what]
-        clean = clean.to(device).contiguous(memory_format=torch.channels_last)
-        noise = torch.randn_like(clean)
-        # One timestep from each of `count` equal strata: every batch sees every noise level.
-        times = ((torch.arange(count, device=device) + torch.rand(count, device=device)) / count * len(level)).long()
-        a, b = level[times].sqrt().view(-1, 1, 1, 1), (1 - level[times]).sqrt().view(-1, 1, 1, 1)
-        with torch.autocast(device.type, torch.bfloat16):
-            words = text_encoder(tokens(tokenizer, texts, device)).last_hidden_state
-            guess = unet(a * clean + b * noise, times, words, return_dict=False)[0]
+            group["lr"] = rate_at(step, recipe)
+        _, texts, clean, noise, times = batches.draw(step)
+        clean, noise = (t.to(device).contiguous(memory_format=torch.channels_last) for t in (clean, noise))
+        at = (times.to(device) * len(level)).long()
+        a, b = level[at].sqrt().view(-1, 1, 1, 1), (1 - level[at]).sqrt().view(-1, 1, 1, 1)
+        with torch.autocast(device.type, torch.bfloat16), sdpa_kernel(attention):
+            with torch.no_grad():
+                words = encoder(tokens(tokenizer, texts, device)).last_hidden_state
+            guess = unet(a * clean + b * noise, at, words, return_dict=False)[0]
         loss = F.mse_loss(guess.float(), a * noise - b * clean)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        spent = mean_gradients(trained, spent)
+        mean_gradients(trained)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        with torch.no_grad():
-            torch._foreach_lerp_(averaged, trained, 1 - min(0.998, (step + 1) / (step + 10)))
-        step, seen = step + 1, seen + count
+        step += 1
+        if step % 4 == 0:
+            with torch.no_grad():
+                torch._foreach_lerp_(averaged, trained, 1 - min(0.9985, step / (step + 40)) ** 4)
         losses.setdefault(clean.shape[2] * clean.shape[3], []).append(loss.item())
         now = time.monotonic()
-        spent, clock = spent + now - clock, now
         if rank() == 0 and now - printed > 60:
-            means = ", ".join(f"{cells}: {np.mean(values):.4f}" for cells, values in sorted(losses.items()))
-            print(
-                f"denoiser {spent / 60:.1f} min, step {step}, {seen} samples per process, loss by cells {means}",
-                flush=True,
-            )
+            means = ", ".join(f"{np.mean(values):.4f} at {cells}" for cells, values in sorted(losses.items()))
+            print(f"denoiser step {step} of {recipe.steps}: loss by cells {means}", flush=True)
             losses, printed = {}, now
-        if rank() == 0 and now - saved > 180:
+        if rank() == 0 and now - saved > 240:
             save()
-            saved = time.monotonic()
+            saved = now
     if rank() == 0:
         save()
-        print(f"denoiser done: step {step}, {seen} samples per process", flush=True)
     wait()

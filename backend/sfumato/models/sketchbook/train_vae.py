@@ -16,6 +16,9 @@ from .data import held_out, painted, scenes
 from .networks import SIZE, make_vae
 from .paint import paint
 from .parallel import mean_gradients, quick_norms, rank, same_start, wait
+from .recipe import Recipe
+
+CROP, RATE = 96, 2e-3
 
 
 def to_tensor(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
@@ -44,16 +47,14 @@ def reconstruction_loss(out: torch.Tensor, target: torch.Tensor) -> torch.Tensor
     return loss + 0.5 * F.avg_pool2d(difference, 4).abs().mean()
 
 
-def train_vae(
-    out: Path, data: Path, minutes: float, pictures: int, batch: int, crop: int, rate: float, device: torch.device
-) -> None:
-    """Train until ``minutes`` of training time in all have passed; resumes from ``out/vae.pt``."""
-    file = data / f"vae_{pictures}.npy"
+def train_vae(out: Path, data: Path, recipe: Recipe, device: torch.device) -> None:
+    """Until ``recipe.vae_steps`` are done; resumes from ``out/vae.pt``."""
+    file = data / f"vae_{recipe.vae_pictures}.npy"
     if rank() == 0:
-        painted(file, scenes(1, pictures), (SIZE, SIZE), mixed=True)
+        painted(file, scenes(1, recipe.vae_pictures), (SIZE, SIZE), mixed=True)
     wait()
     everything = np.load(file, mmap_mode="r")
-    rng = np.random.default_rng()
+    torch.manual_seed(recipe.seed)
     test = to_tensor(np.stack([paint(scene) for scene in held_out(8)]), device)
     vae = make_vae().to(device, memory_format=torch.channels_last)
     same_start(vae.parameters())
@@ -61,42 +62,32 @@ def train_vae(
     if device.type == "cpu":
         quick_norms(vae)
     trained = list(vae.parameters())
-    optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
-    step, spent = 0, 0.0
-    checkpoint = out / "vae.pt"
+    optimizer = torch.optim.AdamW(trained, lr=RATE, betas=(0.9, 0.99), weight_decay=1e-3)
+    step, checkpoint = 0, out / "vae.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         vae.load_state_dict(state["model"])
         ema.load_state_dict(state["ema"])
         optimizer.load_state_dict(state["optimizer"])
-        step, spent = state["step"], state["spent"]
+        step = state["step"]
 
     def save() -> None:
         mean, std = _latent_statistics(ema, everything, device)
-        out.mkdir(parents=True, exist_ok=True)
-        torch.save(
-            {
-                "model": vae.state_dict(),
-                "ema": ema.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "step": step,
-                "spent": spent,
-                "mean": mean,
-                "std": std,
-            },
-            checkpoint.with_suffix(".part"),
-        )
+        state = {"model": vae.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+        torch.save(state | {"mean": mean, "std": std}, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").rename(checkpoint)
 
-    clock = saved = printed = time.monotonic()
-    while spent < 60 * minutes:
-        progress = spent / (60 * minutes)
+    saved = printed = time.monotonic()
+    while step < recipe.vae_steps:
         for group in optimizer.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-        chosen = rng.integers(len(everything), size=batch)
-        tops, lefts = rng.integers(0, SIZE - crop + 1, size=(2, batch))
+            fall = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / recipe.vae_steps))
+            group["lr"] = RATE * min(1, (step + 1) / 100) * fall
+        rng = np.random.default_rng((recipe.seed, step, rank()))
+        torch.manual_seed(int(rng.integers(2**62)))  # the posterior's sample
+        chosen = rng.integers(len(everything), size=recipe.vae_batch)
+        tops, lefts = rng.integers(0, SIZE - CROP + 1, size=(2, recipe.vae_batch))
         crops = np.stack(
-            [everything[i, t : t + crop, s : s + crop] for i, t, s in zip(chosen, tops, lefts, strict=True)]
+            [everything[i, t : t + CROP, s : s + CROP] for i, t, s in zip(chosen, tops, lefts, strict=True)]
         )
         target = to_tensor(crops[:, :, :: -1 if step % 2 else 1], device)
         with torch.autocast(device.type, torch.bfloat16):
@@ -105,24 +96,22 @@ def train_vae(
         loss = reconstruction_loss(decoded.float(), target) + 2e-4 * posterior.kl().mean() / posterior.mean[0].numel()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        spent = mean_gradients(trained, spent)
+        mean_gradients(trained)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        with torch.no_grad():
-            decay = min(0.998, (step + 1) / (step + 10))
-            torch._foreach_lerp_(list(ema.parameters()), trained, 1 - decay)
         step += 1
+        with torch.no_grad():
+            torch._foreach_lerp_(list(ema.parameters()), trained, 1 - min(0.998, step / (step + 10)))
         now = time.monotonic()
-        spent, clock = spent + now - clock, now
         if rank() == 0 and now - printed > 60:
-            print(f"vae {spent / 60:.1f} min step {step} loss {loss.item():.4f} psnr {psnr(ema, test):.2f}", flush=True)
+            print(f"vae step {step} of {recipe.vae_steps}: {loss.item():.4f}, {psnr(ema, test):.2f} dB", flush=True)
             printed = time.monotonic()
         if rank() == 0 and now - saved > 180:
             save()
             saved = time.monotonic()
     if rank() == 0:
         save()
-        print(f"vae done: step {step} psnr {psnr(ema, test):.2f}", flush=True)
+        print(f"vae done: {psnr(ema, test):.2f} dB", flush=True)
     wait()
 
 
