@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 from sfumato_wire.geometry import Box, crop_box
 from sfumato_wire.levels import Levels
 from sfumato_wire.request import Pixels, Request, digest_of
@@ -19,7 +22,7 @@ from sfumato.errors import InputError
 from sfumato.pictures import fitted, is_deep, read_canvas, read_map, write_png
 
 if TYPE_CHECKING:
-    from sfumato.studio import Finished
+    from sfumato.studio import Finished, Studio
 
 
 def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
@@ -32,11 +35,38 @@ def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[s
             f"{options.canvas} has more than 8 bits a channel, and --flat can only write 8. Ask for --layer alone and "
             "lay it over the picture in your painting program: what the map keeps stays as it is.",
         )
-    grey = read_map(options.map)
-    height, width = canvas.shape[:2]
+    grey = map_of(options.map, canvas)
+    read = time.perf_counter() - start
+    finished, layer = paint(options, settings, canvas, grey)
+    if options.layer:
+        write_png(options.layer, layer, image)
+    flat = flatten(canvas, layer)
+    if options.flat:
+        write_flat(options.flat, flat, image)
+    return _report(finished, start, read) | {"changed": not np.array_equal(flat, canvas)}
+
+
+def map_of(path: Path, canvas: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """The map in a file at the canvas's size, uint16 [h, w]. Raises InputError, also when their shapes differ."""
+    grey, (height, width) = read_map(path), canvas.shape[:2]
     if grey.shape != (height, width):
         ChangeMap(grey).check_fits(width, height)
         grey = fitted(grey, width, height)
+    return grey
+
+
+def paint(
+    options: argparse.Namespace,
+    settings: dict[str, Any],
+    canvas: NDArray[np.uint8],
+    grey: NDArray[np.uint16],
+    studio: Studio | None = None,
+) -> tuple[Finished, NDArray[np.uint8]]:
+    """One job with the options of `sfumato apply` and its layer on the whole canvas, RGBA uint8 [h, w, 4].
+
+    canvas: RGBA uint8 [h, w, 4]. grey: the map as painted, uint16 [h, w]. studio: what several jobs share, such as the
+    loaded model; None makes one. Raises InputError, SfumatoError."""
+    height, width = canvas.shape[:2]
     info = models.find(options.model).info
     painted = support(65535 - grey if options.invert_map else grey) or Box(0, 0, 1, 1)
     reach = softened_reach(options.soften)
@@ -60,18 +90,12 @@ def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[s
         )
     except ValueError as error:
         raise InputError("bad_request", str(error)) from None
-    read = time.perf_counter() - start
-    finished = _run(request, canvas_bytes, map_bytes)
+    finished = _run(request, canvas_bytes, map_bytes, studio)
     layer = np.zeros_like(canvas)
     if finished.layer is not None:
         box = finished.layer.box
         layer[box.y : box.bottom, box.x : box.right] = _rgba(finished)
-    if options.layer:
-        write_png(options.layer, layer, image)
-    flat = flatten(canvas, layer)
-    if options.flat:
-        write_png(options.flat, flat if _has_alpha(image) else flat[..., :3], image)
-    return _report(finished, start, read) | {"changed": not np.array_equal(flat, canvas)}
+    return finished, layer
 
 
 def find_map_file(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +136,7 @@ def _common(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, 
     }
 
 
-def _run(request: Request, canvas: bytes, change_map: bytes) -> Finished:
+def _run(request: Request, canvas: bytes, change_map: bytes, studio: Studio | None = None) -> Finished:
     from sfumato.studio import Progressed, Studio
 
     def show(progress: Progressed) -> None:
@@ -120,7 +144,7 @@ def _run(request: Request, canvas: bytes, change_map: bytes) -> Finished:
             step = f" {progress.step}/{progress.steps}" if progress.step < progress.steps else ""
             print(f"\r\x1b[K{progress.stage}{step}", end="", file=sys.stderr, flush=True)
 
-    finished = Studio().run(request, canvas, change_map, on_progress=show)
+    finished = (studio or Studio()).run(request, canvas, change_map, on_progress=show)
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     return finished
@@ -142,5 +166,7 @@ def _pixels(array: np.ndarray[Any, Any], box: Box, format: str) -> tuple[bytes, 
     return data, Pixels(box.x, box.y, box.width, box.height, format, digest_of(data))
 
 
-def _has_alpha(image: Any) -> bool:
-    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+def write_flat(path: Path, flat: NDArray[np.uint8], image: Image.Image) -> None:
+    """A canvas that was edited, RGBA uint8 [h, w, 4], with alpha if the file that it was read from has it."""
+    has_alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+    write_png(path, flat if has_alpha else flat[..., :3], image)
