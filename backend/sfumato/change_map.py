@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,14 @@ Rounding = Literal["floor", "ceil"]
 Resample = Literal["area", "max"]
 
 
+class Curve(Protocol):
+    """A model's answer to greys, for the axis `perceived`."""
+
+    def table(self, steps: int) -> NDArray[np.uint16]:
+        """uint16 [65536]: the share of so many steps that changes as much as the grey says; never falling, 0 at 0,
+        65535 at 65535."""
+
+
 @dataclass(frozen=True)
 class ChangeMap:
     """values: uint16 [height, width], 0..65535 (8-bit grey v is 257 v), white changes.
@@ -32,12 +40,14 @@ class ChangeMap:
     strength: global strength S in thousandths, multiplies the map.
     covered: height and width, in latent cells, that `values` covers when the picture was padded; None for all.
     resample: "area" averages the pixels of a latent cell, so a constant stays constant; "max": any change counts.
+    curve: the model's, which only the axis `perceived` looks at.
     """
 
     values: NDArray[np.uint16]
     strength: int = 1000
     covered: tuple[Fraction, Fraction] | None = field(default=None, kw_only=True)
     resample: Resample = field(default="area", kw_only=True)
+    curve: Curve | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.values.dtype != np.uint16 or self.values.ndim != 2 or self.values.size == 0:
@@ -116,6 +126,23 @@ class ChangeMap:
         sums = across[:, right] - across[:, left]
         counts = np.maximum((bottom - top)[:, None] * (right - left)[None, :], 1)
         return (2 * sums + counts) // (2 * counts)
+
+    def perceived(self, rows: int, columns: int, steps: int) -> NDArray[np.int64]:
+        """The share of so many steps, int64 [rows, columns] of 0..65535, that changes each cell as much as its pixels
+        and the global strength say. Raises InputError without a curve.
+
+        The curve comes last: what is averaged and scaled is the change that will be seen, so that a cell half white
+        and half black changes by half, and half strength is half of the change. A constant is the same either way.
+        """
+        if self.curve is None:
+            raise InputError(
+                "no_curve",
+                "The axis 'perceived' needs the model's curve: ChangeMap(values, curve=...). `sfumato calibrate MODEL` "
+                "measures one. Or choose the axis 'steps'.",
+            )
+        seen = scaled(self.cells(rows, columns), self.strength)
+        shares: NDArray[np.int64] = self.curve.table(steps)[seen].astype(np.int64)
+        return shares
 
 
 def apply_levels(grey: NDArray[np.uint16], levels: Levels) -> NDArray[np.uint16]:
@@ -205,4 +232,4 @@ def _reduce(
     return result
 
 
-__all__ = ["ChangeMap", "M", "apply_levels", "release_steps", "scaled", "soften", "softened_reach", "support"]
+__all__ = ["ChangeMap", "Curve", "M", "apply_levels", "release_steps", "scaled", "soften", "softened_reach", "support"]

@@ -28,8 +28,9 @@ AXIS = Parameter(
     "axis",
     "choice",
     "steps",
-    "What a grey is a share of: the steps (as published) or the noise, which treats all schedules alike.",
-    choices=("steps", "noise"),
+    "What a grey is a share of: the steps (as published), the noise, which treats all schedules alike, or the change "
+    "that is seen ('perceived', where the model was calibrated).",
+    choices=("steps", "noise", "perceived"),
 )
 INFO = EditInfo(
     id="differential",
@@ -59,8 +60,9 @@ class Differential(PathSampler):
     """release: `whole` gives a cell n = floor or ceil of N c steps, by the pipeline's own rule, and is that
     pipeline's img2img for a constant map, which is why it is the default here; `fractional`, the default in requests,
     also gives it its part of the step at the edge.
-    axis, hinting: as `INFO` says. spend: N is how many steps the cell of most change takes, rather than white; on the
-    axis `steps` only. Raises InputError for settings that are no choice of theirs or do not go together."""
+    axis, hinting: as `INFO` says; `perceived` needs a map with its model's curve (ChangeMap(values, curve=...)).
+    spend: N is how many steps the cell of most change takes, rather than white; on the axis `steps` only.
+    Raises InputError for settings that are no choice of theirs or do not go together."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from torch import Tensor
 from sfumato.change_map import ChangeMap, M, Rounding, release_steps, scaled
 
 Kind = Literal["whole", "fractional"]
-Axis = Literal["steps", "noise"]
+Axis = Literal["steps", "noise", "perceived"]
 
 
 class Release:
@@ -24,7 +24,8 @@ class Release:
     is above thresholds[i + 1], and wholly so from thresholds[i] on.
 
     axis `steps` (the paper): change c gives n = N c of N steps. axis `noise`: change c starts at the first level whose
-    share of noise b / (a + b) is at most c. Both keep everything at c = 0 and nothing at c = 1.
+    share of noise b / (a + b) is at most c. axis `perceived`: n = N g(c), g the curve of the map's own model. All keep
+    everything at c = 0 and nothing at c = 1.
     """
 
     def __init__(
@@ -36,8 +37,11 @@ class Release:
         kind: Kind = "whole",
         axis: Axis = "steps",
     ) -> None:
-        v, strength = change_map.cells(*cells), change_map.strength
         self.steps = steps = len(noise_levels) - 1
+        if axis == "perceived":
+            v, strength, axis = change_map.perceived(*cells, steps), 1000, "steps"
+        else:
+            v, strength = change_map.cells(*cells), change_map.strength
         if kind == "whole":
             if axis == "steps":
                 self.value = release_steps(v, steps, strength, rounding)

@@ -22,6 +22,7 @@ from sfumato.change_map import M as FULL
 from sfumato.composite import Difference, faintest, layer, over_pixels
 from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
+from sfumato.models.curve import curve_of
 from sfumato.steering import Edit, Run, Steered, steer
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.found import as_grey
@@ -79,13 +80,14 @@ class Job:
         request = self.request
         settings = self.report["settings"] = settings_of(request, self.info.parameters, self.info.name)
         band = 0.0 if settings["composite"] == "plain" else settings["band"]
+        curve = curve_of(self.model) if settings.get("axis") == "perceived" else None
         with self._clock("plan"):
             values, at = map_array(request, change_map)
             planned = self._plan(_strong(ChangeMap(values, request.strength)), at, faintest(band))
         if planned is None:
             return self._finished(None)
         values = laid_on(values, at, planned.crop)
-        cells = ChangeMap(values, request.strength, covered=planned.covered, resample=settings["resample"])
+        cells = ChangeMap(values, request.strength, covered=planned.covered, resample=settings["resample"], curve=curve)
         pipe = self._pipe()
         words = self._words(pipe, planned)
         edit = self.module.create(cells, words, **{p.name: settings[p.name] for p in self.module.INFO.parameters})

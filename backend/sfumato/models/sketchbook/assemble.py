@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sfumato.models.curve import FILE as CURVE
+
 from . import WEIGHTS
 from .networks import make_scheduler, make_text_encoder, make_unet, make_vae
 from .tokenizer import make_tokenizer, save_tokenizer
@@ -39,21 +41,22 @@ def fold_whitening(vae: AutoencoderKL, mean: torch.Tensor, std: torch.Tensor) ->
         post.weight.mul_(std.view(1, -1, 1, 1))
 
 
-def assemble(target: Path, vae_checkpoint: Path | None, denoiser_checkpoint: Path | None) -> None:
-    """Write the folder beside ``target`` first and swap it in, so that a reader never sees half of it."""
+def assemble(target: Path, trained: Path | None) -> None:
+    """The folder of what lies in ``trained``, the checkpoints of all stages; None: random networks.
+
+    Written beside ``target`` first and then swapped in, so that a reader never sees half of it.
+    """
     import torch
     from diffusers import StableDiffusionPipeline
 
     torch.manual_seed(0)
     vae, unet, text_encoder = make_vae(), make_unet(), make_text_encoder()
-    if vae_checkpoint is not None:
-        state = torch.load(vae_checkpoint, map_location="cpu", weights_only=True)
-        vae.load_state_dict(state["ema"])
-        fold_whitening(vae, state["mean"], state["std"])
-    if denoiser_checkpoint is not None:
-        state = torch.load(denoiser_checkpoint, map_location="cpu", weights_only=True)
-        unet.load_state_dict(state["ema_unet"])
-        text_encoder.load_state_dict(state["ema_text"])
+    if trained is not None:
+        state = {name: torch.load(trained / f"{name}.pt", "cpu", weights_only=True) for name in ("vae", "text", "denoiser")}
+        vae.load_state_dict(state["vae"]["ema"])
+        fold_whitening(vae, state["vae"]["mean"], state["vae"]["std"])
+        text_encoder.load_state_dict(state["text"]["text"])
+        unet.load_state_dict(state["denoiser"]["ema_unet"])
     pipeline = StableDiffusionPipeline(
         vae=vae.half(),
         text_encoder=text_encoder.half(),
@@ -71,9 +74,9 @@ def assemble(target: Path, vae_checkpoint: Path | None, denoiser_checkpoint: Pat
         save_tokenizer(fresh / "tokenizer")
         for file in fresh.rglob("*.safetensors"):
             file.chmod(0o644)  # written for the owner only
-        card = target / "README.md"
-        if card.exists():
-            shutil.copy(card, fresh / "README.md")
+        for name in ("README.md", CURVE):  # a curve knows which weights it is of
+            if (target / name).exists():
+                shutil.copy(target / name, fresh / name)
         if target.exists():
             target.rename(Path(temporary) / "old")
         fresh.rename(target)
@@ -81,11 +84,10 @@ def assemble(target: Path, vae_checkpoint: Path | None, denoiser_checkpoint: Pat
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vae", type=Path, help="checkpoint of the VAE stage")
-    parser.add_argument("--denoiser", type=Path, help="checkpoint of the denoiser stage")
+    parser.add_argument("--trained", type=Path, help="folder with the checkpoints of all stages (default: random)")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     arguments = parser.parse_args()
-    assemble(arguments.out, arguments.vae, arguments.denoiser)
+    assemble(arguments.out, arguments.trained)
 
 
 if __name__ == "__main__":
