@@ -1,0 +1,216 @@
+"""One model on the bench: edits in batches of cases, all with the same weights, pictures, texts and noise.
+
+Picture and text are encoded once. What an edit changed is told against the picture's round trip through the
+autoencoder, so that the autoencoder's own error is no change. Noise is drawn on the CPU, for every case from its own
+seed: who shares a batch with whom does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sfumato_wire.levels import FULL as M
+from torch import Tensor
+
+from sfumato import models
+from sfumato.change_map import ChangeMap
+from sfumato.errors import InputError
+from sfumato.models.curve import Curve, curve_of
+from sfumato.steering import Edit, Run, steer
+from sfumato.studio import Studio
+from sfumato.studio.picture import decode, encode
+
+from .cases import Case
+
+Pictures = NDArray[np.uint8]
+MakeEdit = Callable[[ChangeMap], Edit]
+
+# By the names that people know them by; OWN is the one that the model came with.
+OWN = "own"
+SCHEDULERS = {
+    "DDIM": "DDIMScheduler",
+    "DPM++ 2M": "DPMSolverMultistepScheduler",
+    "Euler": "EulerDiscreteScheduler",
+}
+
+
+@dataclass
+class Work:
+    """halves: pictures that the denoiser saw, two for each guided step. decoded: latents that became pictures."""
+
+    halves: int = 0
+    decoded: int = 0
+
+
+class Bench:
+    """side: of the square pictures, in pixels. batch: cases at a time. say: told what is done, a line at a time.
+
+    work: what it cost so far. Raises InputError for a model that is none, SfumatoError for one without its weights.
+    """
+
+    def __init__(
+        self,
+        model: str = models.DEFAULT,
+        side: int = 128,
+        batch: int = 16,
+        device: str | None = None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.model = models.find(model)
+        if side % self.model.multiple:
+            raise InputError(
+                "bad_side", f"{self.model.info.name} works on multiples of {self.model.multiple} pixels, not {side}."
+            )
+        self.side, self.batch, self.say, self.work = side, batch, say, Work()
+        self.studio = Studio(device)
+        self.pipe = self.studio.pipe(self.model)
+        self.guidance = self.model.info.guidance_scale
+        self._own = self.pipe.scheduler
+        self._encoded: dict[Case, tuple[Tensor, Pictures]] = {}
+        self.curve: Curve | None = None  # for the axis `perceived`
+        self.uncalibrated = ""  # why there is none
+        try:
+            self.curve = curve_of(self.model)
+        except InputError as error:
+            if error.code not in ("no_curve", "stale_curve"):
+                raise
+            self.uncalibrated = str(error)
+
+    @property
+    def schedulers(self) -> tuple[str, ...]:
+        """Those that the model can be run with: a flow model or one of few steps only with its own."""
+        return tuple(SCHEDULERS) if type(self._own).__name__ in SCHEDULERS.values() else (OWN,)
+
+    @property
+    def scheduler(self) -> str:
+        """The model's own, by its name."""
+        return {name: own for own, name in SCHEDULERS.items()}.get(type(self._own).__name__, OWN)
+
+    @property
+    def cell(self) -> int:
+        """Pixels of a latent cell's side."""
+        return int(self.pipe.vae_scale_factor)
+
+    def change_map(self, values: NDArray[np.uint16]) -> ChangeMap:
+        """The map with the model's curve."""
+        return ChangeMap(values, curve=self.curve)
+
+    def batches(self, cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
+        """As many at a time as one call takes."""
+        for start in range(0, len(cases), self.batch):
+            yield cases[start : start + self.batch]
+
+    def originals(self, cases: Sequence[Case]) -> Pictures:
+        """The pictures to edit, uint8 [n, side, side, 3]."""
+        return np.stack([case.picture(self.side) for case in cases])
+
+    def truths(self, cases: Sequence[Case]) -> Pictures:
+        """The pictures that they should become."""
+        return np.stack([case.truth(self.side) for case in cases])
+
+    def latents(self, cases: Sequence[Case]) -> Tensor:
+        """Clean latents of the originals, [n, channels, rows, columns]."""
+        self._encode(cases)
+        return torch.cat([self._encoded[case][0] for case in cases])
+
+    def roundtrips(self, cases: Sequence[Case]) -> Pictures:
+        """The originals after the autoencoder alone: what change is told against."""
+        self._encode(cases)
+        return np.stack([self._encoded[case][1] for case in cases])
+
+    def said(self, cases: Sequence[Case], source: bool = False) -> dict[str, Any]:
+        """The pipeline's arguments that say the cases' prompts, or what their pictures show."""
+        each = [
+            self.studio.text(self.pipe, self.model.info.id, case.source_prompt if source else case.prompt, "")
+            for case in cases
+        ]
+        return {name: torch.cat([one[name] for one in each]) for name in each[0]}
+
+    @torch.inference_mode()
+    def edit(
+        self,
+        make_edit: MakeEdit,
+        values: NDArray[np.uint16],
+        cases: Sequence[Case],
+        steps: int,
+        scheduler: str = OWN,
+        guidance: float | None = None,
+        latents: Tensor | None = None,
+    ) -> Tensor:
+        """Latents of the cases edited by one map: uint16 [side, side], or [1, 1] for one grey.
+
+        make_edit: an edit of a map, anew for each batch. guidance: of the prompt; None for the model's own.
+        latents: clean latents to edit in place of the originals' own.
+        """
+        start, done = self.latents(cases) if latents is None else latents, []
+        guidance = self.guidance if guidance is None else guidance
+        with self.scheduled(scheduler):
+            for at in range(0, len(cases), self.batch):
+                some = cases[at : at + self.batch]
+
+                def heard(run: Run) -> None:
+                    self.work.halves += len(run.x0) * (2 if self.pipe.do_classifier_free_guidance else 1)
+
+                with steer(self.pipe, make_edit(self.change_map(values)), listener=heard) as steered:
+                    result = steered(
+                        image=start[at : at + self.batch],
+                        num_inference_steps=steps,
+                        guidance_scale=guidance,
+                        generator=[torch.Generator("cpu").manual_seed(case.seed) for case in some],
+                        output_type="latent",
+                        **self.said(some),
+                    ).images
+                done.append(torch.as_tensor(result))
+        return torch.cat(done)
+
+    def run(
+        self,
+        make_edit: MakeEdit,
+        values: NDArray[np.uint16],
+        cases: Sequence[Case],
+        steps: int,
+        scheduler: str = OWN,
+        guidance: float | None = None,
+    ) -> Pictures:
+        """The same as pictures, uint8 [n, side, side, 3], as the autoencoder gives them: nothing is composited."""
+        return self.decode(self.edit(make_edit, values, cases, steps, scheduler, guidance))
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor) -> Pictures:
+        """Pictures of latents, uint8 [n, h, w, 3]."""
+        self.work.decoded += len(latents)
+        # One at a time is as fast, and the same latents are the same picture whatever lies beside them.
+        shown = torch.cat([decode(self.pipe, one[None]).float().cpu() for one in latents])
+        return np.asarray(((shown + 1) * 127.5).clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1))
+
+    @contextmanager
+    def scheduled(self, name: str) -> Iterator[None]:
+        """The pipeline with another scheduler, made from the config of its own."""
+        if name not in (OWN, *SCHEDULERS):
+            raise InputError("bad_scheduler", f"There is no scheduler '{name}'. There is: {', '.join(SCHEDULERS)}.")
+        if name not in (OWN, self.scheduler):
+            self.pipe.scheduler = getattr(diffusers, SCHEDULERS[name]).from_config(self._own.config)
+        try:
+            yield
+        finally:
+            self.pipe.scheduler = self._own
+
+    @torch.inference_mode()
+    def _encode(self, cases: Sequence[Case]) -> None:
+        for case in cases:
+            if case not in self._encoded:
+                pixels = torch.from_numpy(case.picture(self.side).copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+                latents = encode(self.pipe, pixels)
+                self._encoded[case] = latents, self.decode(latents)[0]
+
+
+def grey(change: float) -> NDArray[np.uint16]:
+    """A map of one grey, for any picture."""
+    return np.full((1, 1), round(change * M), np.uint16)
