@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   sfumato apply summer.png --map map.png --prompt "a winter meadow" --flat winter.png
   sfumato apply photo.png --map map.png --invert-map --prompt "autumn" --layer layer.png --strength 0.8
+  sfumato fan summer.png --prompt "a winter meadow" --labels --out fan.png
   sfumato find-map summer.png --prompt "a windmill" --reference-prompt "a house" --out map.png
   sfumato apply summer.png --edit diffedit --map map.png --prompt "a windmill" --flat windmill.png
   sfumato edits            what can be set with --set
@@ -94,13 +95,43 @@ def _parser() -> argparse.ArgumentParser:
     apply.add_argument(
         "--map", required=True, type=Path, help="a picture of the canvas's shape: white changes, black keeps"
     )
-    apply.add_argument("--negative-prompt", default="", metavar="TEXT", help="what should not appear")
+    _add_painting(apply)
     apply.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the whole map (default: 1)")
-    apply.add_argument("--guidance", type=float, help="how closely to follow the prompt (default: the model's own)")
     apply.add_argument("--invert-map", action="store_true", help="the map is painted the other way round: white keeps")
     apply.add_argument("--soften", type=int, default=0, metavar="PX", help="blur the map by so many pixels")
     apply.add_argument("--layer", type=Path, metavar="OUT.png", help="write what changed, transparent elsewhere")
     apply.add_argument("--flat", type=Path, metavar="OUT.png", help="write the whole picture with the change in it")
+
+    fan = commands.add_parser(
+        "fan",
+        help="one edit at many strengths in one picture, to choose one",
+        description="One edit at evenly spaced strengths in the sectors of one picture, clockwise from weak to strong.",
+    )
+    fan.set_defaults(run=_fan)
+    _add_common(fan, "--source-prompt", "differential")
+    _add_painting(fan)
+    fan.add_argument("--strengths", type=int, default=10, metavar="COUNT", help="how many (default: %(default)s)")
+    fan.add_argument("--from", dest="first", type=float, default=0.1, metavar="0..1", help="the weakest (default: 0.1)")
+    fan.add_argument("--to", dest="last", type=float, default=1.0, metavar="0..1", help="the strongest (default: 1)")
+    fan.add_argument("--centre", metavar="X,Y", help="where the sectors meet, in pixels (default: below the middle)")
+    fan.add_argument(
+        "--start-angle",
+        type=float,
+        metavar="DEGREES",
+        help="where the weakest begins, clockwise from twelve o'clock, around a --centre in the picture (default: 0)",
+    )
+    fan.add_argument("--map", type=Path, help="change only what is not black in this picture, whatever its grey")
+    fan.add_argument(
+        "--apart",
+        action="store_true",
+        help="cut every sector from a picture made at its strength alone; takes as long as so many edits, not as one",
+    )
+    fan.add_argument("--labels", action="store_true", help="write its strength on every sector")
+    fan.add_argument("--out", type=Path, metavar="FAN.png", help="write the fan")
+    fan.add_argument(
+        "--each", type=Path, metavar="FOLDER", help="write a whole picture for every strength, 0.10.png ..."
+    )
+    fan.add_argument("--map-out", type=Path, metavar="MAP.png", help="write the sectors as a grey map to paint on")
 
     find = commands.add_parser("find-map", help="find where a picture must change for a prompt, as a grey map")
     find.set_defaults(run=_find_map)
@@ -148,6 +179,20 @@ def _add_common(command: argparse.ArgumentParser, source: str, edit: str) -> Non
     add("--seed", type=int, default=0, help="another number, another result (default: 0)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of it (see `sfumato edits`)")
     add("--json", action="store_true", help="print the plan, the steps and the seconds as JSON")
+
+
+def _add_painting(command: argparse.ArgumentParser) -> None:
+    """What commands share that paint."""
+    command.add_argument("--negative-prompt", default="", metavar="TEXT", help="what should not appear")
+    command.add_argument("--guidance", type=float, help="how closely to follow the prompt (default: the model's own)")
+
+
+def _point(text: str) -> tuple[float, float]:
+    try:
+        x, y = (float(number) for number in text.split(","))
+    except ValueError:
+        raise InputError("bad_point", f"--centre takes X,Y in pixels, such as 128,256; this is '{text}'.") from None
+    return x, y
 
 
 def _strokes(options: argparse.Namespace) -> int:
@@ -233,14 +278,38 @@ def _apply(options: argparse.Namespace) -> int:
     report = apply_files(options, _settings(options.set, known))
     if options.json:
         _say(json.dumps(report, indent=2))
+    _say_source_unused(options)
+    if not report["changed"]:
+        print(f"sfumato: Nothing was changed: {_why_unchanged(report)}.", file=sys.stderr)
+    return 0
+
+
+def _fan(options: argparse.Namespace) -> int:
+    if not (options.out or options.each or options.map_out):
+        raise InputError("no_output", "Say what to write: --out FAN.png, --each FOLDER or --map-out MAP.png.")
+    options.centre = None if options.centre is None else _point(options.centre)
+    from sfumato.evaluation.fan import fan_files
+    from sfumato.studio.declared import DECLARED
+
+    known = DECLARED[options.edit].parameters if options.edit in DECLARED else ()
+    report = fan_files(options, _settings(options.set, known))
+    if options.json:
+        _say(json.dumps(report, indent=2))
+    if report["jobs"]:
+        _say_source_unused(options)
+    if not report.get("changed", True):
+        print(f"sfumato: Nothing was changed: {_why_unchanged(report['jobs'][-1])}.", file=sys.stderr)
+    return 0
+
+
+def _say_source_unused(options: argparse.Namespace) -> None:
+    from sfumato.studio.declared import DECLARED
+
     info = DECLARED[options.edit]
     if options.source_prompt and not info.source_prompt:
         able = ", ".join(name for name, other in DECLARED.items() if other.source_prompt)
         sentence = f"{info.name} takes no --source-prompt: it had no effect. Edits that do: {able}."
         print(f"sfumato: {sentence}", file=sys.stderr)
-    if not report["changed"]:
-        print(f"sfumato: Nothing was changed: {_why_unchanged(report)}.", file=sys.stderr)
-    return 0
 
 
 def _why_unchanged(report: dict[str, Any]) -> str:

@@ -89,9 +89,12 @@ def grey_times_alpha(grey: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDA
     return ((product + 32767) // 65535).astype(np.uint16)
 
 
-def write_png(path: str | Path, pixels: NDArray[np.uint8], like: Image.Image | None = None) -> None:
+def write_png(
+    path: str | Path, pixels: NDArray[np.uint8] | NDArray[np.uint16], like: Image.Image | None = None
+) -> None:
     """A PNG with the colour profile of `like`, whole or not at all: the file at `path` or that a link there leads to is
-    replaced in one step. Raises InputError when it cannot be written or is no ordinary file."""
+    replaced in one step. pixels: [h, w, 3 or 4], or [h, w] for a grey, which may be of 16 bits. Raises InputError when
+    it cannot be written or is no ordinary file."""
     # A grey, CMYK or Lab picture's profile would be wrong for the RGB that is written.
     is_rgb = like is not None and like.mode in ("RGB", "RGBA", "P", "PA")
     profile = like.info.get("icc_profile") if like is not None and is_rgb else None
