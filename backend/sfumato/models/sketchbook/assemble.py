@@ -52,7 +52,9 @@ def assemble(target: Path, trained: Path | None) -> None:
     torch.manual_seed(0)
     vae, unet, text_encoder = make_vae(), make_unet(), make_text_encoder()
     if trained is not None:
-        state = {name: torch.load(trained / f"{name}.pt", "cpu", weights_only=True) for name in ("vae", "text", "denoiser")}
+        state = {
+            name: torch.load(trained / f"{name}.pt", "cpu", weights_only=True) for name in ("vae", "text", "denoiser")
+        }
         vae.load_state_dict(state["vae"]["ema"])
         fold_whitening(vae, state["vae"]["mean"], state["vae"]["std"])
         text_encoder.load_state_dict(state["text"]["text"])

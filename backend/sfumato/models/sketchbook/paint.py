@@ -21,13 +21,17 @@ def paint(scene: Scene, size: int | tuple[int, int] = 256) -> NDArray[np.uint8]:
     """The scene as uint8 [height, width, 3]; ``size`` is the side of a square or (height, width)."""
     height, width = (size, size) if isinstance(size, int) else size
     canvas, palette = Canvas(height, width), make_palette(scene)
-    horizon = _rng(scene, GROUND).uniform(0.5, 0.58)
+    horizon = _horizon(scene)
     _sky(canvas, palette, scene, horizon)
     _background(canvas, palette, scene, horizon)
     {"meadow": _meadow, "desert": _desert, "sea": _sea, "lake": _lake}[scene.ground](canvas, palette, scene, horizon)
     _style(canvas, scene)
     picture = np.clip(canvas.rgb * 255 + 0.5, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(picture[:, ::-1]) if scene.mirror else picture
+
+
+def _horizon(scene: Scene) -> float:
+    return float(_rng(scene, GROUND).uniform(0.5, 0.58))
 
 
 def _rng(scene: Scene, element: int) -> np.random.Generator:
@@ -171,23 +175,46 @@ def _trees(
         draw_tree(canvas, palette, scene, x, foot, size * (1.25 if scene.amount == "one" else 1), index)
 
 
-def _object(canvas: Canvas, palette: Palette, scene: Scene, foot: float, size: float) -> None:
+def _stand(scene: Scene, horizon: float, aspect: float) -> tuple[float, float, float]:
+    """Where the object stands, unmirrored: its middle, its foot and its size in picture heights."""
     place = scene.place
     if scene.mirror:
         place = {"left": "right", "middle": "middle", "right": "left"}[place]
     shift, scale = _rng(scene, OBJECT).uniform((-0.04, 0.92), (0.04, 1.08))
-    x = ({"left": 0.24, "middle": 0.5, "right": 0.76}[place] + shift) * canvas.aspect
-    draw_object(canvas, palette, scene, x, foot, size * scale * min(1.0, canvas.aspect))
+    x = ({"left": 0.24, "middle": 0.5, "right": 0.76}[place] + shift) * aspect
+    drop = 0.115 if scene.ground == "lake" and scene.object != "boat" else 0.2
+    if scene.object == "boat" or scene.ground == "desert":
+        drop = 0.24
+    return x, horizon + drop, SIZES[scene.object] * scale * min(1.0, aspect)
+
+
+def object_box(scene: Scene, aspect: float = 1.0) -> tuple[float, float, float, float]:
+    """What the object lies within, without its reflection: left, top, right, bottom as shares of width and height.
+
+    Empty (all 0) where there is none. aspect: width / height.
+    """
+    if scene.object == "none":
+        return 0.0, 0.0, 0.0, 0.0
+    x, foot, size = _stand(scene, _horizon(scene), aspect)
+    left, right = (x - 0.62 * size) / aspect, (x + 0.68 * size) / aspect
+    if scene.mirror:
+        left, right = 1 - right, 1 - left
+    return max(left, 0.0), foot - TALL[scene.object] * size, min(right, 1.0), min(foot + 0.06, 1.0)
+
+
+def _object(canvas: Canvas, palette: Palette, scene: Scene, horizon: float) -> None:
+    draw_object(canvas, palette, scene, *_stand(scene, horizon, canvas.aspect))
 
 
 SIZES = {"house": 0.34, "boat": 0.32, "windmill": 0.32, "lighthouse": 0.3, "none": 0.0}
+TALL = {"house": 1.0, "boat": 1.0, "windmill": 1.5, "lighthouse": 2.0}  # heights in sizes, rounded up
 
 
 def _meadow(canvas: Canvas, palette: Palette, scene: Scene, horizon: float) -> None:
     rng = _rng(scene, GROUND)
     _land(canvas, palette, scene, horizon + 0.012 * canvas.line(rng, 2), GROUND)
     _trees(canvas, palette, scene, (horizon + 0.03, horizon + 0.16), (0.0, 1.0))
-    _object(canvas, palette, scene, horizon + 0.2, SIZES[scene.object])
+    _object(canvas, palette, scene, horizon)
     _dabs(canvas, palette, scene, horizon + 0.23, 40)
 
 
@@ -202,7 +229,7 @@ def _desert(canvas: Canvas, palette: Palette, scene: Scene, horizon: float) -> N
         if drop == 0.0:
             _trees(canvas, palette, scene, (horizon + 0.03, horizon + 0.14), (0.0, 1.0))
         if drop == 0.14:
-            _object(canvas, palette, scene, horizon + 0.24, SIZES[scene.object])
+            _object(canvas, palette, scene, horizon)
 
 
 def _water(canvas: Canvas, palette: Palette, scene: Scene, top: float, mirror: float) -> None:
@@ -245,7 +272,7 @@ def _sea(canvas: Canvas, palette: Palette, scene: Scene, horizon: float) -> None
     _trees(canvas, palette, scene, (horizon + 0.0, horizon + 0.05), span, 0.85)
     if scene.object not in ("none", "boat"):
         _islet(canvas, palette, scene, horizon + 0.2)
-    _object(canvas, palette, scene, horizon + (0.24 if scene.object == "boat" else 0.2), SIZES[scene.object])
+    _object(canvas, palette, scene, horizon)
     _shore(canvas, palette, scene, 0.87)
 
 
@@ -276,11 +303,11 @@ def _lake(canvas: Canvas, palette: Palette, scene: Scene, horizon: float) -> Non
     _trees(canvas, palette, scene, (horizon + 0.04, horizon + 0.1), (0.0, 1.0))
     afloat = scene.object == "boat"
     if not afloat:
-        _object(canvas, palette, scene, line - 0.005, SIZES[scene.object])
+        _object(canvas, palette, scene, horizon)
     _water(canvas, palette, scene, line, 0.5)
     canvas.blend(0.5 * canvas.cover(0.006 - np.abs(canvas.y - line) + 0 * canvas.x), palette.grass[0] * 0.7)
     if afloat:
-        _object(canvas, palette, scene, line + 0.12, SIZES["boat"])
+        _object(canvas, palette, scene, horizon)
     _shore(canvas, palette, scene, 0.9)
 
 

@@ -7,6 +7,8 @@ DIR ends; broken off and started again it goes on. Then run ``assemble``.
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -16,6 +18,14 @@ from .parallel import start
 from .recipe import RECIPES, Recipe
 
 STAGES = ("vae", "text", "denoiser")
+
+# Without these, glibc gives every large tensor back to the system and takes it again: four times slower on a CPU.
+# They are read when a process starts.
+MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**33),
+    "MALLOC_TRIM_THRESHOLD_": str(2**34),
+    "MALLOC_TOP_PAD_": str(2**28),
+}
 
 
 def train(stage: str, out: Path, data: Path, recipe: Recipe) -> None:
@@ -47,6 +57,8 @@ def main() -> None:
         kind = {"int": int, "float": float}[str(field.type)]
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, help="instead of the recipe's own")
     arguments = parser.parse_args()
+    if any(os.environ.get(name) != value for name, value in MEMORY.items()):
+        os.execve(sys.executable, [*sys.orig_argv], os.environ | MEMORY)
     given = {field.name: getattr(arguments, field.name) for field in fields(Recipe)}
     recipe = replace(RECIPES[arguments.recipe], **{name: value for name, value in given.items() if value is not None})
     arguments.out.mkdir(parents=True, exist_ok=True)

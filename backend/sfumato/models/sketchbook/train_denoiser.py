@@ -20,6 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from .caption import caption
 from .latents import Pool, load_vae, make_pool
 from .networks import SIZE, make_scheduler, make_text_encoder, make_unet
+from .paint import object_box
 from .parallel import mean_gradients, quick_norms, rank, same_start, wait
 from .recipe import Recipe
 from .scene import Scene
@@ -27,6 +28,20 @@ from .tokenizer import make_tokenizer
 from .train_text import tokens
 
 HALF, WIDE, TALL = (SIZE // 2, SIZE // 2), (192, 320), (320, 192)
+OBJECT_WEIGHT = 4.0  # the object is a twelfth of a picture, and what most prompts are about
+
+
+def cell_weights(what: list[Scene], rows: int, columns: int) -> torch.Tensor:
+    """Weights [n, 1, rows, columns] of mean 1 for the loss: cells that the object covers count more.
+
+    What a cell should be does not depend on how much it counts, so the best prediction stays the same.
+    """
+    weights = torch.ones(len(what), 1, rows, columns)
+    for index, scene in enumerate(what):
+        left, top, right, bottom = object_box(scene, columns / rows)
+        y, x = slice(round(top * rows), round(bottom * rows)), slice(round(left * columns), round(right * columns))
+        weights[index, :, y, x] = OBJECT_WEIGHT
+    return weights / weights.mean()
 
 
 def start_quiet(unet: UNet2DConditionModel) -> None:
@@ -65,8 +80,8 @@ class Batches:
                     self.pools[name] = make_pool(data / f"latents_{name}_{count}.npy", vae, 20 + seed, count, size)
             wait()
 
-    def draw(self, step: int) -> tuple[list[Scene], list[str], torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Scenes, captions (a tenth of them empty), clean latents, noise and timesteps."""
+    def draw(self, step: int) -> tuple[list[str], torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Captions (a tenth of them empty), clean latents, the weights of their cells, noise, and times in 0..1."""
         recipe = self.recipe
         chances = (
             {"half": 0.85, "full": 0.15}
@@ -81,17 +96,18 @@ class Batches:
         count = recipe.batch * (4 if kind == "half" else 1)
         chosen = rng.integers(len(pool.what), size=count)
         latents = pool.latents[torch.from_numpy(chosen)]
+        what = [pool.what[index] for index in chosen]
+        weights = cell_weights(what, *latents.shape[2:])
         if kind == "crop":  # the product also runs parts of a canvas
             side = int(common.choice([16, 20, 24]))
             top, left = common.integers(0, latents.shape[2] - side + 1, size=2)
-            latents = latents[:, :, top : top + side, left : left + side]
-        what = [pool.what[index] for index in chosen]
+            latents, weights = (t[:, :, top : top + side, left : left + side] for t in (latents, weights))
         texts = ["" if rng.random() < 0.1 else caption(scene, rng) for scene in what]
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         noise = torch.randn(latents.shape, generator=generator)
         # One timestep from each of `count` equal strata: every batch sees every noise level.
         times = (torch.arange(count) + torch.rand(count, generator=generator)) / count
-        return what, texts, latents.float(), noise, times
+        return texts, latents.float(), weights, noise, times
 
 
 def rate_at(step: int, recipe: Recipe) -> float:
@@ -134,7 +150,7 @@ def train_denoiser(out: Path, data: Path, recipe: Recipe, device: torch.device) 
     while step < recipe.steps:
         for group in optimizer.param_groups:
             group["lr"] = rate_at(step, recipe)
-        _, texts, clean, noise, times = batches.draw(step)
+        texts, clean, weights, noise, times = batches.draw(step)
         clean, noise = (t.to(device).contiguous(memory_format=torch.channels_last) for t in (clean, noise))
         at = (times.to(device) * len(level)).long()
         a, b = level[at].sqrt().view(-1, 1, 1, 1), (1 - level[at]).sqrt().view(-1, 1, 1, 1)
@@ -142,7 +158,8 @@ def train_denoiser(out: Path, data: Path, recipe: Recipe, device: torch.device) 
             with torch.no_grad():
                 words = encoder(tokens(tokenizer, texts, device)).last_hidden_state
             guess = unet(a * clean + b * noise, at, words, return_dict=False)[0]
-        loss = F.mse_loss(guess.float(), a * noise - b * clean)
+        error = F.mse_loss(guess.float(), a * noise - b * clean, reduction="none")
+        loss = (weights.to(device) * error).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         mean_gradients(trained)
