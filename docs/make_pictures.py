@@ -1,4 +1,4 @@
-"""The pictures of the README, one strip per edit: `python docs/make_pictures.py [EDIT ...]`.
+"""The pictures of the README, one strip each: `python docs/make_pictures.py [NAME ...]`.
 
 Everything in them is made by the commands a reader would type, with the embedded model, on a scene that it was not
 trained on.
@@ -15,6 +15,7 @@ from PIL import Image
 from sfumato.cli import main as sfumato
 from sfumato.edits.strokes import strokes
 from sfumato.models.sketchbook.paint import paint
+from sfumato.models.sketchbook.scene import Scene
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from installer.demo.scene import SUMMER
@@ -25,6 +26,7 @@ RAMP = np.tile(np.linspace(0, 255, SIDE), (SIDE, 1))
 WHITE = np.full((SIDE, SIDE), 255.0)
 SOURCE = "a summer meadow by day"
 WINTER = "a snowy winter scene by day"
+WINDMILL = Scene(amount="many", object="windmill", colour="white", place="middle", layout=5)  # something all over
 
 
 class Bench:
@@ -83,11 +85,20 @@ def edit_friendly(bench: Bench) -> list[Image.Image]:
     return [bench.open("canvas"), *results]
 
 
+def fan(bench: Bench) -> list[Image.Image]:
+    canvas = bench.save("canvas", Image.fromarray(paint(WINDMILL, SIDE)))
+    for name, more in (("together", []), ("apart", ["--apart"])):
+        files = [str(bench.folder / f"{picture}.png") for picture in ("canvas", name)]
+        _ok(sfumato(["fan", files[0], "--prompt", WINTER, "--labels", "--out", files[1], *more]))
+    return [canvas, bench.open("together"), bench.open("apart")]
+
+
 STRIPS = {
     "soft-inpainting": soft_inpainting,
     "sdedit": sdedit,
     "diffedit": diffedit,
     "edit-friendly": edit_friendly,
+    "fan": fan,
 }
 
 
