@@ -1,30 +1,6 @@
 """The rules of published programs, by values worked by hand, and what they cannot do that ours can.
 
-The rules were also run against the published code itself, outside this repository: the same tiny weights, picture and
-noise, 8 steps, all greys at random, global strength 1 and 0.6. "Own code" is the whole pipeline or script, with its
-encoder and its map's resize answered by the same latents and cells; "piece" is the one function or class that decides,
-called from our loop; "formula" is the published function written out again for the comparison, at strength 1 or on
-recorded model outputs. Largest difference of final latents of size 2 to 50:
-
-| rule | published code | run on | difference |
-|---|---|---|---|
-| Exx8 | own code, SD2/diff_pipe.py (d78f3f3) | SD, DDIM and Euler | 3e-5 (rounding of the encoder's stand-in) |
-| DiffusersSDXL | own code, SDXL community pipeline (58eb52c) | SDXL, DDIM and Euler | 0 |
-| DiffusersSDXL | own code, SD3 community pipeline | SD3 | 5e-7 (the same) |
-| DiffusersFlux | own code, Flux community pipeline | Flux | 0 |
-| DiffusersFlux | own code, Z-Image community pipeline, given `sigmas` | Z-Image | 5e-7 (the same) |
-| InvokeAI | piece, RectifiedFlowInpaintExtension (8e71a8a) | SD3, Flux | 0 |
-| InvokeAI | piece, AddsMaskGuidance.apply_mask | SD, DDIM and Euler | 0 |
-| ComfyUI | formula, the node and the blend around the call, with blend 1 and 0.4 | SD Euler, SD3, Flux | 3e-6 |
-| SoftInpaintingA1111 | formula, latent_blend | SD, Euler | 2e-5 |
-| BlendedLatentDiffusion(as_published) | own code, text_editing_SD2.py in float32, strength 1 | SD, DDIM | 1e-6 |
-| RePaint | its order of steps, diffusers' RePaintScheduler | below | equal |
-| PlainInpainting | own code, diffusers' StableDiffusionInpaintPipeline | below | equal |
-
-Not run: Kolors and Hunyuan-DiT (the SDXL pipeline's loop again; no tiny text encoders for them), ComfyUI, InvokeAI and
-A1111 as a whole (applications with their own model loaders), RePaint's own sampler (an unconditional pixel model with
-learned variances). The SDXL and SD3 pipelines draw their noise twice and use the second draw; ours was given that one.
-Left to itself the Z-Image pipeline's schedule ends in sigma 0 twice: its last call does nothing, and so black is kept.
+What published code each was compared with is data: `sfumato.evaluation.checked`.
 """
 
 from __future__ import annotations
@@ -55,7 +31,6 @@ from sfumato.evaluation.rules import (
     Schedule,
     SoftInpaintingA1111,
     resampling,
-    sd_sigmas,
     steps_of,
 )
 from sfumato.steering import NoisedPath, Run, steer
@@ -66,10 +41,19 @@ ALL_GREYS = ChangeMap((np.arange(256, dtype=np.uint16) * 257).reshape(16, 16))
 WHITE = ChangeMap.constant(1.0)
 
 
+def sd_sigmas() -> NDArray[np.float64]:
+    """sigma = b / a at the 1000 training timesteps of Stable Diffusion (scaled linear, 0.00085..0.012)."""
+    kept = np.cumprod(1 - np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2)
+    return np.sqrt((1 - kept) / kept)
+
+
 def shifted(steps: int, shift: float = 3.0, first: int = 0) -> Schedule:
-    """sigma = s u / (1 + (s - 1) u) of a uniform u = 1 .. 1/N, then 0."""
-    u = np.arange(steps, -1, -1) / steps
-    return Schedule(shift * u / (1 + (shift - 1) * u), flow=True, first=first)
+    """sigma = s u / (1 + (s - 1) u) of a uniform u = 1 .. 1/N, then 0; trained at u = 1/1000 .. 1."""
+
+    def sigma(u: NDArray[np.float64]) -> NDArray[np.float64]:
+        return shift * u / (1 + (shift - 1) * u)
+
+    return Schedule(sigma(np.arange(steps, -1, -1) / steps), True, first, sigma(np.arange(1, 1001) / 1000))
 
 
 def uniform(steps: int, first: int = 0) -> Schedule:
@@ -80,12 +64,14 @@ def uniform(steps: int, first: int = 0) -> Schedule:
 def diffusion(timesteps: NDArray[np.float64]) -> Schedule:
     """The sigmas of SD's timesteps (log-linear between two of them), then 0."""
     trained = np.log(sd_sigmas())
-    return Schedule(np.append(np.exp(np.interp(timesteps, np.arange(1000), trained)), 0.0))
+    sigmas = np.exp(np.interp(timesteps, np.arange(1000), trained))
+    return Schedule(np.append(sigmas, 0.0), trained=sd_sigmas())
 
 
 def karras(steps: int) -> Schedule:
     least, most = sd_sigmas()[[0, -1]] ** (1 / 7)
-    return Schedule(np.append((most + np.linspace(0, 1, steps) * (least - most)) ** 7, 0.0))
+    sigmas = (most + np.linspace(0, 1, steps) * (least - most)) ** 7
+    return Schedule(np.append(sigmas, 0.0), trained=sd_sigmas())
 
 
 def steered(pipe: Any, family: str, edit: Any, steps: int = STEPS, **kwargs: Any) -> torch.Tensor:
@@ -187,18 +173,20 @@ class TestComfyUIThresholds:
         assert self.of(karras(20))[-4:] == [0.015, 0.006, 0.002, 0]
 
     def test_shifted_flow(self) -> None:
-        assert self.of(shifted(8)) == [1, 0.955, 0.9, 0.833, 0.75, 0.643, 0.5, 0.3]
-        assert self.of(shifted(9)) == [1, 0.96, 0.913, 0.857, 0.789, 0.706, 0.6, 0.462, 0.273]
-
-    def test_a_flow_model_that_says_its_least_sigma_is_three_thousandths_off(self) -> None:
-        """t = 1/1000 shifted by 3 is .00299; (.5 - .00299) / (1 - .00299) = .4985."""
-        t = np.arange(1, 1001) / 1000
-        schedule = Schedule(shifted(4).sigmas, flow=True, trained=3 * t / (1 + 2 * t))
-        assert self.of(schedule) == [1, 0.9, 0.749, 0.498]
+        """A flow model's least sigma is its first training timestep's, 1/1000 shifted by 3: .00299. So the last of four
+        is (.5 - .00299) / (1 - .00299) = .4985."""
+        assert self.of(shifted(4)) == [1, 0.9, 0.749, 0.498]
+        assert self.of(shifted(8)) == [1, 0.954, 0.9, 0.833, 0.749, 0.642, 0.498, 0.298]
+        assert self.of(shifted(9)) == [1, 0.96, 0.913, 0.857, 0.789, 0.705, 0.599, 0.46, 0.271]
 
     def test_a_schedule_that_ends_at_the_least_sigma_frees_black_in_the_last_call(self) -> None:
         assert steps_of(ComfyUI(WHITE), 0.0, karras(8)) == 1
         assert steps_of(ComfyUI(WHITE), 0.0, diffusion(np.linspace(999, 0, 9)[:-1])) == 0
+
+    def test_a_strength_that_leaves_the_least_sigma_alone_changes_nothing(self) -> None:
+        """From and to are the same timestep, and c >= 0 / 0 is false for white too."""
+        last = Schedule(karras(8).sigmas, first=7, trained=sd_sigmas())
+        assert steps_of(ComfyUI(WHITE), 1.0, last) == 0
 
 
 class TestPreservedPixels:

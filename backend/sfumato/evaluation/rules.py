@@ -10,7 +10,8 @@ denoiser: 0 is the noisiest, N (as many as there are calls) is clean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,21 +21,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sfumato.change_map import ChangeMap, M, Rounding
+from sfumato.evaluation.checked import CHECKED, Checked
 from sfumato.steering import Grid, NoisedPath, Run
+from sfumato.steering.grid import prediction_of
 
-TRAIN_STEPS = 1000
+TRAIN_STEPS = 1000  # of every model that a rule counting in timesteps is published for
 
 
-def sd_sigmas() -> NDArray[np.float64]:
-    """sigma = b / a at the 1000 training timesteps of Stable Diffusion (scaled linear, 0.00085..0.012)."""
-    kept = np.cumprod(1 - np.linspace(0.00085**0.5, 0.012**0.5, TRAIN_STEPS) ** 2)
-    return np.sqrt((1 - kept) / kept)
+def trained_sigmas(scheduler: Any) -> NDArray[np.float64]:
+    """sigma at every training timestep of a diffusers scheduler, float64 [T], rising: b / a, or b of a flow model, with
+    its shift where that is not left to the size of the picture. Calls to set_timesteps change nothing of it."""
+    config = scheduler.config
+    if prediction_of(scheduler) == "flow":
+        t = np.arange(1, config.num_train_timesteps + 1) / config.num_train_timesteps
+        dynamic = config.get("use_dynamic_shifting", False)
+        shift = 1.0 if dynamic else config.get("shift", config.get("flow_shift", 1.0))
+        return np.asarray(shift * t / (1 + (shift - 1) * t), np.float64)
+    kept = scheduler.alphas_cumprod.double().cpu().numpy()
+    return np.asarray(np.sqrt((1 - kept) / np.maximum(kept, 1e-16)), np.float64)
 
 
 @dataclass(frozen=True)
 class Schedule:
     """What a rule may know of the levels. sigmas: float64 [N + 1], b / a (diffusion) or b (flow, shifted), 0 at the
-    end; first: the level at which the global strength begins; trained: sigma at every training timestep."""
+    end; first: the level at which the global strength begins; trained: sigma at every training timestep, for rules that
+    count in those."""
 
     sigmas: NDArray[np.float64]
     flow: bool = False
@@ -57,30 +68,26 @@ class Schedule:
         hundredth that levels in float32 are good for. 1000 sigma for flow."""
         if self.flow:
             return TRAIN_STEPS * sigma
-        trained = sd_sigmas() if self.trained is None else self.trained
+        assert self.trained is not None
         if whole:
-            return float(np.abs(np.log(trained) - np.log(max(sigma, 1e-8))).argmin())
-        return round(float(np.interp(sigma, trained, np.arange(len(trained)))), 2)
-
-    @property
-    def trained_least(self) -> float:
-        """The least sigma that the model was trained at; a flow model's counts as 0 where `trained` does not say."""
-        if self.trained is not None:
-            return float(self.trained[0])
-        return 0.0 if self.flow else float(sd_sigmas()[0])
+            return float(np.abs(np.log(self.trained) - np.log(max(sigma, 1e-8))).argmin())
+        return round(float(np.interp(sigma, self.trained, np.arange(len(self.trained)))), 2)
 
 
 class Rule:
     """What all rules share: no step is skipped for the map's sake, the pipeline's own noised picture is the start, and
-    the global strength shortens the schedule as the pipeline itself would.
-
-    trained: sigma at the model's training timesteps, where a rule counts in those; Stable Diffusion's if not given.
-    """
+    the global strength shortens the schedule as the pipeline itself would."""
 
     own_steps = False
 
-    def __init__(self, change_map: ChangeMap, trained: NDArray[np.float64] | None = None) -> None:
-        self.change_map, self.trained = change_map, trained
+    def __init__(self, change_map: ChangeMap) -> None:
+        self.change_map = change_map
+
+    @contextmanager
+    def attached(self, pipe: Any) -> Iterator[None]:
+        """Rules that count in training timesteps count in those of the model that they run on."""
+        self.trained = trained_sigmas(pipe.scheduler)
+        yield
 
     def plan(self, noise_levels: NDArray[np.float64], rounding: Rounding, rows: int, columns: int) -> int:
         self.change = self.change_map.cells(rows, columns) / M
@@ -160,38 +167,26 @@ class PlainInpainting(Rule):
 
 class ComfyUI(Rule):
     """ComfyUI's node over its inpainting: at every call the mask is c >= (ts(sigma) - ts(to)) / (ts(from) - ts(to)),
-    from the first sigma of the run to the model's least. The state before the call is blended with the noised original
-    by it, the predicted x0 after the call with the clean one.
-
-    blend: the node's strength; below 1 the cut mask is mixed with the uncut one, and 0 counts as 1.
-    """
-
-    def __init__(self, change_map: ChangeMap, blend: float = 1.0, trained: NDArray[np.float64] | None = None) -> None:
-        super().__init__(change_map, trained)
-        self.blend = blend
+    from the first sigma of the run to the model's least. Where it is 0 the model is shown the noised original, and the
+    solver told the original as x0. The node's strength is 1, as it comes."""
 
     def threshold(self, level: int, schedule: Schedule) -> float:
-        least = max(schedule.trained_least, float(schedule.sigmas[-1]))
+        assert schedule.trained is not None
+        least = max(float(schedule.trained[0]), float(schedule.sigmas[-1]))
         now, start, to = (schedule.timestep(float(s)) for s in (*schedule.sigmas[[level, schedule.first]], least))
-        return (now - to) / (start - to)
+        return (now - to) / (start - to) if start > to else np.inf  # its 0 / 0 is what no change reaches
 
     def keeps(self, c: Any, level: int, schedule: Schedule) -> Any:
-        """What the call before kept, for its x0 was set to the original's (blend 1, first-order solver)."""
+        """What the call before kept, for its x0 was set to the original's (first-order solver)."""
         return c < self.threshold(level - 1, schedule)
 
-    def mask(self, call: int) -> Tensor:
-        free = (self.c >= self.threshold(call, self.schedule)).to(self.c.dtype)
-        return self.blend * free + (1 - self.blend) * self.c if 0 < self.blend < 1 else free
-
     def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
-        level = run.call + 1
-        mask = self.mask(run.call).to(sample.dtype)
-        x0 = run.grid.x0(run.call, sample, output) * mask + run.x0 * (1 - mask)
-        y = solve(torch.where(mask == 1, output, run.grid.output_for(run.call, sample, x0)))
+        call, level = run.call, run.call + 1
+        kept = self.c < self.threshold(call, self.schedule)
+        y = solve(torch.where(kept, run.grid.output_for(call, sample, run.x0), output))
         if level == self.schedule.last:
             return y
-        mask = self.mask(level).to(sample.dtype)
-        return y * mask + self.original(level) * (1 - mask)
+        return torch.where(self.c < self.threshold(level, self.schedule), self.original(level), y)
 
 
 class SoftInpaintingA1111(Rule):
@@ -318,17 +313,34 @@ def resampling(steps: int, jump_length: int, jump_n_sample: int) -> list[int]:
 
 
 def _length(latents: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(latents, dim=1, keepdim=True)
+    length: Tensor = torch.linalg.vector_norm(latents, dim=1, keepdim=True)
+    return length
 
 
-RULES: dict[str, Callable[[ChangeMap], Rule]] = {
-    "exx8": Exx8,
-    "diffusers SDXL": DiffusersSDXL,
-    "diffusers Flux": DiffusersFlux,
-    "ComfyUI": ComfyUI,
-    "InvokeAI": InvokeAI,
-    "A1111 soft inpainting": SoftInpaintingA1111,
-    "blended latent diffusion": BlendedLatentDiffusion,
-    "RePaint": RePaint,
-    "plain inpainting": PlainInpainting,
+@dataclass(frozen=True)
+class Published:
+    """A row of the comparison: makes the edit for a map. name: a line for people. checked: what published code it was
+    compared with."""
+
+    name: str
+    rule: Callable[[ChangeMap], Rule]
+    checked: tuple[Checked, ...]
+
+    def __call__(self, change_map: ChangeMap) -> Rule:
+        return self.rule(change_map)
+
+
+RULES: dict[str, Published] = {
+    key: Published(name, rule, CHECKED[key])
+    for key, name, rule in (
+        ("exx8", "Differential diffusion, the authors' code", Exx8),
+        ("diffusers SDXL", "Differential diffusion, diffusers' community pipeline for SDXL", DiffusersSDXL),
+        ("diffusers Flux", "Differential diffusion, diffusers' community pipeline for Flux", DiffusersFlux),
+        ("ComfyUI", "Differential diffusion, ComfyUI's node", ComfyUI),
+        ("InvokeAI", "Gradient denoising of InvokeAI", InvokeAI),
+        ("A1111 soft inpainting", "Soft inpainting of AUTOMATIC1111's web UI", SoftInpaintingA1111),
+        ("blended latent diffusion", "Blended latent diffusion, the map cut at 0.5", BlendedLatentDiffusion),
+        ("RePaint", "RePaint, the map cut at 0.5", RePaint),
+        ("plain inpainting", "Plain inpainting as in diffusers, the map cut at 0.5", PlainInpainting),
+    )
 }
