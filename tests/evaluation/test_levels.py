@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sfumato.errors import InputError
 from sfumato.evaluation.levels import levels, response, response_intervals
+from sfumato.evaluation.measures import pearson
 
 GREYS = np.linspace(0, 1, 17)
 
@@ -43,8 +44,8 @@ class TestResponse:
         assert found.spearman == pytest.approx(1 - 6 * 8 / (5 * 24))  # ranks 0 3 2 1 4
 
     def test_greys_that_change_alike_share_their_rank(self) -> None:
-        found = response(np.array([[0, 0, 1, 1]]), np.linspace(0, 1, 4))
-        assert found.spearman == pytest.approx(2 / 5**0.5)
+        found = response(np.array([[0, 0, 0.5, 1]]), np.linspace(0, 1, 4))
+        assert found.spearman == pytest.approx(pearson([0.5, 0.5, 2, 3], [0, 1, 2, 3]))
 
     def test_a_curve_that_is_straight_but_not_the_right_one_is_told_apart(self) -> None:
         found = response(0.5 + 0.5 * GREYS[None], GREYS)

@@ -59,6 +59,8 @@ class TestByHand:
         energy = seam_energy(pictures, UPRIGHT)
         assert energy.sum() == pytest.approx(share * (jump**2).sum(), rel=1e-3)
         assert energy[0, 1] == pytest.approx(energy[0, 0], rel=1e-3)  # as much on the white as on the black side
+        lying = seam_energy(pictures.transpose(0, 2, 1, 3), UPRIGHT.T.copy())
+        assert lying.sum() == pytest.approx(energy.sum(), rel=1e-3)
 
     def test_what_crosses_the_edge_is_no_seam(self) -> None:
         rows = 50 * (np.arange(40)[:, None] // 7 % 2) + np.zeros((40, 60))
