@@ -137,11 +137,13 @@ class TestLevels:
         assert levels(np.tile([3.0, 2.0, 1.0], (2, 1))) == [0]
         assert levels(np.tile([1.0, 3.0, 2.0, 4.0], (2, 1))) == [0, 1, 3]
 
-    def test_noise_has_few_levels_and_one_when_counted_on_other_pictures(self) -> None:
+    def test_luck_counts_noisy_plateaus_twice_and_other_pictures_do_not(self) -> None:
         noise = np.random.default_rng(0).standard_normal((400, 64))
-        half, other = noise[::2], noise[1::2]
-        assert len(levels(half)) <= 3
-        assert len(levels(other[:, levels(half)])) == 1
+        for plateaus in (1, 4):
+            change = noise + 5 * np.floor(np.linspace(0, plateaus, 64, endpoint=False))
+            half, other = change[::2], change[1::2]
+            assert plateaus < len(levels(half)) <= 2 * plateaus
+            assert len(levels(other[:, levels(half)])) == plateaus
 
     def test_one_picture_tells_nothing(self) -> None:
         with pytest.raises(InputError, match="at least two pictures"):

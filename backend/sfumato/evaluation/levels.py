@@ -61,8 +61,9 @@ def levels(change: NDArray[Any], errors: float = 2.0) -> list[int]:
     be told is not: a noisy grey taken early can close the way.) Of several longest chains, the one whose greys come
     first, read from its end. float [pictures, greys]; two pictures at least, and 200 for a figure that is quoted.
 
-    The longest of very many chains is a little lucky: on pure noise of 64 greys it has 2 or 3 where 1 is true. Where
-    that matters, choose on half of the pictures and count on the other: levels(other[:, levels(half)])."""
+    The longest of very many chains is lucky: every plateau whose greys differ by chance alone counts twice (plateaus
+    of the very same pictures do not). Where a rule may have such, choose the greys on half of the pictures and count
+    among these on the other half: levels(other[:, levels(half)]). It needs twice the pictures and never flatters."""
     values = _pictures(change)
     if len(values) < 2:
         raise InputError("bad_measure", "Telling greys apart needs at least two pictures. Measure on more.")
