@@ -153,6 +153,15 @@ def _parser() -> argparse.ArgumentParser:
         "--kernel", type=int, default=23, metavar="PX", help="size of a stroke at 256 pixels (default: %(default)s)"
     )
 
+    calibrate = commands.add_parser(
+        "calibrate",
+        help="measure a model, so that greys can be shares of the change that is seen (--set axis=perceived)",
+        description="Fits a model's curve for the axis 'perceived' on one half of the pictures and prompts, and prints "
+        "how straight the change of the other half is before and after. The curve is kept beside the model's weights.",
+    )
+    calibrate.set_defaults(run=_calibrate)
+    _add_calibrate(calibrate)
+
     serve = commands.add_parser("serve", help="the backend that the Krita plugin talks to")
     serve.set_defaults(run=_serve)
     serve.add_argument("--host", default=rendezvous.DEFAULT_HOST, help="address to listen on (default: %(default)s)")
@@ -181,6 +190,21 @@ def _add_common(command: argparse.ArgumentParser, source: str, edit: str) -> Non
     add("--json", action="store_true", help="print the plan, the steps and the seconds as JSON")
 
 
+def _add_calibrate(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("model", metavar="MODEL", nargs="?", default="sketchbook", help="the model (default: %(default)s)")
+    add("--pictures", type=int, default=400, metavar="COUNT", help="how many, both halves (default: %(default)s)")
+    add("--steps", default="4,8,30", metavar="N,N", help="numbers of steps to measure at (default: %(default)s)")
+    add("--size", type=int, metavar="PX", help="side of the pictures (default: the model's own)")
+    add("--batch", type=int, default=16, metavar="COUNT", help="pictures at a time (default: %(default)s)")
+    add("--pictures-folder", type=Path, metavar="FOLDER", help="pictures to edit (default: Sketchbook's own scenes)")
+    add("--prompt", action="append", default=[], metavar="TEXT", help="what they become; give it several times")
+    add("--json", action="store_true", help="print what was measured as JSON")
+    written = command.add_mutually_exclusive_group()
+    written.add_argument("--check", action="store_true", help="judge the curve that there is, and write nothing")
+    written.add_argument("--out", type=Path, metavar="FILE", help="where to write it (default: beside the weights)")
+
+
 def _add_painting(command: argparse.ArgumentParser) -> None:
     """What commands share that paint."""
     command.add_argument("--negative-prompt", default="", metavar="TEXT", help="what should not appear")
@@ -193,6 +217,14 @@ def _point(text: str) -> tuple[float, float]:
     except ValueError:
         raise InputError("bad_point", f"--centre takes X,Y in pixels, such as 128,256; this is '{text}'.") from None
     return x, y
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from sfumato.evaluation.calibration import calibrate, lines
+
+    report = calibrate(options, lambda line: print(line, file=sys.stderr, flush=True))
+    _say(json.dumps(report, indent=2) if options.json else "\n".join(lines(report)))
+    return 0
 
 
 def _strokes(options: argparse.Namespace) -> int:

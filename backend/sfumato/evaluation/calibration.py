@@ -1,0 +1,209 @@
+"""`sfumato calibrate`: fits a model's curve (the axis `perceived`) on one half of the pictures, judges it on the other.
+
+Pictures are edited by maps of one grey on the axis `steps`, release fractional, at the model's own guidance. What they
+change on average, the CIELAB distance to the unedited picture, makes the response r(c), a share of white's. The curve g
+is its inverse, r(g(v)) = v, for every number of steps that was asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from sfumato_wire.limits import MAX_STEPS
+
+from sfumato.change_map import ChangeMap, M
+from sfumato.edits import Differential
+from sfumato.errors import InputError, SfumatoError
+from sfumato.models import Model, find
+from sfumato.models.curve import FILE, Curve, Knots, curve_of, weights_digest
+from sfumato.pictures import check_output, read_canvas
+from sfumato.steering import Axis
+from sfumato.studio.picture import over_white
+
+from .bench import Bench
+from .cases import HALVES, Case, Half, cases
+from .distances import lab
+from .levels import response, response_intervals
+
+Floats = NDArray[np.float64]
+GREYS = np.round(np.linspace(0, M, 17)).astype(np.uint16)  # V, black and white among them
+TILT = 1 / 50  # of the straight line that is mixed into a response, so that one that rests has an inverse too
+SEED = 3  # of the scenes
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture of the user's in place of a scene: what a bench asks of a `Case`."""
+
+    file: Path
+    prompt: str
+    seed: int
+    source_prompt: str = ""
+
+    def picture(self, side: int) -> NDArray[np.uint8]:
+        """Its middle, uint8 [side, side, 3]."""
+        image = Image.fromarray(over_white(read_canvas(self.file)[0]))
+        return np.asarray(ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS))
+
+
+def isotonic(values: Floats) -> Floats:
+    """The sequence that never falls and is nearest to `values` in squares: neighbours that fall are pooled at their
+    mean until none does (pool adjacent violators; Ayer et al., 1955)."""
+    blocks: list[tuple[float, int]] = []
+    for value in values.tolist():
+        mean, count = value, 1
+        while blocks and blocks[-1][0] >= mean:
+            before, many = blocks.pop()
+            mean, count = (before * many + mean * count) / (many + count), many + count
+        blocks.append((mean, count))
+    means, counts = zip(*blocks, strict=True)
+    return np.repeat(means, counts)
+
+
+def inverse(greys: NDArray[np.uint16], change: Floats) -> Knots:
+    """The knots of g with r(g(v)) = v, for the mean change of greys that rise from 0 to 65535.
+
+    Where the response rests or falls back (a model that has seen enough; few steps that overshoot) it is made to rise
+    by `TILT` of a straight line, which is as far as g then is off. Raises InputError when white changes nothing."""
+    rising = isotonic(change)
+    if not np.isfinite(rising).all() or rising[-1] <= rising[0]:
+        raise InputError("no_change", "White changes nothing in these pictures. Use prompts that ask for other things.")
+    share = (rising - rising[0]) / (rising[-1] - rising[0])
+    tilted = (1 - TILT) * share + TILT * (greys / M)
+    seen = [round(value * M) for value in tilted.tolist()]
+    return tuple(zip(seen, greys.tolist(), strict=True))
+
+
+def measured(bench: Bench, pictures: Sequence[Case], steps: int, axis: Axis) -> Floats:
+    """Mean change of every picture by flat maps of `GREYS`, float64 [pictures, greys]."""
+
+    def edit(change_map: ChangeMap) -> Differential:
+        return Differential(change_map, "fractional", axis)
+
+    change = np.zeros((len(pictures), len(GREYS)))
+    alone = bench.roundtrips(pictures)
+    for index, grey in enumerate(GREYS[1:], 1):
+        shown = bench.run(edit, np.full((1, 1), grey, np.uint16), pictures, steps)
+        change[:, index] = lab(shown, alone).mean(axis=(1, 2), dtype=np.float64)
+    bench.say(f"{steps} steps, axis {axis}: {len(pictures)} pictures by {len(GREYS)} greys")
+    return change
+
+
+def fitted(bench: Bench, pictures: Sequence[Case], steps: Sequence[int]) -> Curve:
+    """The curve of the bench's model on these pictures."""
+    curves = tuple((n, inverse(GREYS, measured(bench, pictures, n, "steps").mean(axis=0))) for n in sorted(steps))
+    return Curve(curves, weights_digest(bench.model.folder), bench.guidance, "lab", len(pictures))
+
+
+def judged(change: Floats) -> dict[str, Any]:
+    """How straight a response is: `levels.response` of these pictures, with 95 % intervals over pictures."""
+    greys = GREYS / M
+    found, intervals = response(change, greys), response_intervals(change, greys)
+    figures = {name: np.round([getattr(found, name), *bounds], 4).tolist() for name, bounds in intervals.items()}
+    return figures | {"change": found.change.round(4).tolist()}
+
+
+def calibrate(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
+    """Carry out the options of `sfumato calibrate`; gives the report. Raises InputError, SfumatoError."""
+    model, steps = find(options.model), _steps(options.steps)
+    side, out = options.size or model.info.native, options.out or model.folder / FILE
+    if options.pictures < 4:
+        sentence = f"Half of the pictures are to fit on: --pictures takes 4 or more, not {options.pictures}."
+        raise InputError("few_pictures", sentence)
+    if options.batch < 1 or side < 64:
+        raise InputError("bad_size", "--batch takes 1 or more pictures at a time, --size 64 pixels or more.")
+    if options.check:
+        curve_of(model)
+    else:
+        check_output(out)
+    fit, measure = (_pictures(options, model, half) for half in HALVES)
+    axes: tuple[Axis, ...] = ("steps", "perceived")
+    with _sentences():
+        bench = Bench(options.model, side, options.batch, say=say)
+        bench.curve = curve_of(model) if options.check else fitted(bench, fit, steps)
+        found = {n: {axis: judged(measured(bench, measure, n, axis)) for axis in axes} for n in steps}
+    report: dict[str, Any] = {"model": model.info.id, "pictures": len(measure), "side": side}
+    report |= {"guidance": bench.guidance, "distance": "lab", "steps": found}
+    if not options.check:
+        bench.curve.write(out)
+        report["written"] = str(out)
+    return report
+
+
+def lines(report: dict[str, Any]) -> Iterator[str]:
+    """The report for people: a line for every number of steps, before and after."""
+    yield (
+        f"{report['model']}, measured on {report['pictures']} pictures of {report['side']} pixels, guidance "
+        f"{report['guidance']:g}, distance {report['distance']}; [95 % of such samples of pictures]"
+    )
+    yield f"{'steps':>5}  {'axis':9}  {'R2':21}  {'slope':21}  {'largest fall':21}  rank correlation"
+    for steps, axes in report["steps"].items():
+        for axis, figures in axes.items():
+            shown = (figures[name] for name in ("r2", "slope", "largest_fall", "spearman"))
+            told = "  ".join(f"{value:.3f} [{low:.3f}, {high:.3f}]".ljust(21) for value, low, high in shown)
+            yield f"{steps:>5}  {axis:9}  {told}".rstrip()
+    if "written" in report:
+        yield f"Written: {report['written']}"
+
+
+def _steps(text: str) -> list[int]:
+    try:
+        steps = sorted({int(number) for number in text.split(",")})
+    except ValueError:
+        steps = []
+    if not steps or not all(1 <= n <= MAX_STEPS for n in steps):
+        raise InputError("bad_steps", f"--steps takes numbers of 1 to {MAX_STEPS}, such as 4,8,30; this is '{text}'.")
+    return steps
+
+
+def _pictures(options: argparse.Namespace, model: Model, half: Half) -> list[Case]:
+    """One half: none of its pictures and none of its prompts is in the other."""
+    number = HALVES.index(half)
+    count = (options.pictures + 1 - number) // 2
+    if options.pictures_folder is None:
+        if not model.info.id.startswith("sketchbook"):
+            raise InputError(
+                "no_pictures",
+                f"{model.info.name} needs pictures to be calibrated on: --pictures-folder FOLDER, and two or "
+                "more --prompt TEXT that its pictures are edited by.",
+            )
+        return cases(SEED, count, half=half)
+    try:
+        files = sorted(file for file in options.pictures_folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise InputError("no_folder", f"{options.pictures_folder} cannot be looked into ({error.strerror}).") from None
+    prompts = list(dict.fromkeys(options.prompt))
+    if len(files) < 4 or len(prompts) < 2:
+        raise InputError(
+            "few_pictures",
+            f"There are {len(files)} pictures in {options.pictures_folder} and {len(prompts)} prompts. Half of both is "
+            "kept for measuring, so give 4 pictures and 2 --prompt TEXT at least.",
+        )
+    files, prompts = files[number::2], prompts[number::2]
+    photos = []
+    for index in range(count):
+        turn, file = divmod(index, len(files))  # every picture by every prompt, before any comes again
+        photos.append(Photo(files[file], prompts[(file + turn) % len(prompts)], 2 * index + number))
+    return cast(list[Case], photos)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Out of memory, in words."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        sentence = "The graphics card's memory does not suffice. Give a smaller --batch or --size."
+    else:
+        return
+    raise SfumatoError("out_of_memory", sentence)

@@ -1,0 +1,121 @@
+"""The axis `perceived` in a request: the curve beside the model's weights, or a sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sfumato import models
+from sfumato.cli import main
+from sfumato.edits import EDITS
+from sfumato.errors import InputError
+from sfumato.models.curve import FILE, Curve, weights_digest
+from sfumato.models.sketchbook.paint import paint
+from sfumato.models.sketchbook.scene import Scene
+from sfumato.pictures import write_png
+from sfumato.studio import Studio
+from sfumato_wire import Pixels, Request, digest_of
+
+SIDE = 64
+FULL = 65535
+KNOTS = ((0, 0), (16_000, 40_000), (FULL, FULL))
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    studio = Studio("cpu")
+    studio.warm_up()
+    return studio
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Sketchbook in a folder of its own, that has no curve."""
+    model = models.CATALOGUE["sketchbook"]
+    for part in model.folder.iterdir():
+        if part.name != FILE:
+            (tmp_path / part.name).symlink_to(part)
+    monkeypatch.setitem(models.CATALOGUE, "sketchbook", dataclasses.replace(model, folder=tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def curve(folder: Path) -> Curve:
+    curve = Curve(((4, KNOTS),), weights_digest(folder), 4.0, "lab", 1)
+    curve.write(folder / FILE)
+    return curve
+
+
+def job(grey: int, **settings: Any) -> tuple[Request, bytes, bytes]:
+    """The whole picture changes by one grey."""
+    rgb = paint(Scene(), SIDE)
+    canvas = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]).tobytes()
+    map_bytes = np.full((SIDE, SIDE), grey, "<u2").tobytes()
+    edit = settings.pop("edit", "differential")
+    request = Request(
+        model="sketchbook",
+        edit=edit,
+        prompt="a winter meadow",
+        width=SIDE,
+        height=SIDE,
+        canvas=Pixels(0, 0, SIDE, SIDE, "rgba8", digest_of(canvas)),
+        change_map=Pixels(0, 0, SIDE, SIDE, "gray16", digest_of(map_bytes)),
+        steps=4,
+        strength=settings.pop("strength", 1000),
+        settings=settings,
+    )
+    return request, canvas, map_bytes
+
+
+@pytest.mark.usefixtures("curve")
+class TestWithCurve:
+    def test_a_grey_is_the_share_of_the_steps_that_the_curve_says(self, studio: Studio) -> None:
+        plain = {"composite": "plain"}  # what is shown of the model's picture depends on the painted grey
+        perceived = studio.run(*job(16_000, axis="perceived", **plain))
+        assert perceived.report["settings"]["axis"] == "perceived"
+        assert perceived.data == studio.run(*job(40_000, axis="steps", **plain)).data
+        assert perceived.data != studio.run(*job(16_000, axis="steps", **plain)).data
+
+    def test_the_global_strength_is_of_the_change_that_is_seen(self, studio: Studio) -> None:
+        half = studio.run(*job(32_000, axis="perceived", strength=500))
+        assert half.data == studio.run(*job(16_000, axis="perceived")).data
+
+    def test_what_is_shown_goes_by_the_painted_grey(self, studio: Studio) -> None:
+        """A faint grey fades in, although its share of the steps is not faint."""
+        grey = FULL // 32
+        finished = studio.run(*job(grey, axis="perceived"))
+        alpha = np.frombuffer(finished.data, np.uint8).reshape(-1, 4)[:, 3]
+        assert (alpha == round(255 * 0.5)).all()
+
+    def test_every_edit_that_offers_it_takes_it(self, studio: Studio) -> None:
+        able = [name for name, edit in EDITS.items() if any("perceived" in p.choices for p in edit.INFO.parameters)]
+        assert "differential" in able
+        for edit in able:
+            assert studio.run(*job(16_000, edit=edit, axis="perceived")).layer is not None
+
+
+class TestWithout:
+    def test_no_curve_gets_a_sentence_that_names_the_command(self, studio: Studio, folder: Path) -> None:
+        with pytest.raises(InputError, match=r"Sketchbook has no curve .* `sfumato calibrate sketchbook`, or choose"):
+            studio.run(*job(16_000, axis="perceived"))
+        assert studio.run(*job(16_000, axis="steps")).layer is not None
+
+    def test_nor_has_a_curve_of_other_weights_a_say(self, studio: Studio, folder: Path, curve: Curve) -> None:
+        dataclasses.replace(curve, weights="f" * 64).write(folder / FILE)
+        with pytest.raises(InputError, match=r"other weights.*`sfumato calibrate sketchbook`"):
+            studio.run(*job(16_000, axis="perceived"))
+
+    def test_the_command_line_says_it_too(
+        self, folder: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        where = tmp_path_factory.mktemp("pictures")
+        write_png(where / "canvas.png", paint(Scene(), SIDE))
+        write_png(where / "map.png", np.full((SIDE, SIDE), 128, np.uint8))
+        start = ["apply", str(where / "canvas.png"), "--map", str(where / "map.png"), "--prompt", "winter"]
+        assert main([*start, "--flat", str(where / "flat.png"), "--set", "axis=perceived"]) == 2
+        error = capsys.readouterr().err
+        assert "`sfumato calibrate sketchbook`" in error
+        assert error.count("\n") == 1
