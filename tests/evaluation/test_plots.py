@@ -41,12 +41,17 @@ def marks(root: ElementTree.Element) -> dict[str, Points]:
     found: dict[str, Points] = {}
     window = root.find(f"{SVG}svg")
     assert window is not None
+    left, top, width, height = (float(window.get(side, "")) for side in ("x", "y", "width", "height"))
+    assert window.get("viewBox", "").split() == [f"{v:.2f}" for v in (left, top, width, height)]  # moves nothing
     for path in window.iter(f"{SVG}path"):
         title = path.find(f"{SVG}title")
         if title is not None and title.text:
             place = re.fullmatch(r"translate\((\S+) (\S+)\)", path.get("transform", ""))
             assert place
-            found.setdefault(title.text.rpartition(": ")[0], []).append((float(place[1]), float(place[2])))
+            x, y = float(place[1]), float(place[2])
+            assert left + 6 < x < left + width - 6  # no mark is cut off
+            assert top + 6 < y < top + height - 6
+            found.setdefault(title.text.rpartition(": ")[0], []).append((x, y))
     return found
 
 
@@ -156,6 +161,7 @@ def test_dots_are_where_the_axis_says(bars: bool) -> None:
     assert [float(m[2]) for m in intervals if m] == [y for _, y in drawn["gradient"]]
     (goal,) = (p.get("d", "") for p in root.iter(f"{SVG}path") if p.get("class") == "quiet")
     assert across(float(goal[1:].split()[0])) == pytest.approx(0.98, abs=1e-3)
+    assert abs(drawn["gradient"][0][1] - drawn["complex"][0][1]) > 9  # side by side, not over each other
     rows = {said: y for _, y, said in texts(root, "group")}
     assert abs(drawn["gradient"][0][1] - rows["first & last"]) < abs(drawn["gradient"][0][1] - rows["second"])
     assert {said for *_, said in texts(root, "series")} == {"gradient", "complex"}
