@@ -17,17 +17,7 @@ from sfumato.models.sketchbook.recipe import RECIPES, Recipe
 from sfumato.models.sketchbook.scene import mirrored
 from sfumato.models.sketchbook.train import train
 from sfumato.models.sketchbook.train_denoiser import cell_weights, rate_at
-
-# Every kind of batch is drawn alike at any number of steps, so that two runs of other lengths can be compared.
-SMOKE = replace(RECIPES["smoke"], small_until=1.0)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("sketchbook")
-    for stage in ("vae", "text", "denoiser"):
-        train(stage, out, out / "data", SMOKE)
-    return out
+from sketchbook.smoke import SMOKE
 
 
 def checkpoint(folder: Path) -> dict[str, Any]:

@@ -88,3 +88,17 @@ def test_a_picture_that_misses_the_map_gets_a_sentence() -> None:
     values = np.full((10, 10), 65535, np.uint16)
     with pytest.raises(InputError, match="no picture was sent"):
         plan(values, Box(0, 0, 10, 10), (500, 500), Box(300, 300, 50, 50), *SIZES)
+
+
+@given(documents_with_strokes(), st.sampled_from([256, 1024]))
+@settings(deadline=None)
+def test_a_bounded_side_is_kept_to(case: tuple[tuple[int, int], Box], longest: int) -> None:
+    document, stroke = case
+    values = np.full((stroke.height, stroke.width), 65535, np.uint16)
+    planned = plan(values, stroke, document, Box(0, 0, *document), *SIZES, longest)
+    assert planned is not None
+    assert max(planned.padded_width, planned.padded_height) <= longest
+    free = plan_for(document, stroke)
+    assert free is not None
+    if max(free.width, free.height) <= longest:
+        assert planned == free

@@ -173,7 +173,7 @@ class Job:
     def _plan(self, values: NDArray[np.uint16], at: Box, visible: int) -> Plan | None:
         request, model = self.request, self.model
         document, sizes = (request.width, request.height), (model.info.native, model.multiple, model.pixels)
-        planned = plan(values, at, document, request.canvas.box, *sizes, visible)
+        planned = plan(values, at, document, request.canvas.box, *sizes, visible, model.longest)
         if planned is not None:
             self.report["plan"] = asdict(planned)
         return planned

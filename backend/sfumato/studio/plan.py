@@ -57,12 +57,13 @@ def plan(
     multiple: int,
     pixels: int,
     visible: int,
+    longest: int | None = None,
 ) -> Plan | None:
     """The plan for a map `values` (strength included) that lies at box `at` of a document of (width, height), of
     which the part `canvas` is at hand; None when no value reaches `visible`, so that nothing would be seen to change.
 
     The crop is the support with its surroundings. A crop smaller than the model's native size on its longer side is
-    enlarged to it, one of more than `pixels` is reduced.
+    enlarged to it, one of more than `pixels` is reduced, and so is one longer than `longest`, a multiple of `multiple`.
     """
     found = support(values, visible)
     if found is None:
@@ -74,6 +75,8 @@ def plan(
     if not crop.contains(found):
         raise InputError("canvas_missing", "The map asks for change where no picture was sent. Send a larger part.")
     scale = _scale(crop.width, crop.height, native, pixels)
+    if longest is not None:
+        scale = min(scale, longest / max(crop.width, crop.height))
     width, height = (max(1, round(side * scale)) for side in (crop.width, crop.height))
     padded_width, padded_height = (_padded(side, multiple) for side in (width, height))
     return Plan(found, crop, width, height, padded_width, padded_height)

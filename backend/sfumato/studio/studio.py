@@ -35,7 +35,7 @@ class Studio:
         self._pipes: dict[str, Any] = {}
         self.canvases: TensorCache[tuple[Tensor, Tensor, Tensor]] = TensorCache(LATENT_CACHE)
         self.recordings: TensorCache[Any] = TensorCache(RECORDING_CACHE)
-        self._texts: TensorCache[tuple[Tensor, Tensor]] = TensorCache(TEXT_CACHE)
+        self._texts: TensorCache[tuple[Tensor, ...]] = TensorCache(TEXT_CACHE)
         torch.set_flush_denormal(True)
 
     def warm_up(self) -> None:
@@ -73,12 +73,10 @@ class Studio:
     def text(self, pipe: Any, model: str, prompt: str, negative_prompt: str) -> dict[str, Any]:
         """Pipeline arguments that say these texts."""
 
-        def encode() -> tuple[Tensor, Tensor]:
-            positive, negative = pipe.encode_prompt(prompt, pipe.device, 1, True, negative_prompt=negative_prompt)
-            return positive, negative
+        def encode() -> tuple[Tensor, ...]:
+            return models.embeddings(pipe, prompt, negative_prompt)
 
-        positive, negative = self._texts.get((model, prompt, negative_prompt), encode)
-        return {"prompt_embeds": positive, "negative_prompt_embeds": negative}
+        return dict(zip(models.EMBEDDINGS, self._texts.get((model, prompt, negative_prompt), encode), strict=False))
 
 
 def _best_device() -> str:

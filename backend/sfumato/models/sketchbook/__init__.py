@@ -11,4 +11,10 @@ from pathlib import Path
 WEIGHTS: Path = Path(__file__).resolve().parent / "weights"
 """Folder for ``StableDiffusionPipeline.from_pretrained``."""
 
-__all__ = ["WEIGHTS"]
+FEW_STEPS: Path = WEIGHTS.with_name("few_steps")
+"""What the sibling for few steps adds to it."""
+
+FLOW: Path = WEIGHTS.with_name("flow")
+"""The flow-matching sibling's own parts."""
+
+__all__ = ["FEW_STEPS", "FLOW", "WEIGHTS"]

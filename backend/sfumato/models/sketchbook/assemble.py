@@ -1,6 +1,7 @@
 """Writes Sketchbook as an ordinary diffusers folder: ``python -m sfumato.models.sketchbook.assemble``.
 
-Without checkpoints the networks keep their random start, which is enough to test everything around them.
+Without checkpoints the networks keep their random start, which is enough to test everything around them. Siblings that
+are trained are written beside it, without what they share with it.
 """
 
 from __future__ import annotations
@@ -8,13 +9,22 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sfumato.models.curve import FILE as CURVE
 
-from . import WEIGHTS
-from .networks import make_scheduler, make_text_encoder, make_unet, make_vae
+from . import FEW_STEPS, FLOW, WEIGHTS
+from .networks import (
+    make_flow_scheduler,
+    make_scheduler,
+    make_text_encoder,
+    make_transformer,
+    make_unet,
+    make_vae,
+)
 from .tokenizer import make_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
@@ -41,39 +51,14 @@ def fold_whitening(vae: AutoencoderKL, mean: torch.Tensor, std: torch.Tensor) ->
         post.weight.mul_(std.view(1, -1, 1, 1))
 
 
-def assemble(target: Path, trained: Path | None) -> None:
-    """The folder of what lies in ``trained``, the checkpoints of all stages; None: random networks.
-
-    Written beside ``target`` first and then swapped in, so that a reader never sees half of it.
-    """
-    import torch
-    from diffusers import StableDiffusionPipeline
-
-    torch.manual_seed(0)
-    vae, unet, text_encoder = make_vae(), make_unet(), make_text_encoder()
-    if trained is not None:
-        state = {
-            name: torch.load(trained / f"{name}.pt", "cpu", weights_only=True) for name in ("vae", "text", "denoiser")
-        }
-        vae.load_state_dict(state["vae"]["ema"])
-        fold_whitening(vae, state["vae"]["mean"], state["vae"]["std"])
-        text_encoder.load_state_dict(state["text"]["text"])
-        unet.load_state_dict(state["denoiser"]["ema_unet"])
-    pipeline = StableDiffusionPipeline(
-        vae=vae.half(),
-        text_encoder=text_encoder.half(),
-        tokenizer=make_tokenizer(),
-        unet=unet.half(),
-        scheduler=make_scheduler(),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+@contextmanager
+def _swapped_in(target: Path) -> Iterator[Path]:
+    """A new folder that takes the place of ``target`` when it is written, so that a reader never sees half of it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".weights-") as temporary:
         fresh = Path(temporary) / "new"
-        pipeline.save_pretrained(fresh, safe_serialization=True)
-        save_tokenizer(fresh / "tokenizer")
+        fresh.mkdir()
+        yield fresh
         for file in fresh.rglob("*.safetensors"):
             file.chmod(0o644)  # written for the owner only
         for name in ("README.md", CURVE):  # a curve knows which weights it is of
@@ -84,12 +69,69 @@ def assemble(target: Path, trained: Path | None) -> None:
         fresh.rename(target)
 
 
+def _checkpoint(trained: Path, stage: str) -> dict[str, Any]:
+    import torch
+
+    return dict(torch.load(trained / f"{stage}.pt", "cpu", weights_only=True, mmap=True))
+
+
+def assemble(target: Path, trained: Path | None) -> None:
+    """The folder of what lies in ``trained``, the checkpoints of the first three stages; None: random networks."""
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    torch.manual_seed(0)
+    vae, unet, text_encoder = make_vae(), make_unet(), make_text_encoder()
+    if trained is not None:
+        state = _checkpoint(trained, "vae")
+        vae.load_state_dict(state["ema"])
+        fold_whitening(vae, state["mean"], state["std"])
+        text_encoder.load_state_dict(_checkpoint(trained, "text")["text"])
+        unet.load_state_dict(_checkpoint(trained, "denoiser")["ema_unet"])
+    pipeline = StableDiffusionPipeline(
+        vae=vae.half(),
+        text_encoder=text_encoder.half(),
+        tokenizer=make_tokenizer(),
+        unet=unet.half(),
+        scheduler=make_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    with _swapped_in(target) as fresh:
+        pipeline.save_pretrained(fresh, safe_serialization=True)
+        save_tokenizer(fresh / "tokenizer")
+
+
+def assemble_few_steps(target: Path, trained: Path) -> None:
+    """The sibling for few steps: the low-rank change alone, as diffusers reads it."""
+    from diffusers import StableDiffusionPipeline
+
+    lora = {name: value.half() for name, value in _checkpoint(trained, "few_steps")["lora"].items()}
+    with _swapped_in(target) as fresh:
+        # In the place of a denoiser, which is what it is one with.
+        StableDiffusionPipeline.save_lora_weights(fresh / "unet", unet_lora_layers=lora)
+
+
+def assemble_flow(target: Path, trained: Path) -> None:
+    """The flow sibling: its transformer and its scheduler."""
+    transformer = make_transformer()
+    transformer.load_state_dict(_checkpoint(trained, "flow")["ema_transformer"])
+    with _swapped_in(target) as fresh:
+        transformer.half().save_pretrained(fresh / "transformer")
+        make_flow_scheduler().save_pretrained(fresh / "scheduler")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trained", type=Path, help="folder with the checkpoints of all stages (default: random)")
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="its folder; siblings go beside it")
     arguments = parser.parse_args()
     assemble(arguments.out, arguments.trained)
+    siblings = {"few_steps": (FEW_STEPS.name, assemble_few_steps), "flow": (FLOW.name, assemble_flow)}
+    for stage, (name, write) in siblings.items():
+        if arguments.trained and (arguments.trained / f"{stage}.pt").exists():
+            write(arguments.out.parent / name, arguments.trained)
 
 
 if __name__ == "__main__":

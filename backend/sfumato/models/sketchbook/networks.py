@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextModel
+    from diffusers import (
+        AutoencoderKL,
+        DDIMScheduler,
+        FlowMatchEulerDiscreteScheduler,
+        SD3Transformer2DModel,
+        UNet2DConditionModel,
+    )
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 SIZE = 256
 FACTOR = 8
@@ -95,3 +101,44 @@ def make_scheduler() -> DDIMScheduler:
         steps_offset=1,
         timestep_spacing="trailing",
     )
+
+
+FLOW_CELLS = 128  # latent cells of the longest side that the flow sibling has places for
+
+
+def make_transformer() -> SD3Transformer2DModel:
+    """The flow sibling: Stable Diffusion 3's transformer, 7 layers of width 192, each token 2x2 latent cells."""
+    from diffusers import SD3Transformer2DModel
+
+    return SD3Transformer2DModel(
+        sample_size=SIZE // FACTOR,
+        patch_size=2,
+        in_channels=4,
+        out_channels=4,
+        num_layers=7,
+        attention_head_dim=32,
+        num_attention_heads=6,
+        joint_attention_dim=2 * TEXT_WIDTH,  # the pipeline lays the states of two text encoders side by side
+        pooled_projection_dim=2 * TEXT_WIDTH,
+        caption_projection_dim=192,
+        pos_embed_max_size=FLOW_CELLS // 2,
+        qk_norm="rms_norm",
+    )
+
+
+def make_flow_scheduler() -> FlowMatchEulerDiscreteScheduler:
+    """Straight paths from noise. The shift spends more steps where the whole picture is decided."""
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    return FlowMatchEulerDiscreteScheduler(shift=2.0)
+
+
+def with_projection(encoder: CLIPTextModel) -> CLIPTextModelWithProjection:
+    """The same encoder in the class that Stable Diffusion 3 asks for; its projection changes nothing."""
+    import torch
+    from transformers import CLIPTextModelWithProjection
+
+    projected = CLIPTextModelWithProjection(encoder.config)
+    projected.text_model.load_state_dict(encoder.state_dict())
+    torch.nn.init.eye_(projected.text_projection.weight)
+    return projected.to(encoder.dtype).eval()

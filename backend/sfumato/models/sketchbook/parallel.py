@@ -39,6 +39,11 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def world() -> int:
+    """How many processes there are."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
 def wait() -> None:
     """Let every process arrive here."""
     if dist.is_initialized():

@@ -25,9 +25,35 @@ class Recipe:
     small_until: float = 0.7  # share of the steps before which most pictures are small
     cooldown: float = 0.3  # share of the steps in which the learning rate falls to nothing
     seed: int = 0
+    # The sibling for few steps: the teacher's ways at 128 and 256 pixels, its guidance, its solver's steps from each of
+    # eight levels to the next; then the student's. few_exam: how many pictures of each size judge it.
+    few_small: int = 3072
+    few_full: int = 1024
+    few_guidance: float = 4.0
+    few_substeps: int = 2
+    few_steps: int = 2000
+    few_batch: int = 8
+    few_rate: float = 5e-4
+    few_rank: int = 32
+    few_exam: int = 16
+    # The flow sibling.
+    flow_steps: int = 3000
+    flow_batch: int = 8
+    flow_rate: float = 1e-3
 
 
 RECIPES = {
-    "smoke": Recipe(1, 8, 3, 2, 3, 8, 4, 4, 2, 1e-3),
+    "smoke": Recipe(
+        *(1, 8, 3, 2, 3, 8, 4, 4, 2, 1e-3),
+        few_small=2,
+        few_full=1,
+        few_substeps=1,
+        few_steps=4,
+        few_batch=1,
+        few_rank=4,
+        few_exam=1,
+        flow_steps=4,
+        flow_batch=1,
+    ),
     "cpu": Recipe(2, 4000, 3500, 8, 600, 16384, 3072, 6000, 8, 8e-4),
 }

@@ -1,7 +1,7 @@
 """Trains Sketchbook from nothing: ``python -m sfumato.models.sketchbook.train --recipe cpu --out DIR``.
 
-Paints its scenes, then trains the autoencoder, the text encoder and the denoiser, each from where its checkpoint in
-DIR ends; broken off and started again it goes on. Then run ``assemble``.
+Paints its scenes, then trains the autoencoder, the text encoder, the denoiser and its two siblings, each from where its
+checkpoint in DIR ends; broken off and started again it goes on. Then run ``assemble``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from .parallel import start
 from .recipe import RECIPES, Recipe
 
-STAGES = ("vae", "text", "denoiser")
+STAGES = ("vae", "text", "denoiser", "few_steps", "flow")
 
 # Without these, glibc gives every large tensor back to the system and takes it again: four times slower on a CPU.
 # They are read when a process starts.
@@ -41,10 +41,18 @@ def train(stage: str, out: Path, data: Path, recipe: Recipe) -> None:
         from .train_text import train_text
 
         train_text(out, recipe.text_steps, recipe.seed, device)
-    else:
+    elif stage == "denoiser":
         from .train_denoiser import train_denoiser
 
         train_denoiser(out, data, recipe, device)
+    elif stage == "few_steps":
+        from .train_few_steps import train_few_steps
+
+        train_few_steps(out, data, recipe, device)
+    else:
+        from .train_flow import train_flow
+
+        train_flow(out, data, recipe, device)
 
 
 def main() -> None:

@@ -1,0 +1,196 @@
+"""Distils Sketchbook into a sibling that needs four steps and no guidance.
+
+A step of the student has to go where the guided teacher goes in many: its target is the v with which one DDIM step
+lands on the teacher's state two levels of the grid on (progressive distillation, Salimans and Ho, arXiv 2202.00512,
+here in one stage and with the guidance distilled as well: Meng et al., arXiv 2210.03142). So it stays an ordinary
+v-prediction model for the ordinary DDIM scheduler. What it learns is a low-rank change of every layer (LoRA).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from .networks import make_scheduler, make_text_encoder, make_unet
+from .parallel import mean_gradients, quick_norms, rank, same_start
+from .recipe import Recipe
+from .tokenizer import make_tokenizer
+from .train_denoiser import Batches
+from .train_text import tokens
+from .training_run import TrainingRun
+from .trajectories import EXAM, LEVELS, Model, Plan, Ways, grid, make_ways, walk
+
+# The levels that a batch's examples start at: mostly the four of the product, and those between, so that other
+# numbers of steps do not fall apart.
+STARTS = (0, 2, 4, 6, 0, 2, 4, 6, 1, 3, 5, 7)
+
+
+class Adapter:
+    """The low-rank change of a network, as a part of a training run."""
+
+    def __init__(self, unet: UNet2DConditionModel, rank: int) -> None:
+        self.unet = unet
+        unet.requires_grad_(False)
+        layers = [name for name, module in unet.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+        unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=layers))
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.unet.parameters() if parameter.requires_grad]
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(get_peft_model_state_dict(self.unet, adapter_name="default"))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        set_peft_model_state_dict(self.unet, state_dict, adapter_name="default")
+
+
+def fingerprint(network: nn.Module) -> str:
+    """What tells one teacher from another: the first 12 hex digits of its weights' SHA-256."""
+    digest = hashlib.sha256()
+    for value in network.state_dict().values():
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def target(state: Tensor, after: Tensor, levels: Tensor) -> Tensor:
+    """The v with which one DDIM step from ``levels`` [n] of the grid gets from ``state`` to ``after``, two levels on.
+
+    DDIM: x' = a' x0 + b' noise with x0 = a x - b v and noise = b x + a v.
+    """
+    _, *ab = grid()
+    a, b = (t[levels].view(-1, 1, 1, 1) for t in ab)
+    a_, b_ = (t[(levels + 2).clamp(max=LEVELS)].view(-1, 1, 1, 1) for t in ab)
+    return (after - (a_ * a + b_ * b) * state) / (b_ * a - a_ * b)
+
+
+class Lessons:
+    """Training batches, the same for the same seed, step and process."""
+
+    def __init__(self, ways: dict[str, Ways], recipe: Recipe) -> None:
+        self.ways, self.recipe = ways, recipe
+
+    def draw(self, step: int) -> tuple[list[str], Tensor, Tensor, Tensor]:
+        """Captions, states, the teacher's states two levels on (float32), and the levels of the former [n]."""
+        kind = "half" if np.random.default_rng((self.recipe.seed, 6, step)).random() < 0.5 else "full"
+        ways = self.ways[kind]
+        rng = np.random.default_rng((self.recipe.seed, 6, step, rank()))
+        count = self.recipe.few_batch * (4 if kind == "half" else 1)
+        turn = int(rng.integers(len(STARTS)))
+        levels = np.array([STARTS[(turn + index) % len(STARTS)] for index in range(count)])
+        first = ways.first.numpy()
+        chosen = np.array([rng.choice(np.flatnonzero(first <= level)) for level in levels])
+        state, after = (ways.states[chosen, at].float() for at in (levels, np.minimum(levels + 2, LEVELS)))
+        return [ways.captions[index] for index in chosen], state, after, torch.from_numpy(levels)
+
+
+def rate_at(step: int, recipe: Recipe) -> float:
+    """Warm-up, then straight down from half-way."""
+    return recipe.few_rate * min(1.0, (step + 1) / 50, (recipe.few_steps - step) / (0.5 * recipe.few_steps))
+
+
+def train_few_steps(out: Path, data: Path, recipe: Recipe, device: torch.device) -> None:
+    """Until ``recipe.few_steps`` are done; resumes from ``out/few_steps.pt``. Needs the denoiser's checkpoint."""
+    pools = Batches(out, data, recipe, device).pools
+    tokenizer, encoder = make_tokenizer(), make_text_encoder()
+    encoder.load_state_dict(torch.load(out / "text.pt", weights_only=True)["text"])
+    encoder.to(device).requires_grad_(False).eval()
+    unet = make_unet()
+    unet.load_state_dict(torch.load(out / "denoiser.pt", "cpu", weights_only=True, mmap=True)["ema_unet"])
+    teacher = fingerprint(unet)
+    unet.to(device, memory_format=torch.channels_last).requires_grad_(False)
+    if device.type == "cpu":
+        quick_norms(unet)
+
+    def quickly() -> AbstractContextManager[Any]:
+        stack = ExitStack()
+        stack.enter_context(torch.autocast(device.type, torch.bfloat16))
+        stack.enter_context(
+            sdpa_kernel([SDPBackend.MATH] if device.type == "cpu" else list(SDPBackend.__members__.values()))
+        )
+        return stack
+
+    def model(noisy: Tensor, t: Tensor, captions: list[str]) -> Tensor:
+        noisy = noisy.to(device).contiguous(memory_format=torch.channels_last)
+        with quickly():
+            with torch.no_grad():
+                words = encoder(tokens(tokenizer, captions, device)).last_hidden_state
+            answer: Tensor = unet(noisy, t.to(device), words, return_dict=False)[0]
+        return answer.float()
+
+    folder = data / f"teacher_{teacher}_{recipe.few_guidance:g}_{recipe.few_substeps}"
+    made = {
+        kind: make_ways(
+            folder, pools[kind], count, recipe.seed, model, recipe.few_guidance, recipe.few_substeps, device
+        )
+        for kind, count in (("half", recipe.few_small), ("full", recipe.few_full))
+    }
+    lessons = Lessons(made, recipe)
+    torch.manual_seed(recipe.seed)
+    adapter = Adapter(unet, recipe.few_rank)
+    unet.to(device)
+    optimizer = torch.optim.AdamW(adapter.parameters, lr=recipe.few_rate, betas=(0.9, 0.99), weight_decay=0.0)
+    run = TrainingRun(
+        out / "few_steps.pt",
+        recipe.few_steps,
+        {"lora": adapter, "optimizer": optimizer},
+        device,
+        {"teacher": teacher, "guidance": recipe.few_guidance, "rank": recipe.few_rank},
+    )
+    same_start(adapter.parameters)
+    timesteps, *_ = grid()
+    while run.goes_on:
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(run.step, recipe)
+        captions, state, after, levels = lessons.draw(run.step)
+        loss = F.mse_loss(model(state, timesteps[levels], captions), target(state, after, levels).to(device))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        mean_gradients(adapter.parameters)
+        torch.nn.utils.clip_grad_norm_(adapter.parameters, 1.0)
+        optimizer.step()
+        run.done(loss.item(), state.shape[2] * state.shape[3])
+    run.finish()
+    if rank() == 0:
+        for kind in ("half", "full"):
+            exam = Plan.of(pools[kind], recipe.seed, EXAM, recipe.few_exam)
+            _say_how_close(model, unet, exam.captions, exam.start(pools[kind]).to(device), recipe.few_guidance)
+
+
+def _say_how_close(
+    model: Model, unet: UNet2DConditionModel, captions: list[str], start: Tensor, guidance: float
+) -> None:
+    """Mean squares between the teacher's pictures of many steps, which the student has not seen, and those of few."""
+
+    def painted(steps: int, weight: float) -> Tensor:
+        scheduler, state = make_scheduler(), start
+        scheduler.set_timesteps(steps)
+        for t in scheduler.timesteps:
+            if weight == 1:
+                v = model(state, t, captions)
+            else:
+                without, asked = model(torch.cat([state, state]), t, [""] * len(captions) + captions).chunk(2)
+                v = without + weight * (asked - without)
+            state = scheduler.step(v, t, state).prev_sample
+        return state
+
+    cells = start.shape[2] * start.shape[3]
+    with torch.no_grad():
+        student = {steps: painted(steps, 1) for steps in (2, 4, 8)}
+        unet.disable_adapters()
+        wanted = walk(model, captions, start, 0, guidance, 3)[-1]
+        teacher = {steps: painted(steps, guidance) for steps in student}
+        unet.enable_adapters()
+    for steps in student:
+        its, own = (F.mse_loss(pictures[steps], wanted).item() for pictures in (student, teacher))
+        print(f"{steps} steps at {cells} cells: student {its:.4f}, guided teacher {own:.4f} away", flush=True)
