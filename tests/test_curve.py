@@ -144,19 +144,25 @@ class TestModel:
     def test_a_curve_is_of_its_weights(self, model: Model) -> None:
         with pytest.raises(InputError, match=r"Sketchbook has no curve .*`sfumato calibrate sketchbook`"):
             curve_of(model)
-        measured = curve((4, STEEP), weights=weights_digest(model.folder))
+        measured = curve((4, STEEP), weights=weights_digest(model))
         measured.write(model.folder / FILE)
         assert curve_of(model) == measured
         (model.folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"weightz")
         with pytest.raises(InputError, match=r"measured with other weights.*`sfumato calibrate sketchbook`"):
             curve_of(model)
 
-    def test_every_shard_counts_and_no_weights_are_none(self, model: Model, tmp_path: Path) -> None:
-        one = weights_digest(model.folder)
+    def test_every_shard_counts_and_the_base_of_a_change_too(self, model: Model, tmp_path: Path) -> None:
+        one = weights_digest(model)
         (model.folder / "unet" / "more.safetensors").write_bytes(b"")
-        assert weights_digest(model.folder) != one
-        with pytest.raises(SfumatoError, match="weights are missing"):
-            weights_digest(tmp_path / "nowhere")
+        more = weights_digest(model)
+        sibling = dataclasses.replace(model, base=CATALOGUE["sketchbook"].folder)
+        assert len({one, more, weights_digest(sibling)}) == 3
+        (model.folder / "unet").rename(model.folder / "transformer")
+        assert weights_digest(sibling) == weights_digest(model), "a denoiser of another kind has nothing of its base"
+
+    def test_no_weights_get_a_sentence(self, model: Model, tmp_path: Path) -> None:
+        with pytest.raises(SfumatoError, match="The weights of Sketchbook are missing"):
+            weights_digest(dataclasses.replace(model, folder=tmp_path / "nowhere"))
 
     @pytest.mark.parametrize("name", CATALOGUE)
     def test_a_shipped_curve_is_of_the_shipped_weights(self, name: str) -> None:

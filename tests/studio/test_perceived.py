@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def curve(folder: Path) -> Curve:
-    curve = Curve(((4, KNOTS),), weights_digest(folder), 4.0, "lab", 1)
+    curve = Curve(((4, KNOTS),), weights_digest(models.find("sketchbook")), 4.0, "lab", 1)
     curve.write(folder / FILE)
     return curve
 
@@ -88,7 +88,7 @@ class TestWithCurve:
         grey = FULL // 32
         finished = studio.run(*job(grey, axis="perceived"))
         alpha = np.frombuffer(finished.data, np.uint8).reshape(-1, 4)[:, 3]
-        assert (alpha == round(255 * 0.5)).all()
+        assert (abs(alpha.astype(int) - 127) <= 1).all(), "half of the band"
 
     def test_every_edit_that_offers_it_takes_it(self, studio: Studio) -> None:
         able = [name for name, edit in EDITS.items() if any("perceived" in p.choices for p in edit.INFO.parameters)]

@@ -102,7 +102,7 @@ def measured(bench: Bench, pictures: Sequence[Case], steps: int, axis: Axis) -> 
 def fitted(bench: Bench, pictures: Sequence[Case], steps: Sequence[int]) -> Curve:
     """The curve of the bench's model on these pictures."""
     curves = tuple((n, inverse(GREYS, measured(bench, pictures, n, "steps").mean(axis=0))) for n in sorted(steps))
-    return Curve(curves, weights_digest(bench.model.folder), bench.guidance, "lab", len(pictures))
+    return Curve(curves, weights_digest(bench.model), bench.guidance, "lab", len(pictures))
 
 
 def judged(change: Floats) -> dict[str, Any]:

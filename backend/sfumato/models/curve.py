@@ -111,21 +111,23 @@ def curve_of(model: Model) -> Curve:
     if not file.is_file():
         raise InputError("no_curve", f"{info.name} has no curve for the axis 'perceived' yet. {way}")
     curve = Curve.read(file)
-    if curve.weights != weights_digest(model.folder):
+    if curve.weights != weights_digest(model):
         raise InputError("stale_curve", f"The curve of {info.name} was measured with other weights. {way}")
     return curve
 
 
-def weights_digest(folder: Path) -> str:
-    """SHA-256 of the weights of the denoiser in a diffusers folder, in hex."""
-    files = sorted(file for name in ("unet", "transformer") for file in (folder / name).glob("*.safetensors"))
-    if not files:
-        raise SfumatoError("no_weights", "The model's weights are missing. Install it again.")
+def weights_digest(model: Model) -> str:
+    """SHA-256 of the weights of a model's denoiser, in hex, with those of its base that they are a change of. Raises
+    SfumatoError where there are none."""
     digest = hashlib.sha256()
-    for file in files:
-        stat = file.stat()
-        digest.update(_digest(file, stat.st_mtime_ns, stat.st_size))
-    return digest.hexdigest()
+    for part in ("unet", "transformer"):
+        if own := sorted((model.folder / part).glob("*.safetensors")):
+            shared = sorted((model.base / part).glob("*.safetensors")) if model.base else []
+            for file in (*own, *shared):
+                stat = file.stat()
+                digest.update(_digest(file, stat.st_mtime_ns, stat.st_size))
+            return digest.hexdigest()
+    raise SfumatoError("no_weights", f"The weights of {model.info.name} are missing. Install it again.")
 
 
 @lru_cache(maxsize=16)
