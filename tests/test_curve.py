@@ -193,6 +193,7 @@ class TestMap:
         half = ChangeMap(np.full((8, 8), M, np.uint16), 500, curve=g)
         assert int(half.perceived(1, 1, 4)[0, 0]) == g.table(4)[M // 2]
 
+    @SOME
     @given(hnp.arrays(np.uint16, (6, 6)))
     def test_black_and_white_cells_stay_what_they_are(self, values: np.ndarray) -> None:
         values[:2, :2], values[2:4, 2:4] = 0, M
