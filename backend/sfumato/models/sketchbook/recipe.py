@@ -26,7 +26,7 @@ class Recipe:
     cooldown: float = 0.3  # share of the steps in which the learning rate falls to nothing
     seed: int = 0
     # The sibling for few steps: the teacher's ways at 128 and 256 pixels, its guidance, its solver's steps from each of
-    # eight levels to the next; then the student's. few_exam: how many pictures of each size judge it.
+    # eight levels to the next; then the student's. few_exam: how many pictures at 256 judge it.
     few_small: int = 3072
     few_full: int = 1024
     few_guidance: float = 4.0

@@ -161,10 +161,9 @@ def train_few_steps(out: Path, data: Path, recipe: Recipe, device: torch.device)
         optimizer.step()
         run.done(loss.item(), state.shape[2] * state.shape[3])
     run.finish()
-    if rank() == 0:
-        for kind in ("half", "full"):
-            exam = Plan.of(pools[kind], recipe.seed, EXAM, recipe.few_exam)
-            _say_how_close(model, unet, exam.captions, exam.start(pools[kind]).to(device), recipe.few_guidance)
+    if rank() == 0 and recipe.few_exam:
+        exam = Plan.of(pools["full"], recipe.seed, EXAM, recipe.few_exam)
+        _say_how_close(model, unet, exam.captions, exam.start(pools["full"]).to(device), recipe.few_guidance)
 
 
 def _say_how_close(
@@ -184,7 +183,6 @@ def _say_how_close(
             state = scheduler.step(v, t, state).prev_sample
         return state
 
-    cells = start.shape[2] * start.shape[3]
     with torch.no_grad():
         student = {steps: painted(steps, 1) for steps in (2, 4, 8)}
         unet.disable_adapters()
@@ -193,4 +191,4 @@ def _say_how_close(
         unet.enable_adapters()
     for steps in student:
         its, own = (F.mse_loss(pictures[steps], wanted).item() for pictures in (student, teacher))
-        print(f"{steps} steps at {cells} cells: student {its:.4f}, guided teacher {own:.4f} away", flush=True)
+        print(f"in {steps} steps: student {its:.4f} away, guided teacher {own:.4f}", flush=True)
