@@ -32,13 +32,14 @@ from .cases import Case
 Pictures = NDArray[np.uint8]
 MakeEdit = Callable[[ChangeMap], Edit]
 
-# By the names that people know them by; OWN is the one that the model came with.
-OWN = "own"
+OWN = "own"  # the scheduler that the model came with
+# By the names that people know them by; a flow model has its own only.
 SCHEDULERS = {
     "DDIM": "DDIMScheduler",
     "DPM++ 2M": "DPMSolverMultistepScheduler",
     "Euler": "EulerDiscreteScheduler",
 }
+FLOW = {"flow Euler": "FlowMatchEulerDiscreteScheduler"}
 
 
 @dataclass
@@ -79,19 +80,21 @@ class Bench:
         try:
             self.curve = curve_of(self.model)
         except InputError as error:
-            if error.code not in ("no_curve", "stale_curve"):
+            if error.code not in ("no_curve", "bad_curve", "stale_curve"):
                 raise
             self.uncalibrated = str(error)
 
     @property
-    def schedulers(self) -> tuple[str, ...]:
-        """Those that the model can be run with: a flow model or one of few steps only with its own."""
-        return tuple(SCHEDULERS) if type(self._own).__name__ in SCHEDULERS.values() else (OWN,)
-
-    @property
     def scheduler(self) -> str:
         """The model's own, by its name."""
-        return {name: own for own, name in SCHEDULERS.items()}.get(type(self._own).__name__, OWN)
+        own = type(self._own).__name__
+        return {of: name for name, of in (SCHEDULERS | FLOW).items()}.get(own, own)
+
+    @property
+    def schedulers(self) -> tuple[str, ...]:
+        """All that the model can be run with, its own first."""
+        others = tuple(SCHEDULERS) if self.scheduler in SCHEDULERS else ()
+        return (self.scheduler, *(name for name in others if name != self.scheduler))
 
     @property
     def cell(self) -> int:
@@ -125,6 +128,11 @@ class Bench:
         self._encode(cases)
         return np.stack([self._encoded[case][1] for case in cases])
 
+    @torch.inference_mode()
+    def through(self, pictures: Pictures) -> Pictures:
+        """Any pictures of the bench's side after the autoencoder alone."""
+        return self.decode(torch.cat([self._latents(picture) for picture in pictures]))
+
     def said(self, cases: Sequence[Case], source: bool = False) -> dict[str, Any]:
         """The pipeline's arguments that say the cases' prompts, or what their pictures show."""
         each = [
@@ -137,35 +145,38 @@ class Bench:
     def edit(
         self,
         make_edit: MakeEdit,
-        values: NDArray[np.uint16],
+        values: NDArray[np.uint16] | Sequence[NDArray[np.uint16]],
         cases: Sequence[Case],
         steps: int,
         scheduler: str = OWN,
         guidance: float | None = None,
-        latents: Tensor | None = None,
+        source: bool = False,
     ) -> Tensor:
-        """Latents of the cases edited by one map: uint16 [side, side], or [1, 1] for one grey.
+        """Latents of the cases edited by one map for all, or by one for each: uint16 [side, side], or [1, 1] for one
+        grey everywhere.
 
         make_edit: an edit of a map, anew for each batch. guidance: of the prompt; None for the model's own.
-        latents: clean latents to edit in place of the originals' own.
+        source: say what the pictures show instead of the prompts.
         """
-        start, done = self.latents(cases) if latents is None else latents, []
-        guidance = self.guidance if guidance is None else guidance
+        if not isinstance(values, np.ndarray):
+            pairs = zip(values, cases, strict=True)
+            how = (steps, scheduler, guidance, source)
+            return torch.cat([self.edit(make_edit, one, [case], *how) for one, case in pairs])
+
+        def heard(run: Run) -> None:
+            self.work.halves += len(run.x0) * (2 if self.pipe.do_classifier_free_guidance else 1)
+
+        done = []
         with self.scheduled(scheduler):
-            for at in range(0, len(cases), self.batch):
-                some = cases[at : at + self.batch]
-
-                def heard(run: Run) -> None:
-                    self.work.halves += len(run.x0) * (2 if self.pipe.do_classifier_free_guidance else 1)
-
+            for some in self.batches(cases):
                 with steer(self.pipe, make_edit(self.change_map(values)), listener=heard) as steered:
                     result = steered(
-                        image=start[at : at + self.batch],
+                        image=self.latents(some),
                         num_inference_steps=steps,
-                        guidance_scale=guidance,
+                        guidance_scale=self.guidance if guidance is None else guidance,
                         generator=[torch.Generator("cpu").manual_seed(case.seed) for case in some],
                         output_type="latent",
-                        **self.said(some),
+                        **self.said(some, source),
                     ).images
                 done.append(torch.as_tensor(result))
         return torch.cat(done)
@@ -173,7 +184,7 @@ class Bench:
     def run(
         self,
         make_edit: MakeEdit,
-        values: NDArray[np.uint16],
+        values: NDArray[np.uint16] | Sequence[NDArray[np.uint16]],
         cases: Sequence[Case],
         steps: int,
         scheduler: str = OWN,
@@ -193,8 +204,9 @@ class Bench:
     @contextmanager
     def scheduled(self, name: str) -> Iterator[None]:
         """The pipeline with another scheduler, made from the config of its own."""
-        if name not in (OWN, *SCHEDULERS):
-            raise InputError("bad_scheduler", f"There is no scheduler '{name}'. There is: {', '.join(SCHEDULERS)}.")
+        if name != OWN and name not in self.schedulers:
+            able = ", ".join(self.schedulers)
+            raise InputError("bad_scheduler", f"{self.model.info.name} does not run with '{name}' but with: {able}.")
         if name not in (OWN, self.scheduler):
             self.pipe.scheduler = getattr(diffusers, SCHEDULERS[name]).from_config(self._own.config)
         try:
@@ -206,9 +218,12 @@ class Bench:
     def _encode(self, cases: Sequence[Case]) -> None:
         for case in cases:
             if case not in self._encoded:
-                pixels = torch.from_numpy(case.picture(self.side).copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
-                latents = encode(self.pipe, pixels)
+                latents = self._latents(case.picture(self.side))
                 self._encoded[case] = latents, self.decode(latents)[0]
+
+    def _latents(self, picture: Pictures) -> Tensor:
+        pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+        return encode(self.pipe, pixels)
 
 
 def grey(change: float) -> NDArray[np.uint16]:

@@ -1,0 +1,147 @@
+"""Does a line show where the map has an edge? Rules as the autoencoder gives them, and ours as they are composited.
+
+What is decoded is told against the picture's round trip; what is composited against the canvas itself, as a painter
+sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sfumato.change_map import M
+from sfumato.composite import BAND, Difference, layer, over_pixels
+from sfumato.edits import Differential
+from sfumato.evaluation.bench import Bench, Pictures, grey
+from sfumato.evaluation.cases import Case, cases
+from sfumato.evaluation.distances import lab
+from sfumato.evaluation.experiments.contenders import contenders
+from sfumato.evaluation.maps import hard_edge, soft_edge
+from sfumato.evaluation.measures import bootstrap
+from sfumato.evaluation.results import Column, Figure, Result, Strip, Table
+from sfumato.evaluation.seams import seam, seam_energy
+from sfumato.evaluation.sizes import Size
+
+EDGES = {"soft": soft_edge, "hard": hard_edge}
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Seam energies of pictures that belong together, each float64 [n, 2] (`seam_energy`)."""
+
+    edited: NDArray[np.float64]
+    unedited: NDArray[np.float64]
+    full: NDArray[np.float64]
+
+    def figure(self, name: str) -> Figure:
+        """One of the ratios of `Seam`, with its interval over pictures."""
+
+        def ratio(drawn: NDArray[np.intp]) -> float:
+            return float(getattr(seam(self.edited[drawn], self.unedited[drawn], self.full[drawn]), name))
+
+        count = len(self.edited)
+        return Figure.of(ratio(np.arange(count)), bootstrap(ratio, count))
+
+
+def seams(bench: Bench, size: Size, seed: int) -> Result:
+    """Table `seams`, and `detail`: how near the composites of faint change stay to the canvas."""
+    some, steps = cases(seed, size.seam_cases), size.success_steps
+    columns = (
+        Column("edge", "edge"),
+        Column("rule", "rule"),
+        Column("composite", "composite"),
+        Column("unedited", "seam energy, of the unedited picture's", "down", 3),
+        Column("content", "of what both sides have", "down", 3),
+        Column("outside", "where the map is black: CIELAB", "down", 2),
+    )
+    note = (
+        "Energy of lines along the map's edge. The second ratio leaves out that what was painted has more or fewer "
+        "lines of its own. Composite 'none' is what the autoencoder gives, told against its own round trip."
+    )
+    table = Table("seams", "Seam energy at soft and hard edges", columns, note=note)
+    strip = Strip("Soft edge", [], [], [case.kind for case in some[:SHOWN]])
+    for edge, draw in EDGES.items():
+        values = draw(bench.side)
+        for rule, composite, before, edited, full in _pictures(bench, some, steps, values, size):
+            energies = (seam_energy(pictures, values) for pictures in (edited, before, full))
+            lines = Lines(*energies)
+            off = lab(edited, before)[:, values == 0]
+            table.rows.append(
+                {
+                    "edge": edge,
+                    "rule": rule,
+                    "composite": composite,
+                    "unedited": lines.figure("unedited"),
+                    "content": lines.figure("content"),
+                    "outside": Figure.mean(off.mean(axis=1, dtype=float)),
+                }
+            )
+            if edge == "soft":
+                strip.rows.append(list(edited[:SHOWN]))
+                strip.names.append(f"{rule}, {composite}")
+    says = f"{len(some)} pictures of {bench.side} pixels, {steps} steps of {bench.scheduler}; a disc, white inside."
+    return Result(says, [table], strips=[strip])
+
+
+def _pictures(
+    bench: Bench, some: Sequence[Case], steps: int, values: NDArray[np.uint16], size: Size
+) -> Iterator[tuple[str, str, Pictures, Pictures, Pictures]]:
+    """rule, composite, the pictures before, edited, and fully edited."""
+    alone = bench.roundtrips(some)
+    white = bench.run(Differential, grey(1.0), some, steps)
+    for one in contenders(bench, size.seam_contenders):
+        bench.say(f"seams: {one.key}")
+        yield one.key, "none", alone, bench.run(one.make, values, some, steps), white
+    canvas = bench.originals(some)
+    key = "ours" if bench.curve is None else "ours, perceived"
+    make = contenders(bench, (key,))[0].make
+    bench.say(f"seams: composites of {key}")
+    latents = bench.edit(make, values, some, steps)
+    decoded = bench.decode(latents)
+    shown = _by_change(bench, some, latents, values)
+    for name, detail in COMPOSITES.items():
+        yield key, name, canvas, composited(canvas, decoded, alone, values, name, detail, shown), white
+
+
+# Name and how much of the autoencoder's own error is given back; as the studio's settings call them.
+COMPOSITES = {"plain": 0.0, "smooth": 1.0, "smooth, no detail": 0.0, "difference": 0.0}
+
+
+def composited(
+    canvas: Pictures,
+    decoded: Pictures,
+    alone: Pictures,
+    values: NDArray[np.uint16],
+    name: str,
+    detail: float,
+    shown: NDArray[np.float32],
+) -> Pictures:
+    """As the studio lays the result over the canvas, uint8 [n, h, w, 3]."""
+    result = []
+    for index, (original, new, roundtrip) in enumerate(zip(canvas, decoded, alone, strict=True)):
+        over = layer(
+            original,
+            new.astype(np.float32),
+            roundtrip.astype(np.float32) if name.startswith("smooth") else None,
+            values,
+            0.0 if name == "plain" else BAND,
+            detail,
+            shown[index] if name == "difference" else None,
+        )
+        alpha = over[..., 3:] / 255
+        result.append(np.rint(original + alpha * (over[..., :3].astype(np.float64) - original)).astype(np.uint8))
+    return np.stack(result)
+
+
+def _by_change(
+    bench: Bench, some: Sequence[Case], latents: torch.Tensor, values: NDArray[np.uint16]
+) -> NDArray[np.float32]:
+    """How much of each new picture shows in every pixel, by how much changed, float32 [n, side, side]."""
+    before, after = (x.float().cpu().numpy() for x in (bench.latents(some), latents))
+    change = bench.change_map(values).cells(*after.shape[-2:]) / M
+    return np.stack([over_pixels(one, *values.shape) for one in Difference().alpha(before, after, change)])

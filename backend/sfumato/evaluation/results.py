@@ -1,0 +1,163 @@
+"""What an experiment found: tables of figures, lines to plot, strips of pictures; as JSON for programs and the page.
+
+Figures are deterministic for a seed, a model and a machine's arithmetic; nothing here is a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .measures import Interval
+
+Better = Literal["", "up", "down"]
+NORMAL = 1.96  # standard errors to either side that hold 95 %
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number and its 95 % interval over pictures; without one, low and high are NaN."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @classmethod
+    def of(cls, value: float, interval: Interval) -> Figure:
+        """With a bootstrap's interval."""
+        return cls(float(value), float(interval.low), float(interval.high))
+
+    @classmethod
+    def around(cls, value: float, error: float) -> Figure:
+        """With the interval that a standard error stands for."""
+        return cls(float(value), float(value - NORMAL * error), float(value + NORMAL * error))
+
+    @classmethod
+    def mean(cls, values: ArrayLike) -> Figure:
+        """Of one number per picture; NaN are left out."""
+        held = np.asarray(values, np.float64)
+        held = held[np.isfinite(held)]
+        if len(held) < 2:
+            return cls(float(held.mean()) if len(held) else math.nan)
+        return cls.around(float(held.mean()), float(held.std(ddof=1)) / len(held) ** 0.5)
+
+    @classmethod
+    def share(cls, right: int, of: int) -> Figure:
+        """A percentage, with Wilson's score interval."""
+        if not of:
+            return cls(math.nan)
+        p, z = right / of, NORMAL
+        middle = (p + z * z / (2 * of)) / (1 + z * z / of)
+        reach = z / (1 + z * z / of) * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
+        return cls(100 * p, 100 * max(0.0, middle - reach), 100 * min(1.0, middle + reach))
+
+
+@dataclass(frozen=True)
+class Column:
+    """digits: after the point. better: which way, for the reader's eye."""
+
+    key: str
+    title: str
+    better: Better = ""
+    digits: int = 2
+
+
+@dataclass
+class Table:
+    """rows: by column key, a text, a number or a Figure."""
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    note: str = ""
+
+
+@dataclass
+class Line:
+    """y over x; low and high, where given, are its interval."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+
+
+@dataclass
+class Plot:
+    title: str
+    x: str
+    y: str
+    lines: list[Line] = field(default_factory=list)
+    note: str = ""
+
+
+@dataclass
+class Strip:
+    """rows: of pictures, each uint8 [h, w, 3]; names: of the rows."""
+
+    title: str
+    rows: list[list[NDArray[np.uint8]]]
+    names: list[str]
+    columns: list[str]
+
+
+@dataclass
+class Result:
+    """says: what was done, in a few sentences."""
+
+    says: str
+    tables: list[Table] = field(default_factory=list)
+    plots: list[Plot] = field(default_factory=list)
+    strips: list[Strip] = field(default_factory=list)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Plain dicts, lists, numbers and texts, all but the pictures; what is not finite is null."""
+    return {
+        "says": result.says,
+        "tables": [
+            {
+                "key": table.key,
+                "title": table.title,
+                "note": table.note,
+                "columns": [vars(column) for column in table.columns],
+                "rows": [{name: _plain(value) for name, value in row.items()} for row in table.rows],
+            }
+            for table in result.tables
+        ],
+        "plots": [
+            {"title": plot.title, "x": plot.x, "y": plot.y, "note": plot.note}
+            | {"lines": [{name: _plain(value) for name, value in vars(line).items()} for line in plot.lines]}
+            for plot in result.plots
+        ],
+        "strips": [{"title": strip.title, "names": strip.names, "columns": strip.columns} for strip in result.strips],
+    }
+
+
+def find(result: dict[str, Any], table: str, **row: Any) -> dict[str, Any]:
+    """The one row of a result's table (as JSON) whose cells are these. Raises LookupError."""
+    rows: list[dict[str, Any]] = next((each["rows"] for each in result["tables"] if each["key"] == table), [])
+    found = [one for one in rows if all(one.get(name) == value for name, value in row.items())]
+    if len(found) != 1:
+        raise LookupError(f"{len(found)} rows of {table} with {row}")
+    return dict(found[0])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Figure):
+        return {name: _plain(number) for name, number in vars(value).items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(each) for each in value]
+    if isinstance(value, (float, np.floating)):
+        # Seven digits: what two machines differ by in rounding is no news.
+        return float(f"{float(value):.7g}") if math.isfinite(value) else None
+    if isinstance(value, np.integer):
+        return int(value)
+    return value
