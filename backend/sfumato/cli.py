@@ -162,6 +162,14 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.set_defaults(run=_calibrate)
     _add_calibrate(calibrate)
 
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure how well a model follows maps, beside published rules",
+        description="Every edit and rule against exact ground truth. The same command again goes on where it stopped.",
+    )
+    evaluate.set_defaults(run=_evaluate)
+    _add_evaluate(evaluate)
+
     serve = commands.add_parser("serve", help="the backend that the Krita plugin talks to")
     serve.set_defaults(run=_serve)
     serve.add_argument("--host", default=rendezvous.DEFAULT_HOST, help="address to listen on (default: %(default)s)")
@@ -205,6 +213,22 @@ def _add_calibrate(command: argparse.ArgumentParser) -> None:
     written.add_argument("--out", type=Path, metavar="FILE", help="where to write it (default: beside the weights)")
 
 
+def _add_evaluate(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--size", default="small", help="'small', a minute or two, or 'full', an hour or more (default: %(default)s)")
+    add("--model", default="sketchbook", help="the model (default: %(default)s; see `sfumato models`)")
+    add("--only", nargs="+", metavar="NAME", help="some of the experiments, by the names that the page has for them")
+    add("--seed", type=int, default=0, help="another number, other pictures (default: 0)")
+    add("--json", metavar="FILE", help="write all figures as JSON; - prints them")
+    add(
+        "--report",
+        type=Path,
+        default=Path("sfumato-evaluation"),
+        metavar="FOLDER",
+        help="for the page, the tables and what is finished (default: %(default)s)",
+    )
+
+
 def _add_painting(command: argparse.ArgumentParser) -> None:
     """What commands share that paint."""
     command.add_argument("--negative-prompt", default="", metavar="TEXT", help="what should not appear")
@@ -224,6 +248,16 @@ def _calibrate(options: argparse.Namespace) -> int:
 
     report = calibrate(options, lambda line: print(line, file=sys.stderr, flush=True))
     _say(json.dumps(report, indent=2) if options.json else "\n".join(lines(report)))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from sfumato.evaluation.command import evaluate
+
+    document = json.dumps(evaluate(options), indent=1, allow_nan=False)
+    if options.json == "-":
+        _say(document)
+    print(f"sfumato: {options.report / 'index.html'} shows it all.", file=sys.stderr)
     return 0
 
 
