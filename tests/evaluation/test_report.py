@@ -59,7 +59,9 @@ def document(tmp_path: Path) -> dict[str, Any]:
         "Trend", "column", "trend", [Line("right", [0, 1], [0, 1]), Line("ours", [0, 1], [0, 2], [0, 1], [1, 3])]
     )
     picture = np.zeros((8, 8, 3), np.uint8)
-    found = as_json(Result("What & how.", [table], [plot], [Strip("Strip", [[picture]], ["row"], ["column"])]))
+    found = as_json(
+        Result("A question?", "What & `how`.", [table], [plot], [Strip("Strip", [[picture]], ["row"], ["column"])])
+    )
     Image.fromarray(picture).save(tmp_path / "strip.png")
     found["strips"][0]["file"] = "strip.png"
     return {
@@ -86,7 +88,8 @@ def test_page_is_whole_and_needs_nothing_else(document: dict[str, Any], tmp_path
     assert "&lt;theirs&gt;" in text
     assert "<theirs>" not in text
     for part in (
-        "What &amp; how.",
+        "A question?",
+        "What &amp; <code>how</code>.",
         "Adherence &amp; more",
         "A note.",
         "No curve &lt;yet&gt;.",

@@ -36,11 +36,11 @@ def page(document: dict[str, Any], folder: Path) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         f"<title>Sfumato: evaluation of {html.escape(document['model']['name'])}</title><style>{STYLE}</style></head>",
         "<body><h1>Does the picture follow the map, and only the map?</h1>",
-        *(f"<p>{html.escape(line)}</p>" for line in about(document)),
+        *(f"<p>{_words(line)}</p>" for line in about(document)),
         f"<nav>{links}</nav>",
     ]
     for name, found in experiments.items():
-        parts.append(f'<h2 id="{name}">{html.escape(name)}</h2><p>{html.escape(found["says"])}</p>')
+        parts.append(f'<h2 id="{name}">{html.escape(found["title"])}</h2><p>{_words(found["says"])}</p>')
         parts += [_table(table) for table in found["tables"] if table["rows"]]
         parts += [_plot(plot) for plot in found["plots"] if plot["lines"]]
         parts += [_strip(strip, folder) for strip in found["strips"]]
@@ -63,8 +63,8 @@ def about(document: dict[str, Any]) -> Iterator[str]:
 def markdown(document: dict[str, Any]) -> str:
     """The tables alone, for documentation."""
     parts = [*about(document)]
-    for name, found in document["experiments"].items():
-        parts += [f"## {name}", found["says"]]
+    for found in document["experiments"].values():
+        parts += [f"## {found['title']}", found["says"]]
         for table in found["tables"]:
             if table["rows"]:
                 parts += [f"### {table['title']}", *([table["note"]] if table["note"] else []), _rows(table)]
@@ -102,7 +102,7 @@ def _table(table: dict[str, Any]) -> str:
         group = _group(row)
         body.append(f'<tr class="{"new" if before not in (None, group) else ""}">{"".join(cells)}</tr>')
         before = group
-    note = f"<p>{html.escape(table['note'])}</p>" if table["note"] else ""
+    note = f"<p>{_words(table['note'])}</p>" if table["note"] else ""
     inside = f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody>"
     return f'<h3>{html.escape(table["title"])}</h3>{note}<div class="wide"><table>{inside}</table></div>'
 
@@ -126,6 +126,12 @@ def _strip(strip: dict[str, Any], folder: Path) -> str:
     said = html.escape(strip["title"])
     rows = html.escape(", ".join(strip["names"]))
     return f'<figure><figcaption>{said}</figcaption><img alt="{said}. Rows: {rows}" src="{uri}"></figure>'
+
+
+def _words(said: str) -> str:
+    """A sentence, with what stands between backticks as code."""
+    parts = html.escape(said).split("`")
+    return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
 
 
 def _said(value: Any, column: dict[str, Any]) -> tuple[str, str]:

@@ -110,8 +110,9 @@ class Strip:
 
 @dataclass
 class Result:
-    """says: what was done, in a few sentences."""
+    """title: the question. says: what was done, in a few sentences."""
 
+    title: str
     says: str
     tables: list[Table] = field(default_factory=list)
     plots: list[Plot] = field(default_factory=list)
@@ -121,6 +122,7 @@ class Result:
 def as_json(result: Result) -> dict[str, Any]:
     """Plain dicts, lists, numbers and texts, all but the pictures; what is not finite is null."""
     return {
+        "title": result.title,
         "says": result.says,
         "tables": [
             {

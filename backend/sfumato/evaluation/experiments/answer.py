@@ -40,6 +40,7 @@ def answer(bench: Bench, size: Size, seed: int) -> Result:
         "mean change rises by more than two paired standard errors each, by CIELAB distance; black is one."
     )
     result = Result(
+        "How does change answer to grey, and how many greys can be told apart?",
         f"Pictures of {bench.side} pixels edited by maps of one grey, {bench.scheduler}, change told by CIELAB "
         "distance and by the perceptual one. None of the pictures and prompts was used for calibrating.",
         [Table("answer", "Response to grey, and distinguishable levels", columns, note=note)],

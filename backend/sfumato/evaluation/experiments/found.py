@@ -82,6 +82,7 @@ def found(bench: Bench, size: Size, seed: int) -> Result:
         strip.rows.append([_shown(one, bench.side) for one in maps[:SHOWN]])
         strip.names.append(setting.reference)
     return Result(
+        "DiffEdit: is the map found?",
         f"{len(some)} pictures of {bench.side} pixels, maps of {truths.shape[1]} x {truths.shape[2]} cells. A cell is "
         f"of the truth where at least half of its pixels differ by {VISIBLE} of 255 levels or more.",
         [table],

@@ -53,7 +53,7 @@ def hinting(bench: Bench, size: Size, seed: int) -> Result:
         table.rows.append(
             {
                 "hinting": name,
-                "cam": adhered(lab(by_ramp, before), lab(full, before), ramp)[0],
+                "cam": adhered(lab(by_ramp, before), lab(full, before), ramp).cam,
                 "sharpness": Figure.mean(_sharpness(by_ramp, before, full, ramp)),
                 "seam": lines.figure("content"),
             }
@@ -61,7 +61,7 @@ def hinting(bench: Bench, size: Size, seed: int) -> Result:
         strip.rows.append(list(by_ramp[:SHOWN]))
         strip.names.append(name)
     says = f"{len(some)} pictures of {bench.side} pixels, {steps} steps of {bench.scheduler}, whole steps."
-    return Result(says, [table], strips=[strip])
+    return Result("What does future hinting do?", says, [table], strips=[strip])
 
 
 def _sharpness(after: Pictures, before: Pictures, full: Pictures, ramp: NDArray[np.uint16]) -> NDArray[np.float64]:

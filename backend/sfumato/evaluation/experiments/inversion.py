@@ -38,6 +38,7 @@ def inversion(bench: Bench, size: Size, seed: int) -> Result:
     noise, plot = _noise(bench, some, size)
     diversity, strip = _diversity(bench, some, size)
     return Result(
+        "Edit-friendly inversion: back again, and from seed to seed?",
         f"{len(some)} pictures of {bench.side} pixels whose season, time or sky is to change; source guidance "
         f"{SOURCE_GUIDANCE:g}, {bench.scheduler}, all white.",
         [_reconstruction(bench, some, size), diversity, noise],

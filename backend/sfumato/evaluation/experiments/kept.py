@@ -26,7 +26,9 @@ def kept(bench: Bench, size: Size, seed: int) -> Result:
     """Tables `bytes` and `kept`."""
     some = cases(seed, size.kept_cases)
     says = f"{len(some)} pictures, {size.kept_steps} steps, the triangle: all greys, and black around it."
-    return Result(says, [_bytes(bench, some, size), _cells(bench, some, size)])
+    return Result(
+        "Is what the map leaves black left alone?", says, [_bytes(bench, some, size), _cells(bench, some, size)]
+    )
 
 
 def _bytes(bench: Bench, some: Sequence[Case], size: Size) -> Table:

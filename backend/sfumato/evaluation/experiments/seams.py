@@ -85,7 +85,7 @@ def seams(bench: Bench, size: Size, seed: int) -> Result:
                 strip.rows.append(list(edited[:SHOWN]))
                 strip.names.append(f"{rule}, {composite}")
     says = f"{len(some)} pictures of {bench.side} pixels, {steps} steps of {bench.scheduler}; a disc, white inside."
-    return Result(says, [table], strips=[strip])
+    return Result("Does a line show where the map has an edge?", says, [table], strips=[strip])
 
 
 def _pictures(

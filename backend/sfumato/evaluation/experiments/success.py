@@ -56,7 +56,7 @@ def success(bench: Bench, size: Size, seed: int) -> Result:
     add("edit-friendly, truth's mask", _friendly(bench, some, masks, steps))
     add("edit-friendly, all white", _friendly(bench, some, None, steps))
     says = f"{len(some)} pictures of {bench.side} pixels, {steps} steps of {bench.scheduler}, one attribute changed."
-    return Result(says, [table], strips=[strip])
+    return Result("Does an edit do what was asked, and leave the rest?", says, [table], strips=[strip])
 
 
 def _friendly(bench: Bench, some: Sequence[Case], maps: Maps | None, steps: int) -> Pictures:

@@ -30,4 +30,4 @@ def tradeoff(bench: Bench, size: Size, seed: int) -> Result:
     curve = Line("SDEdit", *([row[key].value for row in table.rows] for key in ("source", "success")))
     plot = Plot("SDEdit's trade-off", "CIELAB distance to the source", "success, %", [curve])
     says = f"{len(some)} pictures of {bench.side} pixels, {steps} steps of {bench.scheduler}, the whole picture at t0."
-    return Result(says, [table], [plot], [strip])
+    return Result("SDEdit: what does each strength cost?", says, [table], [plot], [strip])

@@ -1,0 +1,135 @@
+"""What must never get worse: `sfumato evaluate --size small`, and bounds on what it finds.
+
+Few pictures, so the bounds are wide; the documented figures are those of the full size (docs/evaluation.md). They hold
+for the weights that ship. What is exact by construction is asserted as exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sfumato.cli import _parser
+from sfumato.evaluation.command import evaluate
+from sfumato.evaluation.results import find
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """By experiment."""
+    report = tmp_path_factory.mktemp("evaluation")
+    document = evaluate(_parser().parse_args(["evaluate", "--size", "small", "--report", str(report)]))
+    experiments: dict[str, Any] = document["experiments"]
+    return experiments
+
+
+def value(row: dict[str, Any], key: str) -> float:
+    figure = row[key]
+    number = figure["value"] if isinstance(figure, dict) else figure
+    assert number is not None, key
+    return float(number)
+
+
+class TestExact:
+    def test_no_byte_under_black_changes(self, found: dict[str, Any]) -> None:
+        (table,) = (table for table in found["kept"]["tables"] if table["key"] == "bytes")
+        assert {row["edit"] for row in table["rows"]} == {
+            "differential",
+            "soft-inpainting",
+            "sdedit",
+            "diffedit",
+            "edit-friendly",
+        }
+        for row in table["rows"]:
+            assert row["changed"] == 0, row
+            assert row["kept"] > 100_000
+            assert row["elsewhere"] > 30  # it did paint
+
+    def test_no_black_cell_changes(self, found: dict[str, Any]) -> None:
+        for rule in ("ours, whole", "ours"):
+            assert find(found["kept"], "kept", rule=rule)["cells"] == 0
+        assert find(found["kept"], "kept", rule="exx8")["cells"] == 100  # as published: a step for every pixel
+
+    def test_the_source_text_gives_the_picture_back(self, found: dict[str, Any]) -> None:
+        for path in ("independent", "shared"):
+            delta, residual = (
+                find(found["inversion"], "reconstruction", form=form, path=path) for form in ("delta", "residual")
+            )
+            assert delta["error"] == 0
+            assert residual["error"] < 1e-5
+            assert residual["pixels"] <= 1
+
+
+class TestMap:
+    def test_change_follows_every_map(self, found: dict[str, Any]) -> None:
+        for name, least in (("gradient", 0.80), ("complex", 0.60), ("triangle", 0.75)):
+            row = find(found["adherence"], "adherence", map=name, rule="ours")
+            assert value(row, "cam_lab") > least
+            assert value(row, "share_lab") > least
+
+    def test_nearer_than_rules_that_know_two_values_or_never_keep(self, found: dict[str, Any]) -> None:
+        ours, theirs = (find(found["adherence"], "trend", rule=rule) for rule in ("ours", "exx8"))
+        assert value(ours, "reliability") > 0.85
+        assert value(ours, "reliability") > value(theirs, "reliability")
+        assert value(ours, "together") > value(find(found["adherence"], "trend", rule="plain inpainting"), "together")
+
+    def test_the_map_that_made_an_edit_is_told(self, found: dict[str, Any]) -> None:
+        assert value(find(found["adherence"], "identification", rule="ours, whole"), "told_lab") > 60
+
+    def test_every_grey_counts_at_four_steps(self, found: dict[str, Any]) -> None:
+        rows = {rule: find(found["answer"], "answer", rule=rule) for rule in ("ours", "ours, whole", "exx8")}
+        assert rows["ours"]["levels"] >= 6
+        assert rows["ours, whole"]["levels"] <= 5
+        assert rows["exx8"]["levels"] <= 4
+        assert find(found["answer"], "answer", rule="plain inpainting")["levels"] == 2
+        assert value(rows["ours"], "spearman") > 0.9
+
+
+class TestEdges:
+    def test_no_line_at_a_soft_edge(self, found: dict[str, Any]) -> None:
+        smooth = [row for row in found["seams"]["tables"][0]["rows"] if row["composite"] == "smooth"]
+        soft = next(row for row in smooth if row["edge"] == "soft")
+        assert value(soft, "unedited") < 1.05
+        assert value(soft, "content") < 1.05
+        assert value(soft, "outside") == 0
+
+    def test_a_cut_map_shows_more_of_a_line(self, found: dict[str, Any]) -> None:
+        ours, cut = (
+            find(found["seams"], "seams", edge="soft", rule=rule, composite="none")
+            for rule in ("ours", "plain inpainting")
+        )
+        assert value(ours, "content") < value(cut, "content")
+
+
+class TestEdits:
+    def test_edits_do_what_is_asked_where_it_is_asked(self, found: dict[str, Any]) -> None:
+        rows = {row["method"]: row for row in found["success"]["tables"][0]["rows"]}
+        assert value(rows["unedited"], "success") < 20
+        assert value(rows["truth"], "success") > 80
+        assert value(rows["differential, truth's mask"], "success") > 60
+        assert value(rows["differential, truth's mask"], "outside") < 4
+        assert value(rows["edit-friendly, truth's mask"], "outside") < 2
+
+    def test_more_noise_is_further_from_the_source_and_nearer_to_the_prompt(self, found: dict[str, Any]) -> None:
+        rows = found["tradeoff"]["tables"][0]["rows"]
+        far = [value(row, "source") for row in rows]
+        assert far == sorted(far)
+        assert value(rows[-1], "success") > value(rows[0], "success")
+
+    def test_a_map_is_found_better_than_by_chance(self, found: dict[str, Any]) -> None:
+        white = find(found["found"], "found", reference="white")
+        published, told = (
+            find(found["found"], "found", reference=reference, threshold=0.5, noises=4)
+            for reference in ("no text", "source text")
+        )
+        assert value(published, "things") > 1.5 * value(white, "things")
+        assert value(told, "things") > 2 * value(white, "things")
+
+    def test_noise_of_a_picture_is_anticorrelated(self, found: dict[str, Any]) -> None:
+        independent, shared = (find(found["inversion"], "noise", path=path) for path in ("independent", "shared"))
+        assert value(independent, "correlation") == pytest.approx(independent["expected_correlation"], abs=0.1)
+        assert value(shared, "correlation") > 0.5
+        assert independent["deviation"] > 1 > shared["deviation"]
+
+    def test_seeds_differ(self, found: dict[str, Any]) -> None:
+        assert value(find(found["inversion"], "diversity", method="edit-friendly"), "diversity") > 2
