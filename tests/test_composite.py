@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sfumato.composite import alpha_of, faintest, flatten, layer
+from sfumato.composite import alpha_of, faintest, flatten, layer, still_there
 from sfumato_wire.levels import FULL as M
 
 SHAPE = (5, 7)
@@ -53,3 +53,37 @@ def test_what_did_change_keeps_no_ghost_of_its_detail() -> None:
     blurred = np.full((8, 8, 3), 100, np.float32)
     half = np.full((8, 8), M // 2, np.uint16)
     assert (layer(original, blurred + 100, blurred, half)[..., :3] == 200).all()
+
+
+def lines(every: int, low: float, high: float, size: tuple[int, int] = (64, 64)) -> np.ndarray:
+    """Vertical lines two pixels wide, as a float32 picture."""
+    row = np.where(np.arange(size[1]) % every < 2, high, low).astype(np.float32)
+    return np.repeat(np.tile(row, (size[0], 1))[..., None], 3, axis=2)
+
+
+def test_lines_that_are_gone_leave_no_ghost_though_the_colour_is_near() -> None:
+    original = lines(16, 110, 190).astype(np.uint8)
+    roundtrip, half = lines(16, 110, 170), np.full((64, 64), M // 2, np.uint16)
+    gone = layer(original, np.full_like(roundtrip, 130), roundtrip, half)[..., :3].astype(float)
+    assert np.ptp(gone) <= 2
+    kept = layer(original, roundtrip + 20, roundtrip, half)[..., :3].astype(float)
+    assert np.ptp(kept) > 66  # 60 of its own, and a good part of the 20 that the autoencoder lost
+
+
+def test_what_is_still_there_is_one_for_the_same_picture_and_falls_as_it_goes() -> None:
+    old = lines(12, 100, 180)
+    assert (still_there(old, old) == 1).all()
+    fading = [float(still_there(100 + (old - 100) * share, old).mean()) for share in (1.0, 0.75, 0.5, 0.25, 0.0)]
+    assert fading == sorted(fading, reverse=True)
+    assert fading[-1] < 0.1
+    assert still_there(280 - old, old).max() < 0.1  # the same lines turned dark are others
+
+
+def test_a_large_canvas_is_looked_at_as_the_model_saw_it() -> None:
+    old, new = lines(16, 100, 180, (200, 700)), lines(16, 100, 140, (200, 700))
+    small = still_there(new, old)
+    large = still_there(*(np.repeat(np.repeat(picture, 2, 0), 2, 1)[:-1, :-1] for picture in (new, old)))
+    assert large.shape == (399, 1399)
+    assert large.dtype == np.float32
+    seen = (large[1:-1:2, 1:-1:2] + large[2::2, 2::2]) / 2  # the two pixels beside a corner of four small ones
+    assert np.abs(seen - small[:-1, :-1]).max() < 0.05

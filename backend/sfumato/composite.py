@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 from sfumato_wire.levels import FULL as M
 
 BAND = 1 / 16  # change at which the new picture covers fully
-CHANGED = 96  # levels of 255 by which a pixel must differ for its old detail to be of no use any more
+CHANGED = 96  # levels of 255 by which a place must differ for its old detail to be of no use any more
+FLAT = 16.0  # squared levels: local contrast below this is no structure
+SMALL = 1024  # pixels of the longer side at which structure is looked for; models work on no more
 CELL = 8  # pixels of a latent cell's side, as the models know them
 BLUR = 4  # pixels, standard deviation: half a cell
 
 
-def alpha_of(change: NDArray[np.float32], band: float = BAND) -> NDArray[np.float32]:
+def alpha_of(change: NDArray[np.floating[Any]], band: float = BAND) -> NDArray[np.float32]:
     """How much of the new picture shows: smoothstep(0, band, c), 0 exactly where c is 0. band 0: all or nothing."""
     if band * M < 1:  # narrower than one step of the map
         return (change > 0).astype(np.float32)
     t = np.clip(change / np.float32(band), 0, 1)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def faintest(band: float = BAND) -> int:
@@ -45,22 +47,52 @@ def layer(
     """The result as a layer: RGBA uint8 [h, w, 4], transparent where nothing changed.
 
     original: RGB uint8 [h, w, 3]. decoded, roundtrip: RGB in 0..255, float32 [h, w, 3]; roundtrip is the original
-    after the VAE alone, whose error is given back in proportion to how little a pixel may change and did change:
-    out = decoded + detail (1 - c) (1 - d / CHANGED) (original - roundtrip), d = max over RGB |decoded - roundtrip|.
-    Without the second factor, outlines of what is gone stay in the new picture as ghosts.
+    after the VAE alone, whose error is given back in proportion to how little a pixel may change and to how much of
+    what was there still is: out = decoded + detail (1 - c) still_there (original - roundtrip).
     values: V, uint16 [h, w], global strength included. shown: a further factor of alpha, 0..1, float32 [h, w].
     """
     change = values.astype(np.float32) / M
     colour = decoded
     if roundtrip is not None and detail:
-        changed = np.abs(decoded - roundtrip).max(axis=2) / CHANGED
-        weight = detail * (1 - change) * np.clip(1 - changed, 0, 1)
+        weight = detail * (1 - change) * still_there(decoded, roundtrip)
         colour = decoded + weight[..., None] * (original.astype(np.float32) - roundtrip)
     result = np.empty((*values.shape, 4), np.uint8)
     result[..., :3] = np.rint(np.clip(colour, 0, 255))
     result[..., 3] = np.rint(alpha_of(change, band) * (1 if shown is None else shown) * 255)
     result[result[..., 3] == 0] = 0
     return result
+
+
+def still_there(decoded: NDArray[np.float32], roundtrip: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much of the old picture is left around every pixel of the new one: 0..1, float32 [h, w], 1 where they agree.
+
+    The share of the old local contrast that the new one repeats (least squares, in a window of half a cell), times how
+    near the colours are. Lines of what is gone would else stay in the new picture as ghosts, however near its colour.
+    decoded, roundtrip: RGB in 0..255, float32 [h, w, 3].
+    """
+    height, width = decoded.shape[:2]
+    times = -(-max(height, width) // SMALL)
+    new, old = (_reduced(picture, times) for picture in (decoded, roundtrip))
+    off = _soft(np.abs(new - old).max(axis=2))
+    high_new, high_old = (np.stack([band - _soft(band) for band in np.moveaxis(x, 2, 0)]) for x in (new, old))
+    both, alone = (_soft((high * high_old).sum(axis=0)) for high in (high_new, high_old))
+    left = np.clip((both + FLAT) / (alone + FLAT), 0, 1) * np.clip(1 - off / CHANGED, 0, 1)
+    for axis, pixels in enumerate((height, width)):
+        if times > 1:
+            left = _linear(left, (np.arange(pixels) + 0.5) / times - 0.5, left.shape[axis], axis)
+    return np.asarray(left, np.float32)
+
+
+def _reduced(picture: NDArray[np.float32], times: int) -> NDArray[np.float32]:
+    """Means of `times` x `times` pixels; the last row and column are repeated where it does not divide."""
+    height, width = picture.shape[:2]
+    padded = np.pad(picture, [(0, -height % times), (0, -width % times), (0, 0)], mode="edge")
+    parts = padded.reshape(padded.shape[0] // times, times, padded.shape[1] // times, times, 3)
+    return np.asarray(parts.mean(axis=(1, 3)), np.float32)
+
+
+def _soft(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return _blurred(_blurred(values, 0), 1)
 
 
 def flatten(canvas: NDArray[np.uint8], layer: NDArray[np.uint8], x: int = 0, y: int = 0) -> NDArray[np.uint8]:
