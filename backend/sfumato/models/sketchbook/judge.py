@@ -15,11 +15,14 @@ from PIL import Image
 from torch.nn import functional as F
 
 from . import WEIGHTS
-from .caption import short_caption
-from .data import held_out, scenes
+from .caption import AMOUNT, BACKGROUND, GROUND, OBJECT, PLACE, SEASON, SKY, STYLE, TIME, article
+from .classifier import accuracy, load_classifier, visible
+from .data import held_out
 from .paint import paint
-from .scene import CHOICES, Scene
+from .scene import Scene
+from .train_classifier import round_trip
 
+BATCH, PAINTED = 8, 200
 PROMPTS = (
     "an oil painting of a summer meadow with a red house on the left, at noon",
     "an oil painting of a winter meadow with a red house on the left, at noon",
@@ -73,7 +76,7 @@ def judge_autoencoder(vae: Any, count: int, out: Path) -> dict[str, float]:
     originals = torch.from_numpy(np.stack(what)).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
         back = torch.cat(
-            [vae.decode(vae.encode(part * 2 - 1).latent_dist.mode()).sample for part in originals.split(4)]
+            [vae.decode(vae.encode(part * 2 - 1).latent_dist.mode()).sample for part in torch.split(originals, 4)]
         )
     back = (back / 2 + 0.5).clamp(0, 1)
     psnr = -10 * (back - originals).square().mean((1, 2, 3)).log10()
@@ -82,42 +85,52 @@ def judge_autoencoder(vae: Any, count: int, out: Path) -> dict[str, float]:
     return {"psnr": float(psnr.mean()), "psnr_worst": float(psnr.min()), "ssim": ssim(back, originals)}
 
 
-def features(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """A picture as 16x16 block means and contrasts, enough to tell season, time and ground apart."""
-    blocks = picture.reshape(16, picture.shape[0] // 16, 16, -1, 3) / 255
-    return np.concatenate([blocks.mean((1, 3)).ravel(), blocks.std((1, 3)).ravel(), [1.0]])
+def prompt_of(scene: Scene, rng: np.random.Generator) -> str:
+    """A caption of a scene with an object that names whatever of it can be named; at most 38 words and commas."""
+
+    def one(options: tuple[str, ...]) -> str:
+        return options[int(rng.integers(len(options)))]
+
+    subject = article(f"{one(SEASON[scene.season])} {one(GROUND[scene.ground])}")
+    thing = article(f"{scene.colour} {one(OBJECT[scene.object])}")
+    clauses = [f"{thing} {one(PLACE[scene.place])}"]
+    if scene.trees != "none":
+        clauses.append(one(AMOUNT[scene.amount]).format(scene.trees).replace("a oak", "an oak"))
+    if scene.background != "none":
+        clauses.append(one(BACKGROUND[scene.background]))
+    clauses.append(one(SKY[scene.sky]))
+    return ", ".join([f"{one(STYLE[scene.style])} {subject} {one(TIME[scene.time])}", *clauses])
 
 
-def attribute_probe(create: Any, steps: int, guidance: float, count: int) -> dict[str, tuple[float, float]]:
-    """How often a linear probe sees the prompted attribute: on held-out painted scenes, and on generated pictures."""
-    names = ("season", "time", "ground", "object", "place")
-    train, test = scenes(77, 3000), held_out(300)
-    rows = np.stack([features(paint(scene)) for scene in train])
-    solve = np.linalg.solve(rows.T @ rows + 3.0 * np.eye(rows.shape[1]), rows.T)
-    weights = {}
-    for name in names:
-        target = np.array([[getattr(scene, name) == option for option in CHOICES[name]] for scene in train], float)
-        weights[name] = solve @ target
-    painted = np.stack([features(paint(scene)) for scene in test])
-    asked = [scene for scene in test if scene.object != "none"][:count]
-    rng = np.random.default_rng(0)
-    made = []
-    for index, scene in enumerate(asked):
-        generator = torch.Generator().manual_seed(index)
-        picture = create(
-            short_caption(scene, rng),
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-            generator=generator,
-            output_type="np",
-        ).images[0]
-        made.append(features((picture * 255).round().astype(np.uint8)))
+def said(name: str, scene: Scene) -> bool:
+    """Whether the prompt holds the picture to this attribute: what is not there is not said, nor is the sun."""
+    return visible(name, scene) and name != "sun" and getattr(scene, name) != "none"
 
-    def accuracy(name: str, inputs: NDArray[np.float64], what: list[Scene]) -> float:
-        guess = (inputs @ weights[name]).argmax(1)
-        return float(np.mean([CHOICES[name][g] == getattr(s, name) for g, s in zip(guess, what, strict=True)]))
 
-    return {name: (accuracy(name, painted, test), accuracy(name, np.stack(made), asked)) for name in names}
+def generate(create: Any, prompts: list[str], steps: int, guidance: float) -> NDArray[np.uint8]:
+    """One picture a prompt, eight prompts a call; the n-th has seed n."""
+    parts = []
+    for start in range(0, len(prompts), BATCH):
+        batch = prompts[start : start + BATCH]
+        seeds = [torch.Generator().manual_seed(start + index) for index in range(len(batch))]
+        made = create(batch, num_inference_steps=steps, guidance_scale=guidance, generator=seeds, output_type="np")
+        parts.append((made.images * 255).round().astype(np.uint8))
+    return np.concatenate(parts)
+
+
+def judge_attributes(create: Any, steps: int, guidance: float, count: int, out: Path) -> dict[str, dict[str, float]]:
+    """How often the classifier sees the attribute that is meant: in scenes as painted, after the autoencoder, and in
+    ``count`` pictures generated from captions of such scenes; all of them held out."""
+    classifier, what, rng = load_classifier(), held_out(PAINTED), np.random.default_rng(0)
+    originals = np.stack([paint(scene) for scene in what])
+    asked = [scene for scene in held_out(2 * count + 20) if scene.object != "none"][:count]
+    made = generate(create, [prompt_of(scene, rng) for scene in asked], steps, guidance)
+    sheet(list(made[:32]), 8, out / "judged.png")
+    return {
+        "painted": accuracy(classifier.attributes(originals), what),
+        "decoded": accuracy(classifier.attributes(round_trip(create.vae, originals)), what),
+        "generated": accuracy(classifier.attributes(made), asked, said),
+    }
 
 
 def main() -> None:
@@ -125,8 +138,8 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--guidance", type=float, default=4.0)
-    parser.add_argument("--probe", type=int, default=0, help="pictures to generate for the attribute probe")
+    parser.add_argument("--guidance", type=float, default=5.0)
+    parser.add_argument("--probe", type=int, default=0, help="pictures to generate for the attribute classifier")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     create, edit = load(arguments.weights)
@@ -135,7 +148,8 @@ def main() -> None:
 
     def run(pipeline: Any, prompt: str, seed: int, **more: Any) -> NDArray[np.uint8]:
         picture = pipeline(prompt, generator=torch.Generator().manual_seed(seed), **guided, **more).images[0]
-        return (picture * 255).round().astype(np.uint8)
+        shown: NDArray[np.uint8] = (picture * 255).round().astype(np.uint8)
+        return shown
 
     sheet([run(create, prompt, seed) for seed, prompt in enumerate(PROMPTS)], 4, arguments.out / "prompts.png")
     rows = []
@@ -158,7 +172,9 @@ def main() -> None:
     create(PROMPTS[0], num_inference_steps=20, guidance_scale=arguments.guidance)
     found["seconds_20_steps"] = time.monotonic() - started
     if arguments.probe:
-        found["probe_painted_generated"] = attribute_probe(create, 15, arguments.guidance, arguments.probe)
+        found["attributes"] = judge_attributes(
+            create, arguments.steps, arguments.guidance, arguments.probe, arguments.out
+        )
     print(json.dumps(found, indent=1))
 
 
