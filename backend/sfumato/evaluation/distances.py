@@ -13,6 +13,7 @@ from sfumato.errors import InputError
 
 Pictures = NDArray[np.uint8]
 Change = NDArray[np.float32]
+STAGES, BATCH = 3, 64  # of the classifier; pictures at a time
 
 
 def lab(first: Pictures, second: Pictures) -> Change:
@@ -23,6 +24,29 @@ def lab(first: Pictures, second: Pictures) -> Change:
     for at, (one, other) in enumerate(zip(first, second, strict=True)):  # one by one: many pictures are much memory
         change[at] = np.sqrt(np.square(to_lab(one) - to_lab(other)).sum(axis=-1))
     return change
+
+
+def perceptual(first: Pictures, second: Pictures) -> Change:
+    """How differently Sketchbook's attribute classifier sees two pictures. 0 for equal ones, 1 on average for two
+    unrelated scenes.
+
+    As LPIPS (Zhang et al. 2018, equation 1): features at length 1 over the channels, squared differences, a weighted
+    sum over layers. The layers are the classifier's first three stages, with cells of 2, 4 and 8 pixels of a picture of
+    128 (larger ones are averaged down to that first); each weighs a third of its inverse mean over unrelated painted
+    scenes, so that all count alike. The fourth stage sees half of the picture at once: too wide for a change picture.
+    """
+    check_pairs(first, second)
+    import torch
+    from torch.nn import functional as F
+
+    from sfumato.models.sketchbook.classifier import load_classifier
+
+    network, parts = load_classifier(), []
+    for start in range(0, len(first), BATCH):
+        stages = network.differences(first[start : start + BATCH], second[start : start + BATCH])[:STAGES]
+        whole = [F.interpolate(stage[:, None], first.shape[1:3], mode="bilinear")[:, 0] for stage in stages]
+        parts.append(torch.stack(whole).mean(0))
+    return torch.cat(parts).numpy()
 
 
 def to_lab(pictures: Pictures) -> NDArray[np.float32]:
