@@ -84,9 +84,7 @@ def test_what_cannot_be_seen_is_not_counted() -> None:
     wanted = targets([bare, full])
     assert wanted["place"].tolist() == [HIDDEN, 2]
     assert wanted["sun"].tolist() == [1, 1]
-    right = {
-        name: np.eye(len(options), dtype=np.float32)[wanted[name].clip(0)] for name, options in ATTRIBUTES.items()
-    }
+    right = {name: np.eye(len(options), dtype=np.float32)[wanted[name].clip(0)] for name, options in ATTRIBUTES.items()}
     assert set(accuracy(right, [bare, full]).values()) == {1.0}
     assert "place" not in accuracy(right, [bare, bare])
 
