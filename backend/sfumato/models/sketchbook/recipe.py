@@ -22,7 +22,7 @@ class Recipe:
     steps: int
     batch: int
     rate: float
-    small_until: float = 0.7  # share of the steps before which most pictures are small
+    small_until: float = 0.4  # share of the steps before which most pictures are small
     cooldown: float = 0.3  # share of the steps in which the learning rate falls to nothing
     seed: int = 0
     # The sibling for few steps: the teacher's ways at 128 and 256 pixels, its guidance, its solver's steps from each of
@@ -33,7 +33,7 @@ class Recipe:
     few_substeps: int = 2
     few_steps: int = 2000
     few_batch: int = 8
-    few_rate: float = 5e-4
+    few_rate: float = 1e-3
     few_rank: int = 32
     few_exam: int = 16
     # The flow sibling.
