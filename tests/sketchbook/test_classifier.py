@@ -153,6 +153,13 @@ def test_training_learns_and_goes_on_where_it_was_broken_off(tmp_path: Path, mon
     assert np.allclose(saved.attributes(picture)["time"], network.attributes(picture)["time"], atol=5e-3)
 
 
+def test_a_batch_tells_where_the_object_stands_when_it_is_mirrored(tmp_path: Path) -> None:
+    pictures, wanted = train_classifier.Data(tmp_path, 24, 0, CPU).batch(np.random.default_rng(0))
+    shown, seen = wanted["place"] != HIDDEN, load_classifier().attributes(pictures)["place"].argmax(1)
+    assert 0 < shown.sum() < len(shown)
+    assert np.mean(seen[shown] == wanted["place"][shown]) > 0.9
+
+
 def test_prompts_name_every_attribute_and_fit() -> None:
     rng, tokenizer = np.random.default_rng(1), make_tokenizer()
     asked = [scene for scene in held_out(400) if scene.object != "none"]
