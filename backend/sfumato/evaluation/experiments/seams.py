@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from sfumato.evaluation.seams import seam, seam_energy
 from sfumato.evaluation.sizes import Size
 
 EDGES = {"soft": soft_edge, "hard": hard_edge}
+FAINT = M // 4  # darker than this is a faint change
 SHOWN = 6
 
 
@@ -49,7 +51,7 @@ class Lines:
 
 
 def seams(bench: Bench, size: Size, seed: int) -> Result:
-    """Table `seams`, and `detail`: how near the composites of faint change stay to the canvas."""
+    """Table `seams`."""
     some, steps = cases(seed, size.seam_cases), size.success_steps
     columns = (
         Column("edge", "edge"),
@@ -58,10 +60,12 @@ def seams(bench: Bench, size: Size, seed: int) -> Result:
         Column("unedited", "seam energy, of the unedited picture's", "down", 3),
         Column("content", "of what both sides have", "down", 3),
         Column("outside", "where the map is black: CIELAB", "down", 2),
+        Column("faint", "where it is dark: CIELAB", "down", 2),
     )
     note = (
         "Energy of lines along the map's edge. The second ratio leaves out that what was painted has more or fewer "
-        "lines of its own. Composite 'none' is what the autoencoder gives, told against its own round trip."
+        "lines of its own. Dark: a quarter of white or less. Composite 'none' is what the autoencoder gives, against "
+        "its own round trip; the others are told against the canvas."
     )
     table = Table("seams", "Seam energy at soft and hard edges", columns, note=note)
     strip = Strip("Soft edge", [], [], [case.kind for case in some[:SHOWN]])
@@ -70,17 +74,11 @@ def seams(bench: Bench, size: Size, seed: int) -> Result:
         for rule, composite, before, edited, full in _pictures(bench, some, steps, values, size):
             energies = (seam_energy(pictures, values) for pictures in (edited, before, full))
             lines = Lines(*energies)
-            off = lab(edited, before)[:, values == 0]
-            table.rows.append(
-                {
-                    "edge": edge,
-                    "rule": rule,
-                    "composite": composite,
-                    "unedited": lines.figure("unedited"),
-                    "content": lines.figure("content"),
-                    "outside": Figure.mean(off.mean(axis=1, dtype=float)),
-                }
-            )
+            off = lab(edited, before)
+            row: dict[str, Any] = {"edge": edge, "rule": rule, "composite": composite}
+            for key, where in (("outside", values == 0), ("faint", (values > 0) & (values <= FAINT))):
+                row[key] = Figure.mean(off[:, where].mean(axis=1, dtype=float)) if where.any() else Figure(np.nan)
+            table.rows.append(row | {name: lines.figure(name) for name in ("unedited", "content")})
             if edge == "soft":
                 strip.rows.append(list(edited[:SHOWN]))
                 strip.names.append(f"{rule}, {composite}")
