@@ -128,13 +128,13 @@ def test_training_scenes_are_not_only_the_likely_ones() -> None:
 
 def test_training_learns_and_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(train_classifier, "BATCH", 8)
-    monkeypatch.setattr(train_classifier, "SAVE_EVERY", 10)
-    data, steps = tmp_path / "data", 24
+    monkeypatch.setattr(train_classifier, "SAVE_EVERY", 7)
+    data, steps = tmp_path / "data", 18
     network, losses = train_classifier.train_classifier(tmp_path / "whole", data, steps, 36, CPU)
-    assert np.mean(losses[-5:]) < 0.85 * np.mean(losses[:3])
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:3])
 
     def broken(*arguments: object) -> torch.Tensor:
-        if arguments[1].initial_seed() == 13:
+        if arguments[1].initial_seed() == 9:
             raise KeyboardInterrupt
         return disturb(*arguments)
 

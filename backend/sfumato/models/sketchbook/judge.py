@@ -141,6 +141,8 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=5.0)
     parser.add_argument("--probe", type=int, default=0, help="pictures to generate for the attribute classifier")
     arguments = parser.parse_args()
+    if arguments.steps < 5:
+        parser.error("--steps must be 5 or more: the sheet of strengths begins at a fifth of them")
     arguments.out.mkdir(parents=True, exist_ok=True)
     create, edit = load(arguments.weights)
     found: dict[str, Any] = {"autoencoder": judge_autoencoder(create.vae, 32, arguments.out)}
