@@ -1,7 +1,8 @@
 """What must never get worse: `sfumato evaluate --size small`, and bounds on what it finds.
 
-Few pictures, so the bounds are wide; the documented figures are those of the full size (docs/evaluation.md). They hold
-for the weights that ship. What is exact by construction is asserted as exact.
+Few pictures, so the bounds are wide; the documented figures are those of the full size (docs/evaluation.md). The bounds
+hold for the weights that ship, with a margin for what another machine rounds otherwise. What is exact by construction
+is asserted as exact.
 """
 
 from __future__ import annotations
@@ -61,36 +62,40 @@ class TestExact:
 
 
 class TestMap:
-    def test_change_follows_every_map(self, found: dict[str, Any]) -> None:
-        for name, least in (("gradient", 0.80), ("complex", 0.60), ("triangle", 0.75)):
-            row = find(found["adherence"], "adherence", map=name, rule="ours")
-            assert value(row, "cam_lab") > least
-            assert value(row, "share_lab") > least
+    @pytest.mark.parametrize(
+        ("name", "cam", "share"), [("gradient", 0.85, 0.88), ("complex", 0.70, 0.76), ("triangle", 0.82, 0.90)]
+    )
+    def test_change_follows_the_map(self, found: dict[str, Any], name: str, cam: float, share: float) -> None:
+        row = find(found["adherence"], "adherence", map=name, rule="ours")
+        assert value(row, "cam_lab") > cam
+        assert value(row, "share_lab") > share
 
-    def test_nearer_than_rules_that_know_two_values_or_never_keep(self, found: dict[str, Any]) -> None:
-        ours, theirs = (find(found["adherence"], "trend", rule=rule) for rule in ("ours", "exx8"))
-        assert value(ours, "reliability") > 0.85
-        assert value(ours, "reliability") > value(theirs, "reliability")
-        assert value(ours, "together") > value(find(found["adherence"], "trend", rule="plain inpainting"), "together")
+    def test_change_rises_from_left_to_right(self, found: dict[str, Any]) -> None:
+        ours, cut = (find(found["adherence"], "trend", rule=rule) for rule in ("ours", "plain inpainting"))
+        assert value(ours, "reliability") > 0.87
+        assert value(ours, "together") > 0.94
+        assert value(ours, "together") > value(cut, "together")
 
     def test_the_map_that_made_an_edit_is_told(self, found: dict[str, Any]) -> None:
-        assert value(find(found["adherence"], "identification", rule="ours, whole"), "told_lab") > 60
+        assert value(find(found["adherence"], "identification", rule="ours, whole"), "told_lab") > 75
+        assert value(find(found["adherence"], "identification", rule="ours"), "told_perceptual") > 75
 
     def test_every_grey_counts_at_four_steps(self, found: dict[str, Any]) -> None:
         rows = {rule: find(found["answer"], "answer", rule=rule) for rule in ("ours", "ours, whole", "exx8")}
-        assert rows["ours"]["levels"] >= 6
+        assert rows["ours"]["levels"] >= 6  # of 9 greys, with 8 pictures
         assert rows["ours, whole"]["levels"] <= 5
         assert rows["exx8"]["levels"] <= 4
         assert find(found["answer"], "answer", rule="plain inpainting")["levels"] == 2
         assert value(rows["ours"], "spearman") > 0.9
+        assert value(rows["ours"], "fall") < 0.22
 
 
 class TestEdges:
     def test_no_line_at_a_soft_edge(self, found: dict[str, Any]) -> None:
         smooth = [row for row in found["seams"]["tables"][0]["rows"] if row["composite"] == "smooth"]
         soft = next(row for row in smooth if row["edge"] == "soft")
-        assert value(soft, "unedited") < 1.05
-        assert value(soft, "content") < 1.05
+        assert value(soft, "unedited") < 0.7
+        assert value(soft, "content") < 0.9
         assert value(soft, "outside") == 0
 
     def test_a_cut_map_shows_more_of_a_line(self, found: dict[str, Any]) -> None:
@@ -98,6 +103,7 @@ class TestEdges:
             find(found["seams"], "seams", edge="soft", rule=rule, composite="none")
             for rule in ("ours", "plain inpainting")
         )
+        assert value(ours, "content") < 1.2
         assert value(ours, "content") < value(cut, "content")
 
 
@@ -106,15 +112,17 @@ class TestEdits:
         rows = {row["method"]: row for row in found["success"]["tables"][0]["rows"]}
         assert value(rows["unedited"], "success") < 20
         assert value(rows["truth"], "success") > 80
-        assert value(rows["differential, truth's mask"], "success") > 60
-        assert value(rows["differential, truth's mask"], "outside") < 4
-        assert value(rows["edit-friendly, truth's mask"], "outside") < 4
+        assert value(rows["differential, truth's mask"], "success") > 80
+        assert value(rows["edit-friendly, truth's mask"], "success") > 60
+        for method in ("differential", "soft inpainting", "DiffEdit", "edit-friendly"):
+            assert value(rows[f"{method}, truth's mask"], "outside") < 3, method
+            assert value(rows[f"{method}, truth's mask"], "psnr") > 27, method
 
-    def test_more_noise_is_further_from_the_source_and_nearer_to_the_prompt(self, found: dict[str, Any]) -> None:
+    def test_more_noise_is_further_from_the_source(self, found: dict[str, Any]) -> None:
         rows = found["tradeoff"]["tables"][0]["rows"]
         far = [value(row, "source") for row in rows]
         assert far == sorted(far)
-        assert value(rows[-1], "success") > value(rows[0], "success")
+        assert max(value(row, "success") for row in rows[1:]) > 80
 
     def test_a_map_is_found_better_than_by_chance(self, found: dict[str, Any]) -> None:
         white = find(found["found"], "found", reference="white")
@@ -122,8 +130,8 @@ class TestEdits:
             find(found["found"], "found", reference=reference, threshold=0.5, noises=4)
             for reference in ("no text", "source text")
         )
-        assert value(published, "things") > 1.5 * value(white, "things")
-        assert value(told, "things") > 2 * value(white, "things")
+        assert value(published, "things") > 4 * value(white, "things")
+        assert value(told, "things") > 3 * value(white, "things")
 
     def test_noise_of_a_picture_is_anticorrelated(self, found: dict[str, Any]) -> None:
         independent, shared = (find(found["inversion"], "noise", path=path) for path in ("independent", "shared"))
@@ -132,4 +140,4 @@ class TestEdits:
         assert independent["deviation"] > 1 > shared["deviation"]
 
     def test_seeds_differ(self, found: dict[str, Any]) -> None:
-        assert value(find(found["inversion"], "diversity", method="edit-friendly"), "diversity") > 2
+        assert value(find(found["inversion"], "diversity", method="edit-friendly"), "diversity") > 3

@@ -33,7 +33,8 @@ class Curve:
 @dataclass(frozen=True)
 class Size:
     """side: of the pictures. contenders: whose; none for all. Fields are named after the experiments that use them;
-    success_cases and success_steps serve all that judge edits by the truth."""
+    success_cases and success_steps serve all that judge edits by the truth. composited: whose edits are laid over the
+    canvas in every way."""
 
     name: str
     side: int
@@ -46,6 +47,7 @@ class Size:
     composites: tuple[str, ...]
     seam_cases: int
     seam_contenders: tuple[str, ...]
+    composited: str
     success_cases: int
     success_steps: int
     strengths: tuple[float, ...]
@@ -74,6 +76,7 @@ SMALL = Size(
     composites=("smooth",),
     seam_cases=6,
     seam_contenders=("ours", "plain inpainting"),
+    composited="ours",
     success_cases=6,
     success_steps=6,
     strengths=(0.34, 0.67, 1.0),
@@ -89,7 +92,7 @@ FULL = Size(
     name="full",
     side=128,
     contenders=(),
-    adherence_cases=20,
+    adherence_cases=34,  # the first two tell who reads a map alike; the others are whole batches
     grid=(
         Place(OWN, 4, THREE),
         Place(OWN, 8),
@@ -110,6 +113,7 @@ FULL = Size(
     composites=("smooth", "plain", "difference"),
     seam_cases=36,
     seam_contenders=(*SEAMS, "plain inpainting"),
+    composited="ours",
     success_cases=48,
     success_steps=20,
     strengths=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),

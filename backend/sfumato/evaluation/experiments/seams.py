@@ -69,10 +69,11 @@ def seams(bench: Bench, size: Size, seed: int) -> Result:
     )
     table = Table("seams", "Seam energy at soft and hard edges", columns, note=note)
     strip = Strip("Soft edge", [], [], [case.kind for case in some[:SHOWN]])
+    white = bench.run(Differential, grey(1.0), some, steps)
     for edge, draw in EDGES.items():
         values = draw(bench.side)
-        for rule, composite, before, edited, full in _pictures(bench, some, steps, values, size):
-            energies = (seam_energy(pictures, values) for pictures in (edited, before, full))
+        for rule, composite, before, edited in _pictures(bench, some, steps, values, size):
+            energies = (seam_energy(pictures, values) for pictures in (edited, before, white))
             lines = Lines(*energies)
             off = lab(edited, before)
             row: dict[str, Any] = {"edge": edge, "rule": rule, "composite": composite}
@@ -88,22 +89,18 @@ def seams(bench: Bench, size: Size, seed: int) -> Result:
 
 def _pictures(
     bench: Bench, some: Sequence[Case], steps: int, values: NDArray[np.uint16], size: Size
-) -> Iterator[tuple[str, str, Pictures, Pictures, Pictures]]:
-    """rule, composite, the pictures before, edited, and fully edited."""
-    alone = bench.roundtrips(some)
-    white = bench.run(Differential, grey(1.0), some, steps)
+) -> Iterator[tuple[str, str, Pictures, Pictures]]:
+    """rule, composite, the pictures before, and edited."""
+    alone, canvas = bench.roundtrips(some), bench.originals(some)
     for one in contenders(bench, size.seam_contenders):
         bench.say(f"seams: {one.key}")
-        yield one.key, "none", alone, bench.run(one.make, values, some, steps), white
-    canvas = bench.originals(some)
-    key = "ours" if bench.curve is None else "ours, perceived"
-    make = contenders(bench, (key,))[0].make
-    bench.say(f"seams: composites of {key}")
-    latents = bench.edit(make, values, some, steps)
-    decoded = bench.decode(latents)
-    shown = _by_change(bench, some, latents, values)
-    for name, detail in COMPOSITES.items():
-        yield key, name, canvas, composited(canvas, decoded, alone, values, name, detail, shown), white
+        latents = bench.edit(one.make, values, some, steps)
+        decoded = bench.decode(latents)
+        yield one.key, "none", alone, decoded
+        if one.key == size.composited:
+            shown = _by_change(bench, some, latents, values)
+            for name, detail in COMPOSITES.items():
+                yield one.key, name, canvas, composited(canvas, decoded, alone, values, name, detail, shown)
 
 
 # Name and how much of the autoencoder's own error is given back; as the studio's settings call them.
