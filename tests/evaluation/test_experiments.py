@@ -52,10 +52,12 @@ class TestAdhered:
         for left_out in range(7):
             kept = np.arange(7) != left_out
             edited = measures.edit_map(changes[kept], full[kept])
-            without.append((measures.cam(values, edited), measures.dam(values, edited).rms))
-        expected = np.sqrt(6 / 7 * np.square(without - np.mean(without, axis=0)).sum(axis=0))
-        for figure, error in zip(adhered(changes, full, values), expected, strict=False):
-            assert (figure.high - figure.low) / (2 * 1.96) == pytest.approx(error, rel=1e-6)
+            without.append((np.arctanh(measures.cam(values, edited)), measures.dam(values, edited).rms))
+        errors = np.sqrt(6 / 7 * np.square(without - np.mean(without, axis=0)).sum(axis=0))
+        cam, dam, _ = adhered(changes, full, values)
+        assert (np.arctanh(cam.high) - np.arctanh(cam.low)) / (2 * 1.96) == pytest.approx(errors[0], rel=1e-6)
+        assert (dam.high - dam.low) / (2 * 1.96) == pytest.approx(errors[1], rel=1e-6)
+        assert cam.low < cam.value < cam.high < 1
 
     def test_a_share_does_not_mind_where_scenes_change_more_easily(self) -> None:
         values = gradient(16)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import measures
-from .results import Figure
+from .results import NORMAL, Figure
 
 Floats = NDArray[np.float64]
 
@@ -26,8 +26,9 @@ class Adhered(NamedTuple):
 def adhered(changes: NDArray[Any], full: NDArray[Any], change_map: NDArray[np.uint16]) -> Adhered:
     """Of change pictures [n, h, w] against the same pictures' full edit.
 
-    The intervals are of the jackknife: a bootstrap draws pictures twice, which is noisier than n pictures are, and CAM,
-    a mean's correlation, falls with noise: its interval would lie below the figure itself.
+    The intervals are of the jackknife, for correlations on Fisher's scale (artanh), so that they end below 1. A
+    bootstrap draws pictures twice, which is noisier than n pictures are, and CAM, a mean's correlation, falls with
+    noise: its interval would lie below the figure itself.
     """
     sums = changes.sum(axis=0, dtype=np.float64), full.sum(axis=0, dtype=np.float64)
     found, n = _figures(*sums, len(changes), change_map), len(changes)
@@ -35,8 +36,22 @@ def adhered(changes: NDArray[Any], full: NDArray[Any], change_map: NDArray[np.ui
         return Adhered(*(Figure(value) for value in found))
     pairs = zip(changes, full, strict=True)
     without = np.array([_figures(sums[0] - one, sums[1] - whole, n - 1, change_map) for one, whole in pairs])
-    error = np.sqrt((n - 1) / n * np.square(without - without.mean(axis=0)).sum(axis=0))
-    return Adhered(*(Figure.around(value, float(off)) for value, off in zip(found, error, strict=True)))
+    cam, dam, share = zip(found, without.T, strict=True)
+    return Adhered(_correlation(*cam), Figure.around(dam[0], _error(dam[1])), _correlation(*share))
+
+
+def _correlation(value: float, without: Floats) -> Figure:
+    """With the interval that leaving one picture out after the other implies."""
+    if not abs(value) < 1:
+        return Figure(value)
+    error = NORMAL * _error(np.arctanh(without))
+    return Figure(value, float(np.tanh(np.arctanh(value) - error)), float(np.tanh(np.arctanh(value) + error)))
+
+
+def _error(without: Floats) -> float:
+    """The jackknife's standard error."""
+    n = len(without)
+    return float(np.sqrt((n - 1) / n * np.square(without - without.mean()).sum()))
 
 
 def _figures(changes: Floats, full: Floats, n: int, change_map: NDArray[np.uint16]) -> tuple[float, float, float]:

@@ -20,7 +20,7 @@ STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:78em;margin:2em auto;padding:0 1em}"
     "h1{font-size:1.6em}h2{margin-top:2.5em;border-bottom:1px solid}h3{margin:1.6em 0 .3em;font-size:1.05em}"
     "table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}"
-    "td,th{padding:.25em .7em;text-align:right;font-weight:400;vertical-align:baseline}"
+    "td,th{padding:.25em .7em;text-align:right;font-weight:400;vertical-align:baseline}td{white-space:nowrap}"
     "thead th{border-bottom:1px solid;vertical-align:bottom}td.text,th.text{text-align:left}"
     "tr.new td{border-top:1px solid}td b{font-weight:700}small{opacity:.7;font-size:11px}.wide{overflow-x:auto}"
     "p,figcaption{max-width:52em}img{max-width:100%;height:auto}figure{margin:1.5em 0}nav a{margin-right:1em}"
