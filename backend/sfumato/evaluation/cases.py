@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.errors import InputError
-from sfumato.models.sketchbook import caption as words
+from sfumato.models.sketchbook.caption import full_caption
 from sfumato.models.sketchbook.paint import paint
 from sfumato.models.sketchbook.scene import COLOURS, SEASONS, SKIES, TIMES, Scene, random_scene
 
@@ -69,29 +69,13 @@ def cases(seed: int, count: int, kinds: Sequence[Kind] = KINDS, half: Half = "me
     return [_case(seed, index, kinds[index % len(kinds)], half) for index in range(count)]
 
 
-def describe(scene: Scene, choose: Callable[[tuple[str, ...]], str]) -> str:
-    """A caption that names everything that shows. choose: one of several ways to say the same."""
-    text = f"{choose(words.STYLE[scene.style])} "
-    text += words.article(f"{choose(words.SEASON[scene.season])} {choose(words.GROUND[scene.ground])}")
-    clauses = [choose(words.TIME[scene.time])]
-    if scene.object != "none":
-        thing = words.article(f"{scene.colour} {choose(words.OBJECT[scene.object])}")
-        clauses.append(f"{thing} {choose(words.PLACE[scene.place])}")
-    if scene.trees != "none":
-        clauses.append(choose(words.AMOUNT[scene.amount]).format(scene.trees).replace("a oak", "an oak"))
-    if scene.background != "none":
-        clauses.append(choose(words.BACKGROUND[scene.background]))
-    clauses.append(choose(words.SKY[scene.sky]))
-    return ", ".join([f"{text} {clauses[0]}", *clauses[1:]])
-
-
 def _case(seed: int, index: int, kind: Kind, half: Half) -> Case:
     number = HALVES.index(half)
     rng = np.random.default_rng((DOMAIN, seed, index, number))
     scene, target = _pair(rng, kind, number)
     while True:
         way = int(rng.integers(SEEDS))
-        prompt, source = (describe(shown, _chooser(way)) for shown in (target, scene))
+        prompt, source = (full_caption(shown, _chooser(way)) for shown in (target, scene))
         if all(zlib.crc32(text.encode()) % 2 == number and _length(text) <= WORDS for text in (prompt, source)):
             return Case(scene, target, kind, prompt, source, int(rng.integers(SEEDS)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -37,8 +37,8 @@ class Contender:
     make: Callable[[ChangeMap], Edit]
 
 
-def _ours(key: str, name: str, **settings: object) -> Contender:
-    return Contender(key, name, lambda change_map: Differential(change_map, **settings))  # type: ignore[arg-type]
+def _ours(key: str, name: str, **settings: Any) -> Contender:
+    return Contender(key, name, lambda change_map: Differential(change_map, **settings))
 
 
 OURS = (

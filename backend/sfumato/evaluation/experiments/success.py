@@ -6,17 +6,16 @@ itself. First what can be reached at all: the picture as it was, and the truth, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sfumato.change_map import ChangeMap
 from sfumato.edits import DiffEdit, Differential, EditFriendly
 from sfumato.edits.soft_inpainting import SoftInpainting
-from sfumato.evaluation.bench import Bench, Pictures, grey
+from sfumato.evaluation.bench import Bench, MakeEdit, Pictures, grey
 from sfumato.evaluation.cases import Case, cases
 from sfumato.evaluation.experiments.found import found_maps
 from sfumato.evaluation.experiments.judged import JUDGED, NOTE, Judge, truth_mask
@@ -43,8 +42,8 @@ def success(bench: Bench, size: Size, seed: int) -> Result:
         strip.rows.append(list(pictures[:SHOWN]))
         strip.names.append(name)
 
-    def masked(make: Callable[[ChangeMap], object], maps: Maps = masks) -> Pictures:
-        return bench.run(make, maps, some, steps)  # type: ignore[arg-type]
+    def masked(make: MakeEdit, maps: Maps = masks) -> Pictures:
+        return bench.run(make, maps, some, steps)
 
     add("unedited", judge.before)
     add("truth", judge.truths)

@@ -6,6 +6,8 @@ what people really type. The words are few on purpose: each must be seen often e
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .scene import Scene
@@ -75,6 +77,22 @@ EXTRA_WORDS = ("the", "it", "is", "to", "tree", "trees", "sunny", "day", "grass"
 def article(phrase: str) -> str:
     """The phrase with "a" or "an" in front."""
     return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
+def full_caption(scene: Scene, choose: Callable[[tuple[str, ...]], str]) -> str:
+    """A caption that names everything that shows. choose: one of several ways to say the same."""
+    text = f"{choose(STYLE[scene.style])} "
+    text += article(f"{choose(SEASON[scene.season])} {choose(GROUND[scene.ground])}")
+    clauses = [choose(TIME[scene.time])]
+    if scene.object != "none":
+        thing = article(f"{scene.colour} {choose(OBJECT[scene.object])}")
+        clauses.append(f"{thing} {choose(PLACE[scene.place])}")
+    if scene.trees != "none":
+        clauses.append(choose(AMOUNT[scene.amount]).format(scene.trees).replace("a oak", "an oak"))
+    if scene.background != "none":
+        clauses.append(choose(BACKGROUND[scene.background]))
+    clauses.append(choose(SKY[scene.sky]))
+    return ", ".join([f"{text} {clauses[0]}", *clauses[1:]])
 
 
 def long_caption(scene: Scene, rng: np.random.Generator) -> str:

@@ -15,7 +15,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from . import WEIGHTS
-from .caption import AMOUNT, BACKGROUND, GROUND, OBJECT, PLACE, SEASON, SKY, STYLE, TIME, article
+from .caption import full_caption
 from .classifier import accuracy, load_classifier, visible
 from .data import held_out
 from .paint import paint
@@ -91,15 +91,7 @@ def prompt_of(scene: Scene, rng: np.random.Generator) -> str:
     def one(options: tuple[str, ...]) -> str:
         return options[int(rng.integers(len(options)))]
 
-    subject = article(f"{one(SEASON[scene.season])} {one(GROUND[scene.ground])}")
-    thing = article(f"{scene.colour} {one(OBJECT[scene.object])}")
-    clauses = [f"{thing} {one(PLACE[scene.place])}"]
-    if scene.trees != "none":
-        clauses.append(one(AMOUNT[scene.amount]).format(scene.trees).replace("a oak", "an oak"))
-    if scene.background != "none":
-        clauses.append(one(BACKGROUND[scene.background]))
-    clauses.append(one(SKY[scene.sky]))
-    return ", ".join([f"{one(STYLE[scene.style])} {subject} {one(TIME[scene.time])}", *clauses])
+    return full_caption(scene, one)
 
 
 def said(name: str, scene: Scene) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,17 +13,17 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .caption import caption
 from .latents import Pool, load_vae, make_pool
-from .networks import SIZE, make_scheduler, make_text_encoder, make_unet
+from .networks import SIZE, make_scheduler, make_unet
 from .paint import object_box
-from .parallel import mean_gradients, quick_norms, rank, same_start, wait
+from .parallel import mean_gradients, quick_norms, quickly, rank, same_start, wait
 from .recipe import Recipe
 from .scene import Scene
 from .tokenizer import make_tokenizer
-from .train_text import tokens
+from .train_text import taught, tokens
+from .training_run import TrainingRun, follow
 
 HALF, WIDE, TALL = (SIZE // 2, SIZE // 2), (192, 320), (320, 192)
 OBJECT_WEIGHT = 4.0  # the object is a twelfth of a picture, and what most prompts are about
@@ -119,42 +117,26 @@ def train_denoiser(out: Path, data: Path, recipe: Recipe, device: torch.device) 
     """Until `recipe.steps` are done; resumes from ``out/denoiser.pt``. Needs ``vae.pt`` and ``text.pt`` there."""
     torch.manual_seed(recipe.seed)
     batches = Batches(out, data, recipe, device)
-    tokenizer, encoder = make_tokenizer(), make_text_encoder()
-    encoder.load_state_dict(torch.load(out / "text.pt", weights_only=True)["text"])
-    encoder.to(device).requires_grad_(False).eval()
+    tokenizer, encoder = make_tokenizer(), taught(out).to(device)
     unet = make_unet().to(device, memory_format=torch.channels_last)
     start_quiet(unet)
-    checkpoint, step = out / "denoiser.pt", 0
-    optimizer = torch.optim.AdamW(unet.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
     ema = copy.deepcopy(unet).requires_grad_(False)
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        unet.load_state_dict(state["unet"])
-        ema.load_state_dict(state["ema_unet"])
-        optimizer.load_state_dict(state["optimizer"])
-        step = state["step"]
-    same_start(unet.parameters())
+    trained, averaged = list(unet.parameters()), list(ema.parameters())
+    optimizer = torch.optim.AdamW(trained, lr=recipe.rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
+    parts = {"unet": unet, "ema_unet": ema, "optimizer": optimizer}
+    run = TrainingRun(out / "denoiser.pt", recipe.steps, parts, device, {})
+    same_start(trained)
     if device.type == "cpu":
         quick_norms(unet)
     level = make_scheduler().alphas_cumprod.to(device)
-    trained, averaged = list(unet.parameters()), list(ema.parameters())
-    attention = [SDPBackend.MATH] if device.type == "cpu" else list(SDPBackend.__members__.values())
-    losses: dict[int, list[float]] = {}
-    printed = saved = time.monotonic()
-
-    def save() -> None:
-        state: dict[str, Any] = {"unet": unet.state_dict(), "ema_unet": ema.state_dict(), "step": step}
-        torch.save(state | {"optimizer": optimizer.state_dict()}, checkpoint.with_suffix(".part"))
-        checkpoint.with_suffix(".part").rename(checkpoint)
-
-    while step < recipe.steps:
+    while run.goes_on:
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, recipe)
-        texts, clean, weights, noise, times = batches.draw(step)
+            group["lr"] = rate_at(run.step, recipe)
+        texts, clean, weights, noise, times = batches.draw(run.step)
         clean, noise = (t.to(device).contiguous(memory_format=torch.channels_last) for t in (clean, noise))
         at = (times.to(device) * len(level)).long()
         a, b = level[at].sqrt().view(-1, 1, 1, 1), (1 - level[at]).sqrt().view(-1, 1, 1, 1)
-        with torch.autocast(device.type, torch.bfloat16), sdpa_kernel(attention):
+        with quickly(device):
             with torch.no_grad():
                 words = encoder(tokens(tokenizer, texts, device)).last_hidden_state
             guess = unet(a * clean + b * noise, at, words, return_dict=False)[0]
@@ -165,19 +147,6 @@ def train_denoiser(out: Path, data: Path, recipe: Recipe, device: torch.device) 
         mean_gradients(trained)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        step += 1
-        if step % 4 == 0:
-            with torch.no_grad():
-                torch._foreach_lerp_(averaged, trained, 1 - min(0.9985, step / (step + 40)) ** 4)
-        losses.setdefault(clean.shape[2] * clean.shape[3], []).append(loss.item())
-        now = time.monotonic()
-        if rank() == 0 and now - printed > 60:
-            means = ", ".join(f"{np.mean(values):.4f} at {cells}" for cells, values in sorted(losses.items()))
-            print(f"denoiser step {step} of {recipe.steps}: loss by cells {means}", flush=True)
-            losses, printed = {}, now
-        if rank() == 0 and now - saved > 240:
-            save()
-            saved = now
-    if rank() == 0:
-        save()
-    wait()
+        follow(averaged, trained, run.step + 1)
+        run.done(loss.item(), clean.shape[2] * clean.shape[3])
+    run.finish()

@@ -9,7 +9,6 @@ v-prediction model for the ordinary DDIM scheduler. What it learns is a low-rank
 from __future__ import annotations
 
 import hashlib
-from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,13 @@ from diffusers import UNet2DConditionModel
 from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .networks import make_scheduler, make_text_encoder, make_unet
-from .parallel import mean_gradients, quick_norms, rank, same_start
+from .networks import make_scheduler, make_unet
+from .parallel import mean_gradients, quick_norms, quickly, rank, same_start
 from .recipe import Recipe
 from .tokenizer import make_tokenizer
 from .train_denoiser import Batches
-from .train_text import tokens
+from .train_text import taught, tokens
 from .training_run import TrainingRun
 from .trajectories import EXAM, LEVELS, Model, Plan, Ways, grid, make_ways, walk
 
@@ -102,9 +100,7 @@ def rate_at(step: int, recipe: Recipe) -> float:
 def train_few_steps(out: Path, data: Path, recipe: Recipe, device: torch.device) -> None:
     """Until ``recipe.few_steps`` are done; resumes from ``out/few_steps.pt``. Needs the denoiser's checkpoint."""
     pools = Batches(out, data, recipe, device).pools
-    tokenizer, encoder = make_tokenizer(), make_text_encoder()
-    encoder.load_state_dict(torch.load(out / "text.pt", weights_only=True)["text"])
-    encoder.to(device).requires_grad_(False).eval()
+    tokenizer, encoder = make_tokenizer(), taught(out).to(device)
     unet = make_unet()
     unet.load_state_dict(torch.load(out / "denoiser.pt", "cpu", weights_only=True, mmap=True)["ema_unet"])
     teacher = fingerprint(unet)
@@ -112,17 +108,9 @@ def train_few_steps(out: Path, data: Path, recipe: Recipe, device: torch.device)
     if device.type == "cpu":
         quick_norms(unet)
 
-    def quickly() -> AbstractContextManager[Any]:
-        stack = ExitStack()
-        stack.enter_context(torch.autocast(device.type, torch.bfloat16))
-        stack.enter_context(
-            sdpa_kernel([SDPBackend.MATH] if device.type == "cpu" else list(SDPBackend.__members__.values()))
-        )
-        return stack
-
     def model(noisy: Tensor, t: Tensor, captions: list[str]) -> Tensor:
         noisy = noisy.to(device).contiguous(memory_format=torch.channels_last)
-        with quickly():
+        with quickly(device):
             with torch.no_grad():
                 words = encoder(tokens(tokenizer, captions, device)).last_hidden_state
             answer: Tensor = unet(noisy, t.to(device), words, return_dict=False)[0]

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
-from .networks import make_flow_scheduler, make_text_encoder, make_transformer, with_projection
+from .networks import make_flow_scheduler, make_transformer, with_projection
 from .parallel import mean_gradients, same_start
 from .recipe import Recipe
 from .tokenizer import make_tokenizer
 from .train_denoiser import Batches, rate_at
-from .train_text import tokens
-from .training_run import TrainingRun
+from .train_text import taught, tokens
+from .training_run import TrainingRun, follow
 
 ABSENT = 256  # empty tokens that the pipeline puts in the place of a third text encoder, unless it is told not to
 ABSENT_EVERY = 16  # steps; often enough to learn to overlook them, seldom enough to cost little
@@ -57,9 +57,7 @@ def train_flow(out: Path, data: Path, recipe: Recipe, device: torch.device) -> N
     recipe = replace(recipe, steps=recipe.flow_steps, batch=recipe.flow_batch, rate=recipe.flow_rate)
     recipe = replace(recipe, seed=recipe.seed + 1000)  # other batches than the elder's
     batches = Batches(out, data, recipe, device)
-    tokenizer, elder = make_tokenizer(), make_text_encoder()
-    elder.load_state_dict(torch.load(out / "text.pt", weights_only=True)["text"])
-    encoder = with_projection(elder).to(device).requires_grad_(False)
+    tokenizer, encoder = make_tokenizer(), with_projection(taught(out)).to(device).requires_grad_(False)
     torch.manual_seed(recipe.seed)
     transformer = make_transformer()
     start_quiet(transformer)
@@ -94,9 +92,6 @@ def train_flow(out: Path, data: Path, recipe: Recipe, device: torch.device) -> N
         mean_gradients(trained)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        if run.step % 4 == 3:
-            count = run.step + 1
-            with torch.no_grad():
-                torch._foreach_lerp_(averaged, trained, 1 - min(0.9985, count / (count + 40)) ** 4)
+        follow(averaged, trained, run.step + 1)
         run.done(loss.item(), clean.shape[2] * clean.shape[3])
     run.finish()

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from .caption import caption
 from .data import scenes
@@ -27,6 +27,13 @@ BATCH, RATE = 96, 1e-3
 def tokens(tokenizer: CLIPTokenizer, texts: list[str], device: torch.device) -> torch.Tensor:
     """Token ids [n, 40], padded as the pipeline pads them."""
     return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
+
+
+def taught(out: Path) -> CLIPTextModel:
+    """The text encoder of ``out/text.pt``, which stays as it is."""
+    encoder = make_text_encoder()
+    encoder.load_state_dict(torch.load(out / "text.pt", "cpu", weights_only=True)["text"])
+    return encoder.requires_grad_(False).eval()
 
 
 def train_text(out: Path, steps: int, seed: int, device: torch.device) -> float:

@@ -1,4 +1,4 @@
-"""What every sibling's training run needs: to be kept, to go on where it ended, and to say how it goes."""
+"""What every denoiser's training run needs: to be kept, to go on where it ended, and to say how it goes."""
 
 from __future__ import annotations
 
@@ -75,3 +75,10 @@ class TrainingRun:
         if rank() == 0:
             self.save()
         wait()
+
+
+def follow(averaged: list[torch.nn.Parameter], trained: list[torch.nn.Parameter], done: int) -> None:
+    """Move the averaged weights towards the trained ones, every fourth step; the first steps are soon forgotten."""
+    if done % 4 == 0:
+        with torch.no_grad():
+            torch._foreach_lerp_(averaged, trained, 1 - min(0.9985, done / (done + 40)) ** 4)
