@@ -26,6 +26,7 @@ from sfumato.models.curve import curve_of
 from sfumato.steering import Edit, Run, Steered, steer
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.found import as_grey
+from sfumato.studio.memory import enough_memory
 from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, to_working
 from sfumato.studio.plan import Plan, plan
 from sfumato.studio.request import canvas_array, laid_on, map_array, part, settings_of
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from sfumato.studio.studio import Studio
 
 T = TypeVar("T", bound=tuple[Tensor, ...])
+LESS = "Paint a smaller area, or close other programs."
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Job:
             return self._finished(None)
         self.report["steps_run"] = steps = _outer(run, len(run.calls))
         self.on_progress(Progressed("finishing", steps, steps))
-        with self._clock("decode"), _sentences():
+        with self._clock("decode"), enough_memory(LESS):
             decoded = decode(pipe, result)
             if not bool(torch.isfinite(decoded).all()):
                 raise SfumatoError(
@@ -206,7 +208,7 @@ class Job:
 
         def make() -> tuple[Tensor, Tensor, Tensor]:
             image = to_working(original, planned)
-            with _sentences():
+            with enough_memory(LESS):
                 latents = encode(pipe, image)
                 return image, latents, decode(pipe, latents).cpu()
 
@@ -228,7 +230,7 @@ class Job:
             self._stop_if_cancelled()
             heard(steered, run)
 
-        with self._clock("paint"), _sentences(), steer(pipe, edit, listener=listener) as steered:
+        with self._clock("paint"), enough_memory(LESS), steer(pipe, edit, listener=listener) as steered:
             result = steered(
                 image=latents,
                 num_inference_steps=request.steps,
@@ -274,17 +276,3 @@ def _find_edit(name: str) -> Any:
     if (edit := EDITS.get(name)) is None:
         raise InputError("unknown_edit", f"There is no edit '{name}'. There is: {', '.join(EDITS)}.")
     return edit
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Out of memory, in words."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        sentence = "The graphics card's memory does not suffice. Paint a smaller area, or close other programs."
-    else:
-        return
-    # Outside the except block: its traceback would keep the tensors alive.
-    torch.cuda.empty_cache()
-    raise SfumatoError("out_of_memory", sentence)
