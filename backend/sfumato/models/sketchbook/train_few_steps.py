@@ -8,7 +8,6 @@ v-prediction model for the ordinary DDIM scheduler. What it learns is a low-rank
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from .recipe import Recipe
 from .tokenizer import make_tokenizer
 from .train_denoiser import Batches
 from .train_text import taught, tokens
-from .training_run import TrainingRun
+from .training_run import TrainingRun, fingerprint
 from .trajectories import EXAM, LEVELS, Model, Plan, Ways, grid, make_ways, walk
 
 # The levels that a batch's examples start at: mostly the four of the product, and those between, so that other
@@ -51,14 +50,6 @@ class Adapter:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         set_peft_model_state_dict(self.unet, state_dict, adapter_name="default")
-
-
-def fingerprint(network: nn.Module) -> str:
-    """What tells one teacher from another: the first 12 hex digits of its weights' SHA-256."""
-    digest = hashlib.sha256()
-    for value in network.state_dict().values():
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:12]
 
 
 def target(state: Tensor, after: Tensor, levels: Tensor) -> Tensor:

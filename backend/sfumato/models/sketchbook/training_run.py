@@ -1,7 +1,8 @@
-"""What every denoiser's training run needs: to be kept, to go on where it ended, and to say how it goes."""
+"""What a training run needs: to be kept, to go on where it ended, and to say how it goes."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from .parallel import rank, wait
 
@@ -51,7 +53,7 @@ class TrainingRun:
         return self.step < self.steps
 
     def done(self, loss: float, cells: int) -> None:
-        """A step at latents of so many cells is done."""
+        """A step at latents (or pictures) of so many cells is done."""
         self.step += 1
         self._losses.setdefault(cells, []).append(loss)
         if rank() != 0:
@@ -77,7 +79,15 @@ class TrainingRun:
         wait()
 
 
-def follow(averaged: list[torch.nn.Parameter], trained: list[torch.nn.Parameter], done: int) -> None:
+def fingerprint(network: nn.Module) -> str:
+    """What tells one trained network from another: the first 12 hex digits of its weights' SHA-256."""
+    digest = hashlib.sha256()
+    for value in network.state_dict().values():
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def follow(averaged: list[nn.Parameter], trained: list[nn.Parameter], done: int) -> None:
     """Move the averaged weights towards the trained ones, every fourth step; the first steps are soon forgotten."""
     if done % 4 == 0:
         with torch.no_grad():
