@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 from sfumato.errors import InputError
-from sfumato.models.sketchbook import WEIGHTS, judge, train_classifier
+from sfumato.models.sketchbook import CLASSIFIER, WEIGHTS, assemble, judge, train_classifier, training_run
 from sfumato.models.sketchbook.classifier import (
     ATTRIBUTES,
-    CLASSIFIER,
     Classifier,
     accuracy,
     load_classifier,
-    save_classifier,
     visible,
 )
 from sfumato.models.sketchbook.data import held_out
+from sfumato.models.sketchbook.latents import load_vae
 from sfumato.models.sketchbook.paint import paint
 from sfumato.models.sketchbook.scene import Scene, mirrored
 from sfumato.models.sketchbook.tokenizer import LENGTH, make_tokenizer
+from sfumato.models.sketchbook.train import train
 from sfumato.models.sketchbook.train_classifier import HIDDEN, disturb, judged_scenes, round_trip, targets
+from sketchbook.smoke import SMOKE
 
 SURE = ("time", "season", "ground", "sky", "object", "colour", "place")
 CPU = torch.device("cpu")
+
+
+def autoencoder(weights: Path) -> AutoencoderKL:
+    return AutoencoderKL.from_pretrained(weights / "vae", dtype=torch.float32, local_files_only=True)
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +58,8 @@ def test_it_sees_what_was_painted(pictures) -> None:
 
 
 def test_it_sees_it_in_soft_pictures_too(pictures) -> None:
-    from diffusers import AutoencoderKL
-
     what, painted = pictures[0][:24], pictures[1][:24]
-    vae = AutoencoderKL.from_pretrained(WEIGHTS / "vae", dtype=torch.float32, local_files_only=True)
-    found = accuracy(load_classifier().attributes(round_trip(vae, painted)), what)
+    found = accuracy(load_classifier().attributes(round_trip(autoencoder(WEIGHTS), painted)), what)
     assert np.mean([found[name] for name in SURE]) >= 0.9, found
 
 
@@ -126,35 +131,86 @@ def test_training_scenes_are_not_only_the_likely_ones() -> None:
     assert not {scene.layout for scene in what} & {scene.layout for scene in held_out(400)}
 
 
-def test_training_learns_and_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch) -> None:
+@pytest.fixture(scope="module")
+def folder(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every checkpoint that the classifier's folder is assembled with; its own is of the smoke recipe."""
+    folder = tmp_path_factory.mktemp("classifier")
+    for name in ("vae.pt", "text.pt", "denoiser.pt"):
+        shutil.copy(trained / name, folder)
+    train("classifier", folder, trained / "data", SMOKE)
+    return folder
+
+
+def test_it_learns_and_goes_on_where_it_was_broken_off(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = replace(SMOKE, classifier_steps=18, classifier_pictures=36)
     monkeypatch.setattr(train_classifier, "BATCH", 8)
-    monkeypatch.setattr(train_classifier, "SAVE_EVERY", 7)
-    data, steps = tmp_path / "data", 18
-    network, losses = train_classifier.train_classifier(tmp_path / "whole", data, steps, 36, CPU)
-    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:3])
+    monkeypatch.setattr(training_run, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(training_run, "SAY_EVERY", -1.0)
+
+    def run(name: str) -> dict[str, torch.Tensor]:
+        (tmp_path / name).mkdir(exist_ok=True)
+        shutil.copy(folder / "vae.pt", tmp_path / name)
+        train("classifier", tmp_path / name, tmp_path / "data", recipe)
+        return dict(torch.load(tmp_path / name / "classifier.pt", weights_only=True)["network"])
 
     def broken(*arguments: object) -> torch.Tensor:
         if arguments[1].initial_seed() == 9:
             raise KeyboardInterrupt
         return disturb(*arguments)
 
+    whole = run("whole")
+    losses = [float(line.split()[-3]) for line in capsys.readouterr().out.splitlines()]
+    assert len(losses) == 18
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:3])
     monkeypatch.setattr(train_classifier, "disturb", broken)
     with pytest.raises(KeyboardInterrupt):
-        train_classifier.train_classifier(tmp_path / "parts", data, steps, 36, CPU)
+        run("parts")
+    assert torch.load(tmp_path / "parts" / "classifier.pt", weights_only=True)["step"] == 9
     monkeypatch.setattr(train_classifier, "disturb", disturb)
-    again, same = train_classifier.train_classifier(tmp_path / "parts", data, steps, 36, CPU)
-    assert same == losses
-    assert all(
-        torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values(), strict=True)
-    )
-    save_classifier(network, tmp_path / "saved")
-    saved = load_classifier(tmp_path / "saved")
-    picture = paint(Scene(), 128)[None]
-    assert np.allclose(saved.attributes(picture)["time"], network.attributes(picture)["time"], atol=5e-3)
+    for parts in (run("parts"), run("parts")):  # the second run finds everything done
+        assert parts.keys() == whole.keys()
+        assert all(torch.equal(value, whole[name]) for name, value in parts.items())
+
+
+def test_it_is_not_gone_on_with_after_another_autoencoder(folder: Path, tmp_path: Path) -> None:
+    state = torch.load(folder / "vae.pt", weights_only=True)
+    state["ema"]["encoder.conv_in.bias"] += 1
+    torch.save(state, tmp_path / "vae.pt")
+    shutil.copy(folder / "classifier.pt", tmp_path)
+    with pytest.raises(InputError, match="Delete it"):
+        train("classifier", tmp_path, tmp_path / "data", SMOKE)
+
+
+def test_it_trains_with_the_autoencoder_that_ships(folder: Path, tmp_path: Path, pictures) -> None:
+    assemble.assemble(tmp_path / "weights", folder)
+    trained, ships = load_vae(folder / "vae.pt", CPU), autoencoder(tmp_path / "weights")
+    x = torch.from_numpy(pictures[1][:2]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        latents = [vae.encode(x).latent_dist.mode() for vae in (trained, ships)]
+        decoded = [vae.decode(latents[0]).sample for vae in (trained, ships)]
+    assert torch.allclose(*latents, atol=0.05)  # half precision
+    assert torch.allclose(*decoded, atol=0.05)
+
+
+def test_it_is_assembled_beside_the_weights(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "classifier"
+    target.mkdir()
+    (target / "README.md").write_text("its card")
+    monkeypatch.setattr("sys.argv", ["assemble", "--trained", str(folder), "--out", str(tmp_path / "weights")])
+    assemble.main()
+    assert {file.name for file in tmp_path.iterdir()} == {"weights", "classifier"}
+    assert {file.name for file in target.iterdir()} == {"README.md", "classifier.safetensors"}
+    assert (target / "README.md").read_text() == "its card"
+    stored, found = torch.load(folder / "classifier.pt", weights_only=True)["network"], load_classifier(target)
+    for name, value in found.state_dict().items():
+        assert torch.equal(value, stored[name].half().float() if value.is_floating_point() else stored[name]), name
+    assert set(found.scales.tolist()) != {1.0}
 
 
 def test_a_batch_tells_where_the_object_stands_when_it_is_mirrored(tmp_path: Path) -> None:
-    pictures, wanted = train_classifier.Data(tmp_path, 24, 0, CPU).batch(np.random.default_rng(0))
+    pictures, wanted = train_classifier.Data(tmp_path, autoencoder(WEIGHTS), 24, 0).batch(np.random.default_rng(0))
     shown, seen = wanted["place"] != HIDDEN, load_classifier().attributes(pictures)["place"].argmax(1)
     assert 0 < shown.sum() < len(shown)
     assert np.mean(seen[shown] == wanted["place"][shown]) > 0.9

@@ -32,7 +32,7 @@ from sfumato.evaluation.results import Result, as_json
 from sfumato.evaluation.sizes import SIZES, Size
 from sfumato.evaluation.strips import Row, strips
 from sfumato.models.curve import FILE as CURVE
-from sfumato.models.sketchbook.classifier import CLASSIFIER
+from sfumato.models.sketchbook import CLASSIFIER
 
 PACKAGE = Path(sfumato.__file__).parent
 

@@ -17,4 +17,7 @@ FEW_STEPS: Path = WEIGHTS.with_name("few_steps")
 FLOW: Path = WEIGHTS.with_name("flow")
 """The flow-matching sibling's own parts."""
 
-__all__ = ["FEW_STEPS", "FLOW", "WEIGHTS"]
+CLASSIFIER: Path = WEIGHTS.with_name("classifier")
+"""What names the attributes of a picture, to judge the others."""
+
+__all__ = ["CLASSIFIER", "FEW_STEPS", "FLOW", "WEIGHTS"]

@@ -1,7 +1,7 @@
 """Writes Sketchbook as an ordinary diffusers folder: ``python -m sfumato.models.sketchbook.assemble``.
 
 Without checkpoints the networks keep their random start, which is enough to test everything around them. Siblings that
-are trained are written beside it, without what they share with it.
+are trained are written beside it, without what they share with it, and so is the attribute classifier.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfumato.models.curve import FILE as CURVE
 
-from . import FEW_STEPS, FLOW, WEIGHTS
+from . import CLASSIFIER, FEW_STEPS, FLOW, WEIGHTS
 from .networks import (
     make_flow_scheduler,
     make_scheduler,
@@ -122,14 +122,28 @@ def assemble_flow(target: Path, trained: Path) -> None:
         make_flow_scheduler().save_pretrained(fresh / "scheduler")
 
 
+def assemble_classifier(target: Path, trained: Path) -> None:
+    """The attribute classifier, as `classifier.load_classifier` reads it."""
+    from .classifier import Classifier, save_classifier
+
+    network = Classifier()
+    network.load_state_dict(_checkpoint(trained, "classifier")["network"])
+    with _swapped_in(target) as fresh:
+        save_classifier(network, fresh)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trained", type=Path, help="folder with the checkpoints of all stages (default: random)")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="its folder; siblings go beside it")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="its folder; the others go beside it")
     arguments = parser.parse_args()
     assemble(arguments.out, arguments.trained)
-    siblings = {"few_steps": (FEW_STEPS.name, assemble_few_steps), "flow": (FLOW.name, assemble_flow)}
-    for stage, (name, write) in siblings.items():
+    beside = {
+        "few_steps": (FEW_STEPS.name, assemble_few_steps),
+        "flow": (FLOW.name, assemble_flow),
+        "classifier": (CLASSIFIER.name, assemble_classifier),
+    }
+    for stage, (name, write) in beside.items():
         if arguments.trained and (arguments.trained / f"{stage}.pt").exists():
             write(arguments.out.parent / name, arguments.trained)
 

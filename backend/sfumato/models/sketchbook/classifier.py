@@ -22,11 +22,10 @@ from torch.nn import functional as F
 
 from sfumato.errors import InputError
 
+from . import CLASSIFIER
 from .scene import CHOICES, Scene
 
-CLASSIFIER: Path = Path(__file__).resolve().parent / "classifier"
-"""Folder of the weights that ship."""
-
+FILE = "classifier.safetensors"
 SIDE = 128  # what the network sees; larger pictures are averaged down
 ATTRIBUTES: dict[str, tuple[str | bool, ...]] = {**CHOICES, "sun": (False, True)}
 WIDTHS, BLOCKS = (24, 48, 96, 160), (0, 0, 1, 1)
@@ -147,20 +146,16 @@ def accuracy(
 
 
 def save_classifier(network: Classifier, folder: Path) -> None:
-    """Writes ``folder/classifier.safetensors`` in half precision; the order of the attributes travels with it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes it into a folder that is there, in half precision; the order of the attributes travels with it."""
     values = network.state_dict().items()
     halves = {name: value.half().contiguous() if value.is_floating_point() else value for name, value in values}
-    fresh = folder / "classifier.part"
-    save_file(halves, fresh, metadata={"format": "pt", "attributes": json.dumps(ATTRIBUTES)})
-    fresh.chmod(0o644)  # written for the owner only
-    fresh.rename(folder / "classifier.safetensors")
+    save_file(halves, folder / FILE, metadata={"format": "pt", "attributes": json.dumps(ATTRIBUTES)})
 
 
 @functools.cache
 def load_classifier(folder: Path = CLASSIFIER) -> Classifier:
     """The trained network in float32 on the CPU, ready to judge. InputError for what is not its file."""
-    file, network = folder / "classifier.safetensors", Classifier()
+    file, network = folder / FILE, Classifier()
     try:
         with safe_open(file, "pt") as opened:
             names = (opened.metadata() or {}).get("attributes")

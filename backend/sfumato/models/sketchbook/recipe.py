@@ -40,6 +40,9 @@ class Recipe:
     flow_steps: int = 3000
     flow_batch: int = 8
     flow_rate: float = 1e-3
+    # The attribute classifier.
+    classifier_pictures: int = 8000
+    classifier_steps: int = 1800
 
 
 RECIPES = {
@@ -54,6 +57,8 @@ RECIPES = {
         few_exam=1,
         flow_steps=4,
         flow_batch=1,
+        classifier_pictures=6,
+        classifier_steps=2,
     ),
     "cpu": Recipe(2, 4000, 3500, 8, 600, 16384, 3072, 6000, 8, 8e-4),
 }

@@ -1,7 +1,7 @@
 """Trains Sketchbook from nothing: ``python -m sfumato.models.sketchbook.train --recipe cpu --out DIR``.
 
-Paints its scenes, then trains the autoencoder, the text encoder, the denoiser and its two siblings, each from where its
-checkpoint in DIR ends; broken off and started again it goes on. Then run ``assemble``.
+Paints its scenes, then trains the autoencoder, the text encoder, the denoiser, its two siblings and the attribute
+classifier, each from where its checkpoint in DIR ends; broken off and started again it goes on. Then run ``assemble``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import torch
 from .parallel import start
 from .recipe import RECIPES, Recipe
 
-STAGES = ("vae", "text", "denoiser", "few_steps", "flow")
+STAGES = ("vae", "text", "denoiser", "few_steps", "flow", "classifier")
+ALONE = ("text", "classifier")  # small enough for one process
 
 # Without these, glibc gives every large tensor back to the system and takes it again: four times slower on a CPU.
 # They are read when a process starts.
@@ -29,7 +30,7 @@ MEMORY = {
 
 
 def train(stage: str, out: Path, data: Path, recipe: Recipe) -> None:
-    """One stage, in every one of the recipe's processes at once."""
+    """One stage, in every one of its processes at once."""
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = True
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -49,10 +50,14 @@ def train(stage: str, out: Path, data: Path, recipe: Recipe) -> None:
         from .train_few_steps import train_few_steps
 
         train_few_steps(out, data, recipe, device)
-    else:
+    elif stage == "flow":
         from .train_flow import train_flow
 
         train_flow(out, data, recipe, device)
+    else:
+        from .train_classifier import train_classifier
+
+        train_classifier(out, data, recipe, device)
 
 
 def main() -> None:
@@ -72,7 +77,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     data = arguments.data or arguments.out / "data"
     for stage in arguments.stage or STAGES:
-        workers = 1 if stage == "text" else recipe.workers
+        workers = 1 if stage in ALONE else recipe.workers
         start(workers, arguments.out.resolve() / "meeting", train, stage, arguments.out, data, recipe)
 
 

@@ -1,15 +1,12 @@
-"""Trains the attribute classifier: ``python -m sfumato.models.sketchbook.train_classifier --out DIR``.
+"""Trains the attribute classifier on painted scenes.
 
-It must judge what a diffusion model and an autoencoder make, so half of every batch has been through the autoencoder
-that ships, and all of it is moved, softened, tinted and mixed a little: never so much that a season or a time of day
+It must judge what a diffusion model and an autoencoder make, so half of every batch has been through that
+autoencoder, and all of it is moved, softened, tinted and mixed a little: never so much that a season or a time of day
 could be taken for another.
 """
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +17,15 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from . import WEIGHTS
-from .classifier import ATTRIBUTES, CLASSIFIER, SIDE, Classifier, accuracy, save_classifier, to_unit, visible
-from .data import held_out, painted, scenes
+from .classifier import ATTRIBUTES, SIDE, Classifier, to_unit, visible
+from .data import painted, scenes
+from .latents import load_vae
+from .recipe import Recipe
 from .scene import CHOICES, PLACES, Scene
+from .training_run import TrainingRun, fingerprint
 
-BATCH, RATE, SAVE_EVERY = 48, 3e-3, 250
+BATCH, RATE = 48, 3e-3
 SHARE = 3  # every third scene goes through the autoencoder as well
-VAE = WEIGHTS / "vae"
 HIDDEN = -100  # the target of an attribute that cannot be seen; cross entropy leaves it out
 MIRRORED = [PLACES.index({"left": "right", "middle": "middle", "right": "left"}[place]) for place in PLACES]
 
@@ -65,19 +63,6 @@ def round_trip(vae: AutoencoderKL, pictures: NDArray[np.uint8]) -> NDArray[np.ui
     return out
 
 
-def round_trips(folder: Path, name: str, pictures: NDArray[np.uint8], device: torch.device) -> NDArray[np.uint8]:
-    """The round trips of the autoencoder that ships, cached in ``folder`` under its digest."""
-    weights = VAE / "diffusion_pytorch_model.safetensors"
-    file = folder / f"{name}_{hashlib.sha256(weights.read_bytes()).hexdigest()[:8]}.npy"
-    if not file.exists():
-        vae = AutoencoderKL.from_pretrained(VAE, dtype=torch.float32, local_files_only=True).eval().to(device)
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(file.with_suffix(".part.npy"), round_trip(vae, pictures))
-        file.with_suffix(".part.npy").rename(file)
-    found: NDArray[np.uint8] = np.load(file, mmap_mode="r")
-    return found
-
-
 def disturb(x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
     """What generated pictures do beside being soft: pictures [n, 3, 128, 128] in 0..1, each by its own amounts."""
     count = len(x)
@@ -102,13 +87,18 @@ def disturb(x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
 
 
 class Data:
-    """Painted scenes and, of every third, the autoencoder's round trip."""
+    """Painted scenes and, of every third, the autoencoder's round trip, cached in ``folder``."""
 
-    def __init__(self, folder: Path, count: int, seed: int, device: torch.device) -> None:
-        what = judged_scenes(70 + seed, count)
-        name = f"classifier_{seed}_{count}"
+    def __init__(self, folder: Path, vae: AutoencoderKL, count: int, seed: int) -> None:
+        what, name = judged_scenes(70 + seed, count), f"classifier_{seed}_{count}"
+        # Of the encoder alone: the whitening around it is measured again whenever the autoencoder's stage ends.
+        self.vae = fingerprint(vae.encoder)
         self.painted = np.array(painted(folder / f"{name}.npy", what, (SIDE, SIDE)))
-        self.decoded = np.array(round_trips(folder, name, self.painted[::SHARE], device))
+        file = folder / f"{name}_{self.vae}.npy"
+        if not file.exists():
+            np.save(file.with_suffix(".part.npy"), round_trip(vae, self.painted[::SHARE]))
+            file.with_suffix(".part.npy").rename(file)
+        self.decoded = np.load(file)
         self.targets = targets(what)
 
     def batch(self, random: np.random.Generator) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.int64]]]:
@@ -123,26 +113,30 @@ class Data:
         return pictures, chosen
 
 
-def train_classifier(
-    out: Path, data: Path, steps: int, pictures: int, device: torch.device, seed: int = 0
-) -> tuple[Classifier, list[float]]:
-    """Train for that many steps, resuming from ``out/classifier.pt``: the network, and the loss of every step."""
-    torch.manual_seed(seed)
-    source = Data(data, pictures, seed, device)
+def rate_at(step: int, recipe: Recipe) -> float:
+    """Warm-up, then straight down for the last 70 %."""
+    return RATE * min(1, (step + 1) / 100, (recipe.classifier_steps - step) / (0.7 * recipe.classifier_steps))
+
+
+def train_classifier(out: Path, data: Path, recipe: Recipe, device: torch.device) -> None:
+    """Until ``recipe.classifier_steps`` are done; resumes from ``out/classifier.pt``. Needs ``vae.pt``."""
+    source = Data(data, load_vae(out / "vae.pt", device), recipe.classifier_pictures, recipe.seed)
+    torch.manual_seed(recipe.seed)
     network = Classifier().to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=2e-2)
-    checkpoint, losses = out / "classifier.pt", []
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        losses = state["losses"]
-    for step in range(len(losses), steps):
+    run = TrainingRun(
+        out / "classifier.pt",
+        recipe.classifier_steps,
+        {"network": network, "optimizer": optimizer},
+        device,
+        {"vae": source.vae, "pictures": recipe.classifier_pictures, "seed": recipe.seed},
+    )
+    while run.goes_on:
         for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1, (step + 1) / 100, (steps - step) / (0.7 * steps))
+            group["lr"] = rate_at(run.step, recipe)
         # Drawn from the step's number alone, so that an interrupted training goes on as if it had not been.
-        batch, wanted = source.batch(np.random.default_rng((seed, step)))
-        x = disturb(to_unit(batch, device), torch.Generator().manual_seed(seed * 10**6 + step))
+        batch, wanted = source.batch(np.random.default_rng((recipe.seed, run.step)))
+        x = disturb(to_unit(batch, device), torch.Generator().manual_seed(recipe.seed * 10**6 + run.step))
         with torch.autocast(device.type, torch.bfloat16):
             scores = network(x.contiguous(memory_format=torch.channels_last))
         loss = sum(
@@ -152,16 +146,10 @@ def train_classifier(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        losses.append(loss.item())
-        if len(losses) % SAVE_EVERY == 0 or len(losses) == steps:
-            out.mkdir(parents=True, exist_ok=True)
-            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "losses": losses}
-            torch.save(state, checkpoint.with_suffix(".part"))
-            checkpoint.with_suffix(".part").rename(checkpoint)
-            print(f"classifier step {step + 1}, loss {np.mean(losses[-SAVE_EVERY:]):.4f}", flush=True)
-    network.eval().requires_grad_(False)
+        run.done(loss.item(), SIDE * SIDE)
+    network.eval()
     measure_scales(network, source.painted[: 4 * BATCH])
-    return network, losses
+    run.finish()
 
 
 def measure_scales(network: Classifier, pictures: NDArray[np.uint8]) -> None:
@@ -169,33 +157,3 @@ def measure_scales(network: Classifier, pictures: NDArray[np.uint8]) -> None:
     network.scales.fill_(1)
     found = network.differences(pictures, np.roll(pictures, 1, axis=0))
     network.scales.copy_(torch.stack([stage.mean() for stage in found]))
-
-
-def held_out_accuracy(network: Classifier, data: Path, count: int, device: torch.device) -> dict[str, dict[str, float]]:
-    """Per attribute over 256-pixel scenes that no training has seen: as painted, and after the autoencoder."""
-    what = held_out(count)
-    pictures = painted(data / f"held_out_{count}.npy", what, (2 * SIDE, 2 * SIDE))
-    decoded = round_trips(data, f"held_out_{count}", pictures, device)
-    kinds = {"painted": pictures, "decoded": decoded}
-    return {kind: accuracy(network.attributes(np.array(seen)), what) for kind, seen in kinds.items()}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint")
-    parser.add_argument("--data", type=Path, help="folder for painted pictures (default: OUT/data)")
-    parser.add_argument("--target", type=Path, default=CLASSIFIER, help="where the finished weights go")
-    parser.add_argument("--pictures", type=int, default=8000, help="scenes to paint")
-    parser.add_argument("--steps", type=int, default=1800)
-    parser.add_argument("--held-out", type=int, default=500, help="scenes for the accuracy that is printed")
-    arguments = parser.parse_args()
-    torch.set_flush_denormal(True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    data = arguments.data or arguments.out / "data"
-    network, _ = train_classifier(arguments.out, data, arguments.steps, arguments.pictures, device)
-    save_classifier(network, arguments.target)
-    print(json.dumps(held_out_accuracy(network, data, arguments.held_out, device), indent=1))
-
-
-if __name__ == "__main__":
-    main()
