@@ -62,6 +62,14 @@ def test_who_shares_a_batch_does_not_matter(bench: Bench) -> None:
     assert together.std() > 0.1
 
 
+def test_every_case_may_have_a_map_of_its_own(bench: Bench) -> None:
+    maps = [grey(0.5), gradient(SIDE), grey(1.0)]
+    alone = [bench.edit(whole, values, [case], 2) for values, case in zip(maps, SOME, strict=True)]
+    assert torch.equal(bench.edit(whole, maps, SOME, 2), torch.cat(alone))
+    with pytest.raises(ValueError, match="zip"):
+        bench.edit(whole, maps[:2], SOME, 2)
+
+
 def test_texts_and_pictures_are_the_cases_own(bench: Bench) -> None:
     said, source = bench.said(SOME), bench.said(SOME, source=True)
     for index, case in enumerate(SOME):

@@ -7,10 +7,10 @@ seed: who shares a batch with whom does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import diffusers
 import numpy as np
@@ -30,7 +30,9 @@ from sfumato.studio.picture import decode, encode
 from .cases import Case
 
 Pictures = NDArray[np.uint8]
+Values = NDArray[np.uint16]
 MakeEdit = Callable[[ChangeMap], Edit]
+T = TypeVar("T")
 
 OWN = "own"  # the scheduler that the model came with
 # By the names that people know them by; a flow model has its own only.
@@ -40,6 +42,18 @@ SCHEDULERS = {
     "Euler": "EulerDiscreteScheduler",
 }
 FLOW = {"flow Euler": "FlowMatchEulerDiscreteScheduler"}
+
+
+class Subject(Protocol):
+    """A picture to edit, its prompts and the seed of its noise: a `Case`, or one whose truth nobody knows. Hashable."""
+
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def source_prompt(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    def picture(self, side: int) -> Pictures: ...
 
 
 @dataclass
@@ -74,7 +88,7 @@ class Bench:
         self.pipe = self.studio.pipe(self.model)
         self.guidance = self.model.info.guidance_scale
         self._own = self.pipe.scheduler
-        self._encoded: dict[Case, tuple[Tensor, Pictures]] = {}
+        self._encoded: dict[Subject, tuple[Tensor, Pictures]] = {}
         self.curve: Curve | None = None  # for the axis `perceived`
         self.uncalibrated = ""  # why there is none
         try:
@@ -101,16 +115,16 @@ class Bench:
         """Pixels of a latent cell's side."""
         return int(self.pipe.vae_scale_factor)
 
-    def change_map(self, values: NDArray[np.uint16]) -> ChangeMap:
+    def change_map(self, values: Values) -> ChangeMap:
         """The map with the model's curve."""
         return ChangeMap(values, curve=self.curve)
 
-    def batches(self, cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
+    def batches(self, cases: Sequence[T]) -> Iterator[Sequence[T]]:
         """As many at a time as one call takes."""
         for start in range(0, len(cases), self.batch):
             yield cases[start : start + self.batch]
 
-    def originals(self, cases: Sequence[Case]) -> Pictures:
+    def originals(self, cases: Sequence[Subject]) -> Pictures:
         """The pictures to edit, uint8 [n, side, side, 3]."""
         return np.stack([case.picture(self.side) for case in cases])
 
@@ -118,12 +132,12 @@ class Bench:
         """The pictures that they should become."""
         return np.stack([case.truth(self.side) for case in cases])
 
-    def latents(self, cases: Sequence[Case]) -> Tensor:
+    def latents(self, cases: Sequence[Subject]) -> Tensor:
         """Clean latents of the originals, [n, channels, rows, columns]."""
         self._encode(cases)
         return torch.cat([self._encoded[case][0] for case in cases])
 
-    def roundtrips(self, cases: Sequence[Case]) -> Pictures:
+    def roundtrips(self, cases: Sequence[Subject]) -> Pictures:
         """The originals after the autoencoder alone: what change is told against."""
         self._encode(cases)
         return np.stack([self._encoded[case][1] for case in cases])
@@ -133,7 +147,7 @@ class Bench:
         """Any pictures of the bench's side after the autoencoder alone."""
         return self.decode(torch.cat([self._latents(picture) for picture in pictures]))
 
-    def said(self, cases: Sequence[Case], source: bool = False) -> dict[str, Any]:
+    def said(self, cases: Sequence[Subject], source: bool = False) -> dict[str, Any]:
         """The pipeline's arguments that say the cases' prompts, or what their pictures show."""
         each = [
             self.studio.text(self.pipe, self.model.info.id, case.source_prompt if source else case.prompt, "")
@@ -145,8 +159,8 @@ class Bench:
     def edit(
         self,
         make_edit: MakeEdit,
-        values: NDArray[np.uint16] | Sequence[NDArray[np.uint16]],
-        cases: Sequence[Case],
+        values: Values | Sequence[Values],
+        cases: Sequence[Subject],
         steps: int,
         scheduler: str = OWN,
         guidance: float | None = None,
@@ -158,18 +172,19 @@ class Bench:
         make_edit: an edit of a map, anew for each batch. guidance: of the prompt; None for the model's own.
         source: say what the pictures show instead of the prompts.
         """
-        if not isinstance(values, np.ndarray):
-            pairs = zip(values, cases, strict=True)
-            how = (steps, scheduler, guidance, source)
-            return torch.cat([self.edit(make_edit, one, [case], *how) for one, case in pairs])
+        groups: Iterable[tuple[Values, Sequence[Subject]]]
+        if isinstance(values, np.ndarray):
+            groups = ((values, some) for some in self.batches(cases))
+        else:
+            groups = ((one, [case]) for one, case in zip(values, cases, strict=True))
 
         def heard(run: Run) -> None:
             self.work.halves += len(run.x0) * (2 if self.pipe.do_classifier_free_guidance else 1)
 
         done = []
         with self.scheduled(scheduler):
-            for some in self.batches(cases):
-                with steer(self.pipe, make_edit(self.change_map(values)), listener=heard) as steered:
+            for one, some in groups:
+                with steer(self.pipe, make_edit(self.change_map(one)), listener=heard) as steered:
                     result = steered(
                         image=self.latents(some),
                         num_inference_steps=steps,
@@ -182,16 +197,10 @@ class Bench:
         return torch.cat(done)
 
     def run(
-        self,
-        make_edit: MakeEdit,
-        values: NDArray[np.uint16] | Sequence[NDArray[np.uint16]],
-        cases: Sequence[Case],
-        steps: int,
-        scheduler: str = OWN,
-        guidance: float | None = None,
+        self, make_edit: MakeEdit, values: Values | Sequence[Values], cases: Sequence[Subject], steps: int
     ) -> Pictures:
         """The same as pictures, uint8 [n, side, side, 3], as the autoencoder gives them: nothing is composited."""
-        return self.decode(self.edit(make_edit, values, cases, steps, scheduler, guidance))
+        return self.decode(self.edit(make_edit, values, cases, steps))
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Pictures:
@@ -215,7 +224,7 @@ class Bench:
             self.pipe.scheduler = self._own
 
     @torch.inference_mode()
-    def _encode(self, cases: Sequence[Case]) -> None:
+    def _encode(self, cases: Sequence[Subject]) -> None:
         for case in cases:
             if case not in self._encoded:
                 latents = self._latents(case.picture(self.side))
@@ -226,6 +235,6 @@ class Bench:
         return encode(self.pipe, pixels)
 
 
-def grey(change: float) -> NDArray[np.uint16]:
+def grey(change: float) -> Values:
     """A map of one grey, for any picture."""
     return np.full((1, 1), round(change * M), np.uint16)

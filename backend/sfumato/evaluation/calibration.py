@@ -9,28 +9,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from sfumato_wire.limits import MAX_STEPS
 
 from sfumato.change_map import ChangeMap, M
 from sfumato.edits import Differential
-from sfumato.errors import InputError, SfumatoError
+from sfumato.errors import InputError
 from sfumato.models import Model, find
 from sfumato.models.curve import FILE, Curve, Knots, curve_of, weights_digest
 from sfumato.pictures import check_output, read_canvas
 from sfumato.steering import Axis
+from sfumato.studio.memory import enough_memory
 from sfumato.studio.picture import over_white
 
-from .bench import Bench
-from .cases import HALVES, Case, Half, cases
+from .bench import Bench, Subject
+from .cases import HALVES, Half, cases
 from .distances import lab
 from .levels import response, response_intervals
 
@@ -43,7 +42,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture of the user's in place of a scene: what a bench asks of a `Case`."""
+    """A picture of the user's in place of a scene."""
 
     file: Path
     prompt: str
@@ -84,7 +83,7 @@ def inverse(greys: NDArray[np.uint16], change: Floats) -> Knots:
     return tuple(zip(seen, greys.tolist(), strict=True))
 
 
-def measured(bench: Bench, pictures: Sequence[Case], steps: int, axis: Axis) -> Floats:
+def measured(bench: Bench, pictures: Sequence[Subject], steps: int, axis: Axis) -> Floats:
     """Mean change of every picture by flat maps of `GREYS`, float64 [pictures, greys]."""
 
     def edit(change_map: ChangeMap) -> Differential:
@@ -99,7 +98,7 @@ def measured(bench: Bench, pictures: Sequence[Case], steps: int, axis: Axis) -> 
     return change
 
 
-def fitted(bench: Bench, pictures: Sequence[Case], steps: Sequence[int]) -> Curve:
+def fitted(bench: Bench, pictures: Sequence[Subject], steps: Sequence[int]) -> Curve:
     """The curve of the bench's model on these pictures."""
     curves = tuple((n, inverse(GREYS, measured(bench, pictures, n, "steps").mean(axis=0))) for n in sorted(steps))
     return Curve(curves, weights_digest(bench.model), bench.guidance, "lab", len(pictures))
@@ -128,7 +127,7 @@ def calibrate(options: argparse.Namespace, say: Callable[[str], None]) -> dict[s
         check_output(out)
     fit, measure = (_pictures(options, model, half) for half in HALVES)
     axes: tuple[Axis, ...] = ("steps", "perceived")
-    with _sentences():
+    with enough_memory("Give a smaller --batch or --size."):
         bench = Bench(options.model, side, options.batch, say=say)
         bench.curve = curve_of(model) if options.check else fitted(bench, fit, steps)
         found = {n: {axis: judged(measured(bench, measure, n, axis)) for axis in axes} for n in steps}
@@ -166,7 +165,7 @@ def _steps(text: str) -> list[int]:
     return steps
 
 
-def _pictures(options: argparse.Namespace, model: Model, half: Half) -> list[Case]:
+def _pictures(options: argparse.Namespace, model: Model, half: Half) -> Sequence[Subject]:
     """One half: none of its pictures and none of its prompts is in the other."""
     number = HALVES.index(half)
     count = (options.pictures + 1 - number) // 2
@@ -194,16 +193,4 @@ def _pictures(options: argparse.Namespace, model: Model, half: Half) -> list[Cas
     for index in range(count):
         turn, file = divmod(index, len(files))  # every picture by every prompt, before any comes again
         photos.append(Photo(files[file], prompts[(file + turn) % len(prompts)], 2 * index + number))
-    return cast(list[Case], photos)
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Out of memory, in words."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        sentence = "The graphics card's memory does not suffice. Give a smaller --batch or --size."
-    else:
-        return
-    raise SfumatoError("out_of_memory", sentence)
+    return photos
