@@ -33,6 +33,7 @@ from sfumato.evaluation.sizes import SIZES, Size
 from sfumato.evaluation.strips import Row, strips
 from sfumato.models.curve import FILE as CURVE
 from sfumato.models.sketchbook import CLASSIFIER
+from sfumato.studio.memory import enough_memory
 
 PACKAGE = Path(sfumato.__file__).parent
 
@@ -55,7 +56,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     names = [name for name in EXPERIMENTS if not options.only or name in options.only]
     folder: Path = options.report
     began = time.monotonic()
-    with _sentences(folder):
+    with enough_memory("Close other programs and run the same command again."), _writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         key = {"code": code_digest(), "weights": weights_digest(model), "size": asdict(size), "seed": options.seed}
         key |= {"model": model.info.id}
@@ -105,16 +106,13 @@ def weights_digest(model: models.Model) -> str:
 
 
 @contextmanager
-def _sentences(folder: Path) -> Iterator[None]:
-    """What goes wrong with files and memory, in words."""
+def _writable(folder: Path) -> Iterator[None]:
+    """What goes wrong with files, in words."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or error
         raise SfumatoError("unwritable", f"{folder} cannot be written to ({reason}). Give another --report.") from None
-    except torch.OutOfMemoryError:
-        sentence = "The graphics card's memory does not suffice. Close other programs and run the same command again."
-        raise SfumatoError("out_of_memory", sentence) from None
 
 
 def _size(name: str) -> Size:
