@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sfumato.cli import main
+from sfumato.cli import COMMANDS, main
 from sfumato.errors import InputError
 from sfumato.models.sketchbook.paint import paint
 from sfumato.models.sketchbook.scene import Scene
@@ -396,3 +396,19 @@ def test_what_cannot_be_printed_gets_no_traceback(tmp_path: Path, command: str, 
         assert ran.returncode == 1
         assert ran.stderr.startswith("sfumato: The answer cannot be printed (")
         assert ran.stderr.count("\n") == 1
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, sfumato.cli\ntry: sfumato.cli.main(['evaluate', '--help'])\nexcept SystemExit: print(*sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "sfumato.cli" in said
+    assert not {"torch", "numpy", "PIL", "diffusers", "transformers"} & set(said)
+
+
+def test_every_command_that_can_be_asked_for_is_carried_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["nonesuch"])
+    offered = capsys.readouterr().err.split("choose from ")[1].strip(")\n")
+    assert {name.strip("'") for name in offered.split(", ")} == set(COMMANDS)

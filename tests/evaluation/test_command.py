@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sfumato.cli import _parser, main
+from sfumato.cli import main
 from sfumato.evaluation import command, sizes
 from sfumato.evaluation.command import evaluate
 from sfumato.evaluation.results import find
 from sfumato.evaluation.sizes import SMALL
+from sfumato.options import make_parser
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def options(report: Path, **more: Any) -> argparse.Namespace:
-    asked = _parser().parse_args(["evaluate", "--only", "found", "--report", str(report)])
+    asked = make_parser().parse_args(["evaluate", "--only", "found", "--report", str(report)])
     return argparse.Namespace(**vars(asked) | more)
 
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sfumato.cli import _parser
 from sfumato.evaluation.command import evaluate
 from sfumato.evaluation.results import find
+from sfumato.options import make_parser
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """By experiment."""
     report = tmp_path_factory.mktemp("evaluation")
-    document = evaluate(_parser().parse_args(["evaluate", "--size", "small", "--report", str(report)]))
+    document = evaluate(make_parser().parse_args(["evaluate", "--size", "small", "--report", str(report)]))
     experiments: dict[str, Any] = document["experiments"]
     return experiments
 

@@ -31,6 +31,7 @@ INSIDE = {
     ),
     "sfumato.worker": ("sfumato.studio", "sfumato.models", "sfumato.edits", "sfumato.errors"),
     "sfumato.server": ("sfumato.errors",),
+    "sfumato.options": (),
 }
 # Part -> what it may import from outside, beside the standard library and sfumato_wire. Not named: anything.
 OUTSIDE = {
@@ -38,6 +39,7 @@ OUTSIDE = {
     "installer": ("sfumato_wire",),
     "installer.demo": ("numpy", "PIL", "websockets", "sfumato_wire", "sfumato"),
     "sfumato.errors": (),
+    "sfumato.options": (),
     "sfumato.change_map": ("numpy",),
     "sfumato.pictures": ("numpy", "PIL"),
     "sfumato.composite": ("numpy",),

@@ -162,6 +162,7 @@ def fan_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str
     """Carry out the options of `sfumato fan`; gives the report. Raises InputError, SfumatoError."""
     began = time.perf_counter()
     together, apart = options.out and not options.apart, options.out and options.apart
+    centre = None if options.centre is None else _point(options.centre)
     strengths = evenly(options.strengths, options.first, options.last)
     if together and _knows_one_strength(options.edit, settings):
         raise InputError(
@@ -171,7 +172,7 @@ def fan_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str
         )
     canvas, image = read_canvas(options.canvas)
     area = map_of(options.map, canvas) > 0 if options.map else np.ones(canvas.shape[:2], np.bool_)
-    fan = Fan.over(area, strengths, options.centre, options.start_angle)
+    fan = Fan.over(area, strengths, centre, options.start_angle)
     each = [options.each / f"{name}.png" for name in fan.names] if options.each else []
     _check_outputs([path for path in (options.out, options.map_out, *each) if path])
 
@@ -202,6 +203,14 @@ def fan_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str
         report["changed"] = not np.array_equal(result, canvas)
         write_flat(options.out, fan.labelled(result) if options.labels else result, image)
     return report | {"seconds": round(time.perf_counter() - began, 4)}
+
+
+def _point(text: str) -> tuple[float, float]:
+    try:
+        x, y = (float(number) for number in text.split(","))
+    except ValueError:
+        raise InputError("bad_point", f"--centre takes X,Y in pixels, such as 128,256; this is '{text}'.") from None
+    return x, y
 
 
 def _knows_one_strength(edit: str, settings: dict[str, Any]) -> bool:
