@@ -1,0 +1,173 @@
+"""The header of a safetensors file: which tensors it holds, and that the file holds all of them. Nothing is loaded.
+
+The format, by safetensors' own description: 8 bytes, little-endian, the length N of the header; N bytes of JSON in
+UTF-8 that begin with `{`: {"name": {"dtype", "shape", "data_offsets"}, ..., "__metadata__": {str: str}}; then the
+tensors' bytes, in any order, with no hole between them and nothing after. What this refuses is never given to a loader.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from itertools import chain, repeat
+from math import prod
+from operator import eq, itemgetter, mul, sub
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sfumato.errors import InputError
+
+MAX_HEADER = 100_000_000  # bytes, the format's own limit
+BITS = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E5M2FNUZ", "F8_E4M3FNUZ"), 8),
+    **dict.fromkeys(("I16", "U16", "F16", "BF16"), 16),
+    **dict.fromkeys(("I32", "U32", "F32"), 32),
+    **dict.fromkeys(("I64", "U64", "F64", "C64"), 64),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    "F4": 4,
+}
+AGAIN = "download it again"
+# What people have instead of safetensors, by how it begins.
+OTHERS = (
+    (b"PK\x03\x04", "is an archive of PyTorch's with a pickle in it, which could run code. Get it as .safetensors"),
+    (b"\x80", "is a pickle, not safetensors, and could run code. Get it as .safetensors"),
+    (b"GGUF", "is a GGUF file, not safetensors. Get it as .safetensors"),
+    (b"version https://git-lfs", "only says where Git LFS keeps the file. Fetch the file itself"),
+    (b"<", "is a web page, not a model. Download the file itself"),
+)
+
+Tensors = dict[str, tuple[str, tuple[int, ...]]]
+
+
+@dataclass(frozen=True)
+class Header:
+    """tensors: name -> (dtype as the format writes it, shape). size: of the whole file, in bytes."""
+
+    tensors: Tensors
+    metadata: dict[str, str]
+    size: int
+
+
+class _Broken(ValueError):
+    """What is wrong, as the second half of a sentence."""
+
+
+def read(file: Path) -> Header:
+    """The header of a file. Raises InputError: `unreadable` where it cannot be opened, `not_safetensors` where it is
+    something else, `damaged` where it is not whole."""
+    try:
+        with open(file, "rb", buffering=0) as opened:
+            size = os.fstat(opened.fileno()).st_size
+            start = opened.read(64)
+            length = int.from_bytes(start[:8], "little")
+            if not 2 <= length <= min(size - 8, MAX_HEADER) or start[8:9] != b"{":
+                _refuse(file.name, start, size, length)
+            opened.seek(8)
+            raw = opened.read(length)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        sentence = f"{shown(file.name)} cannot be opened ({reason}). Check that it is there and that you may read it."
+        raise InputError("unreadable", sentence) from None
+    try:
+        infos, metadata = _parsed(raw)
+        tensors, described = _checked(infos)
+    except _Broken as error:
+        raise InputError("damaged", f"{shown(file.name)} is damaged: {error}; {AGAIN}.") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError("damaged", f"{shown(file.name)} is damaged: its header cannot be read; {AGAIN}.") from None
+    wanted = 8 + length + described
+    if size < wanted:
+        raise InputError("damaged", f"{shown(file.name)} ends after {size:,} of {wanted:,} bytes; {AGAIN}.")
+    if size > wanted:
+        more = f"has {size - wanted:,} bytes more than its header describes"
+        raise InputError("damaged", f"{shown(file.name)} is damaged: it {more}; {AGAIN}.")
+    return Header(tensors, metadata, size)
+
+
+def shown(name: str) -> str:
+    """A file's name as it can be printed, whatever bytes it is made of."""
+    plain = os.fsencode(name).decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in plain)
+
+
+def _refuse(name: str, start: bytes, size: int, length: int) -> NoReturn:
+    name = shown(name)
+    if size == 0:
+        raise InputError("damaged", f"{name} is empty; {AGAIN}.")
+    for magic, what in OTHERS:
+        if start.startswith(magic):
+            raise InputError("not_safetensors", f"{name} {what}.")
+    if size >= 9 and start[8:9] == b"{" and length <= MAX_HEADER:
+        raise InputError("damaged", f"{name} ends after {size:,} of more than {length + 8:,} bytes; {AGAIN}.")
+    raise InputError("not_safetensors", f"{name} is not safetensors, or damaged from its first bytes on; {AGAIN}.")
+
+
+def _parsed(raw: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    """Raises ValueError for what is no JSON, _Broken for what is no header."""
+    # JSON has no integer -0, and reading one as 0 would accept what safetensors refuses.
+    hooks: dict[str, Any] = {"parse_int": _whole} if b"-0" in raw else {}
+    hooks |= {"object_pairs_hook": _once, "parse_float": _fraction, "parse_constant": _fraction}
+    tensors = json.loads(raw.decode("utf-8"), **hooks)
+    metadata = tensors.pop("__metadata__", None)
+    metadata = {} if metadata is None else metadata
+    if type(metadata) is not dict or any(type(value) is not str for value in metadata.values()):
+        raise _Broken("its metadata is not text")
+    # Half a surrogate pair is text to Python's JSON, and to nobody else.
+    "".join(chain(tensors, metadata, metadata.values())).encode("utf-8")
+    if b"true" in raw or b"false" in raw:
+        for info in tensors.values():  # which would pass for 1 and 0
+            _demand(bool not in set(map(type, chain(info["shape"], info["data_offsets"]))), "a size is not a number")
+    return tensors, metadata
+
+
+def _whole(digits: str) -> int:
+    _demand(digits != "-0", "its header has the number -0")
+    return int(digits)
+
+
+def _fraction(digits: str) -> NoReturn:
+    raise _Broken(f"its header has the number {digits[:20]}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Broken("its header has a name twice")
+    return found
+
+
+def _checked(infos: dict[str, Any]) -> tuple[Tensors, int]:
+    """The tensors, and how many bytes they take, if all is as it should be.
+
+    Thousands of files have thousands of tensors each: whole columns are checked at once, without a loop of Python's.
+    """
+    if not infos:
+        return {}, 0
+    _demand(set(map(type, infos.values())) == {dict}, "a tensor is not described as it should be")
+    dtypes, listed, places = zip(*map(itemgetter("dtype", "shape", "data_offsets"), infos.values()), strict=True)
+    _demand(set(map(len, infos.values())) == {3}, "a tensor is described by more than its type, shape and place")
+    _demand(set(dtypes) <= BITS.keys(), "a tensor is of a type that is not known")
+    _demand(set(map(type, listed)) == {list} == set(map(type, places)), "a tensor's shape or place is not a list")
+    _demand(set(map(len, places)) == {2}, "a tensor's place is not two offsets")
+    shapes = list(map(tuple, listed))
+    counts = {shape: _count(shape) for shape in set(shapes)}
+    starts, ends = zip(*places, strict=True)
+    sizes = map(mul, map(sub, ends, starts), repeat(8))
+    wanted = map(mul, map(counts.__getitem__, shapes), map(BITS.__getitem__, dtypes))
+    _demand(all(map(eq, sizes, wanted)), "a tensor's place is not as large as its shape")
+    starts, ends = zip(*sorted(places), strict=True)
+    _demand(starts[0] == 0 and starts[1:] == ends[:-1], "its tensors overlap, or there are holes between them")
+    return dict(zip(infos, zip(dtypes, shapes, strict=True), strict=True)), int(ends[-1])
+
+
+def _count(shape: tuple[Any, ...]) -> int:
+    """The number of elements of a tensor."""
+    _demand(all(type(side) is int and side >= 0 for side in shape), "a tensor's shape is not made of sizes")
+    _demand(prod(filter(None, shape)) < 1 << 60, "a tensor's shape is too large")
+    return prod(shape)
+
+
+def _demand(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise _Broken(otherwise)
