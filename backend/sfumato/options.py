@@ -73,7 +73,8 @@ def make_parser() -> argparse.ArgumentParser:
         "calibrate",
         help="measure a model, so that greys can be shares of the change that is seen (--set axis=perceived)",
         description="Fits a model's curve for the axis 'perceived' on one half of the pictures and prompts, and prints "
-        "how straight the change of the other half is before and after. The curve is kept beside the model's weights.",
+        "how straight change is there without it, and on the other half with it. The curve is kept beside the model's "
+        "weights.",
     )
     _add_calibrate(calibrate)
 

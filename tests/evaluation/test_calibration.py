@@ -139,7 +139,7 @@ def test_what_was_measured_is_what_the_axis_gives(few: np.ndarray, monkeypatch: 
     steps = measured(bench, pictures, 3, "steps")
     assert (steps[:, 0] == 0).all()
     assert (steps[:, 1:] > 0).all()
-    bench.curve = fitted(bench, pictures, [3])
+    bench.curve = fitted(bench, {3: steps})
     assert bench.curve.pictures == 3
     (_, knots), *_ = bench.curve.curves
     assert [share for _, share in knots] == few.tolist()
@@ -169,7 +169,7 @@ class TestCommand:
         before = (apart / FILE).read_bytes()
         assert main(self.start("--check", "--steps", "2")) == 0
         shown = capsys.readouterr().out.splitlines()
-        assert [line.split()[:2] for line in shown[2:]] == [["2", "steps"], ["2", "perceived"]]
+        assert [line.split()[:2] for line in shown[2:]] == [["2", "perceived"]]
         assert (apart / FILE).read_bytes() == before
 
     @pytest.mark.usefixtures("few")

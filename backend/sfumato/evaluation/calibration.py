@@ -2,13 +2,14 @@
 
 Pictures are edited by maps of one grey on the axis `steps`, release fractional, at the model's own guidance. What they
 change on average, the CIELAB distance to the unedited picture, makes the response r(c), a share of white's. The curve g
-is its inverse, r(g(v)) = v, for every number of steps that was asked for.
+is its inverse, r(g(v)) = v, for every number of steps that was asked for. The report's row `steps` is of the half that
+was fitted on, `perceived` of the other.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,10 +99,10 @@ def measured(bench: Bench, pictures: Sequence[Subject], steps: int, axis: Axis) 
     return change
 
 
-def fitted(bench: Bench, pictures: Sequence[Subject], steps: Sequence[int]) -> Curve:
-    """The curve of the bench's model on these pictures."""
-    curves = tuple((n, inverse(GREYS, measured(bench, pictures, n, "steps").mean(axis=0))) for n in sorted(steps))
-    return Curve(curves, weights_digest(bench.model), bench.guidance, "lab", len(pictures))
+def fitted(bench: Bench, change: Mapping[int, Floats]) -> Curve:
+    """The curve of the bench's model: by number of steps, what pictures were measured to change on the axis `steps`."""
+    curves = tuple((n, inverse(GREYS, change[n].mean(axis=0))) for n in sorted(change))
+    return Curve(curves, weights_digest(bench.model), bench.guidance, "lab", min(map(len, change.values())))
 
 
 def judged(change: Floats) -> dict[str, Any]:
@@ -126,17 +127,22 @@ def calibrate(options: argparse.Namespace, say: Callable[[str], None]) -> dict[s
     else:
         check_output(out)
     fit, measure = (_pictures(options, model, half) for half in HALVES)
-    axes: tuple[Axis, ...] = ("steps", "perceived")
+    found: dict[int, dict[str, Any]] = {n: {} for n in steps}
     with enough_memory("Give a smaller --batch or --size."):
         bench = Bench(options.model, side, options.batch, say=say)
-        bench.curve = curve_of(model) if options.check else fitted(bench, fit, steps)
-        found = {n: {axis: judged(measured(bench, measure, n, axis)) for axis in axes} for n in steps}
+        if options.check:
+            bench.curve = curve_of(model)
+        else:
+            change = {n: measured(bench, fit, n, "steps") for n in steps}
+            bench.curve = fitted(bench, change)
+            bench.curve.write(out)  # before it is judged, which takes as long again
+            for n in steps:
+                found[n]["steps"] = judged(change[n])
+        for n in steps:
+            found[n]["perceived"] = judged(measured(bench, measure, n, "perceived"))
     report: dict[str, Any] = {"model": model.info.id, "pictures": len(measure), "side": side}
     report |= {"guidance": bench.guidance, "distance": "lab", "steps": found}
-    if not options.check:
-        bench.curve.write(out)
-        report["written"] = str(out)
-    return report
+    return report if options.check else report | {"written": str(out)}
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
