@@ -359,7 +359,9 @@ class TestFindMap:
         assert not (folder / "found.png").exists()
 
 
-def test_lists_are_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lists_are_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("SFUMATO_HOME", "HF_HUB_CACHE"):  # not the models of whoever runs this
+        monkeypatch.setenv(name, str(tmp_path / "home"))
     assert main(["edits", "--json"]) == 0
     edits = {edit["id"]: edit for edit in json.loads(capsys.readouterr().out)}
     assert list(edits) == ["differential", "soft-inpainting", "sdedit", "diffedit", "edit-friendly"]

@@ -134,15 +134,9 @@ def _say_parameter(parameter: Parameter) -> None:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from sfumato.models import CATALOGUE
+    from sfumato.models.command import run
 
-    if options.json:
-        _say(json.dumps([asdict(model.info) for model in CATALOGUE.values()], indent=2))
-        return 0
-    for model in CATALOGUE.values():
-        info = model.info
-        _say(f"{info.id}: {info.name} ({info.family}), {info.native} pixels, {info.steps} steps by default")
-    return 0
+    return run(options, _say)
 
 
 def _apply(options: argparse.Namespace) -> int:

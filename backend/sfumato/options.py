@@ -91,9 +91,15 @@ def make_parser() -> argparse.ArgumentParser:
         "--port", type=int, default=rendezvous.DEFAULT_PORT, help="0 takes a free one (default: %(default)s)"
     )
 
-    for name, text in (("edits", "the edits and their parameters"), ("models", "the models")):
-        listing = commands.add_parser(name, help=f"list {text}")
-        listing.add_argument("--json", action="store_true", help="as JSON")
+    edits = commands.add_parser("edits", help="list the edits and their parameters")
+    edits.add_argument("--json", action="store_true", help="as JSON")
+
+    models = commands.add_parser(
+        "models",
+        help="list the models on this machine, and say where to look for more",
+        description="Sfumato's own, those in the hub's cache, and those in the folders that were added.",
+    )
+    _add_models(models)
     return parser
 
 
@@ -141,6 +147,17 @@ def _add_fan(command: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="FAN.png", help="write the fan")
     add("--each", type=Path, metavar="FOLDER", help="write a whole picture for every strength, 0.10.png ...")
     add("--map-out", type=Path, metavar="MAP.png", help="write the sectors as a grey map to paint on")
+
+
+def _add_models(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="as JSON")
+    kinds = "checkpoint, lora, vae, controlnet, text-encoder or unknown"
+    command.add_argument("--kind", metavar="KIND", help=f"only one kind: {kinds}")
+    ways = command.add_subparsers(dest="way", metavar="WAY")
+    add = ways.add_parser("add-folder", help="look for models in this folder, too")
+    add.add_argument("folder", metavar="FOLDER", type=Path, help="of models, or ComfyUI's, A1111's or InvokeAI's own")
+    remove = ways.add_parser("remove-folder", help="look there no more; nothing is deleted")
+    remove.add_argument("folder", metavar="FOLDER", type=Path, help="one that was added")
 
 
 def _add_calibrate(command: argparse.ArgumentParser) -> None:

@@ -1,0 +1,118 @@
+"""`sfumato models`: the models on this machine, and the folders they are looked for in."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from sfumato.errors import InputError
+from sfumato.models import CATALOGUE, Model
+from sfumato.models.families import FAMILIES
+from sfumato.models.header import shown
+from sfumato.models.listing import Row, listing
+from sfumato.models.places import add_folder, folders, remove_folder
+
+KINDS = ("checkpoint", "lora", "vae", "controlnet", "text-encoder", "unknown")
+OWNERS = {"hub": "the hub's cache", "comfyui": "ComfyUI", "a1111": "A1111's web interface", "invokeai": "InvokeAI"}
+OWNERS |= {"folder": "a folder of models", "sfumato": "Sfumato"}
+
+
+def run(options: argparse.Namespace, say: Callable[..., None] = print) -> int:
+    """Carry out `sfumato models`. say: prints, at once. Raises InputError for an unknown kind, or for no folder."""
+    if options.way == "add-folder":
+        for place in add_folder(options.folder):
+            say(f"{shown(str(place.path))}: {OWNERS[place.owner]}")
+    elif options.way == "remove-folder":
+        remove_folder(options.folder)
+    elif options.json:
+        _say_json(_chosen(options.kind), say)
+    else:
+        _say_lines(_chosen(options.kind), say)
+    return 0
+
+
+def _chosen(kind: str | None) -> Iterator[Row]:
+    if kind is not None and kind not in KINDS:
+        raise InputError("unknown_kind", f"There is no kind '{kind}'. There is: {', '.join(KINDS)}.")
+    yield from (row for row in _every() if kind in (None, row.kind))
+
+
+def _every() -> Iterator[Row]:
+    yield from map(_own, CATALOGUE.values())
+    yield from listing(say=lambda sentence: print(f"sfumato: {sentence}", file=sys.stderr))
+
+
+def _own(model: Model) -> Row:
+    """A model that came with Sfumato."""
+    info = model.info
+    return Row(
+        kind="checkpoint",
+        family=info.family,
+        layout="folder",
+        prediction="flow" if info.family == "sd3" else "v",
+        native=info.native,
+        steps=info.steps,
+        guidance_scale=info.guidance_scale,
+        dtype="fp32",
+        bytes=sum(file.stat().st_size for file in model.folder.rglob("*.safetensors")),
+        id=info.id,
+        name=info.name,
+        path=str(model.folder),
+        owner="sfumato",
+    )
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    """A row as JSON has it: what is missing comes with how to get it."""
+    first = {"id": row.id, "name": row.name, "path": row.path, "owner": row.owner}
+    return first | asdict(row) | {"missing": [asdict(part) | {"get": part.get} for part in row.missing]}
+
+
+def line(row: Row) -> str:
+    """A row in words."""
+    family = FAMILIES[row.family].name if row.family in FAMILIES else row.family
+    what = " ".join(word for word in (family, row.variant, row.speed) if word)
+    words = ["cannot be used" if row.kind == "unknown" else f"{what} {row.kind}".strip()]
+    if row.steps:
+        words += [f"predicts {row.prediction}", f"{row.native} pixels"]
+        words += [f"{row.steps} steps, guidance {row.guidance_scale:g}"]
+    words += [row.dtype] if row.dtype else []
+    words += [_size(row.bytes)] if row.bytes else []
+    said = [f"{row.id}: {', '.join(words)}"]
+    said += [f"    {subject} by {source}" for subject, source in _told(row)]
+    said += [f"    lacks {part.part}{'' if part.needed else ' (works without)'}: {part.get}" for part in row.missing]
+    said += [f"    {row.problem}"] if row.problem else []
+    return "\n".join(said)
+
+
+def _told(row: Row) -> Iterator[tuple[str, str]]:
+    values = {"speed": row.speed, "prediction": row.prediction, "family": row.family}
+    for subject, value in values.items():
+        if value and subject in row.told_by:
+            yield f"{subject} {value}", row.told_by[subject]
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+def _say_json(rows: Iterator[Row], say: Callable[..., None]) -> None:
+    """An array, written as it is found."""
+    between = "[\n"
+    for row in rows:
+        say(between + json.dumps(as_json(row)), end="")
+        between = ",\n"
+    say("\n]" if between == ",\n" else "[]")
+
+
+def _say_lines(rows: Iterator[Row], say: Callable[..., None]) -> None:
+    count = 0
+    for row in rows:
+        say(line(row))
+        count += row.owner != "sfumato"
+    if not count and not folders():
+        say("Add the folder of your models with `sfumato models add-folder FOLDER`.")
