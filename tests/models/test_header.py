@@ -98,6 +98,7 @@ def test_order_and_white_space_are_free(tmp_path: Path) -> None:
         (packed(one(shape="2"), bytes(8)), "damaged", "not a list"),
         (packed(one(data_offsets=[8, 16]), bytes(16)), "damaged", "holes"),
         (packed(one(data_offsets=[0, 8, 9]), bytes(8)), "damaged", "two offsets"),
+        (packed(one(dtype="F4", shape=[3], data_offsets=[0, 1]), bytes(1)), "damaged", "not as large as its shape"),
         (packed(one(more=1), bytes(8)), "damaged", "more or less than its type"),
         (packed({"a": {"dtype": "F32", "shape": [2]}}, bytes(8)), "damaged", "more or less"),
         (packed(one() | {"b": one()["a"]}, bytes(8)), "damaged", "overlap"),
@@ -119,6 +120,13 @@ def test_what_is_wrong_is_said(tmp_path: Path, content: bytes, code: str, words:
     error = refused(written(tmp_path, content))
     assert error.code == code
     assert words in str(error)
+
+
+def test_escaped_colons_do_not_hide_a_name_that_comes_twice(tmp_path: Path) -> None:
+    """Colons are counted to find one."""
+    twice = json.dumps(one()).encode()[:-1] + b"," + json.dumps(one()).encode()[1:-1]
+    empty = b', "b' + b"\\u003a" * 4 + b'": {"dtype": "I8", "shape": [0], "data_offsets": [8, 8]}}'
+    assert "twice" in str(refused(written(tmp_path, packed(twice + empty, bytes(8)))))
 
 
 def test_a_pickle_is_one_whatever_its_name(tmp_path: Path) -> None:

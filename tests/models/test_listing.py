@@ -218,8 +218,12 @@ def test_a_damaged_memory_is_begun_anew(tmp_path: Path) -> None:
     write(tmp_path / "m" / "soft.safetensors", LORA)
     rows = listed(tmp_path / "m")
     (cache_folder() / FILE).write_bytes(b"no database at all" * 100)
-    assert listed(tmp_path / "m") == rows
-    assert listed(tmp_path / "m") == rows
+    said: list[str] = []
+    assert list(listing(where=[Place(tmp_path / "m", "folder")], say=said.append)) == rows
+    assert said == []
+    with sqlite3.connect(cache_folder() / FILE) as database:
+        assert database.execute("SELECT count(*) FROM found").fetchone() == (1,)
+    database.close()
 
 
 def test_no_place_for_a_memory_is_said_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,6 +269,9 @@ def test_the_hubs_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     lone = cached(hub, "painter/loras", "c" * 40, main=False)
     into(lone, soft, "sub/soft.safetensors")
     into(lone, soft, "pytorch_lora_weights.safetensors")
+    latest, before = cached(hub, "painter/two", "f" * 40), cached(hub, "painter/two", "e" * 40, main=False)
+    for snapshot in (before, latest):  # the same blob
+        into(snapshot, soft, "soft.safetensors")
     into(cached(hub, "somebody/llm", "d" * 40), other, "model-00001-of-00002.safetensors")
     into(hub / "models--somebody--llm" / "snapshots" / ("d" * 40), other, "model.safetensors")
     (hub / "models--broken--one").mkdir()
@@ -275,6 +282,7 @@ def test_the_hubs_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         "painter/sd-turbo@aaaaaaaaaaaa",
         "painter/loras/sub/soft.safetensors",
         "painter/loras/pytorch_lora_weights.safetensors",
+        "painter/two/soft.safetensors",
     }
     assert rows["painter/sd-turbo"].speed == "turbo"
     assert rows["painter/sd-turbo"].path == str(new)
