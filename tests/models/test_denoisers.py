@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import diffusers
 import pytest
 import torch
+from accelerate import init_empty_weights
 from diffusers.loaders.single_file_utils import (
     CHECKPOINT_KEY_NAMES,
     DIFFUSERS_DEFAULT_PIPELINE_PATHS,
@@ -161,3 +163,37 @@ def test_playground_is_not_stable_diffusion_xl() -> None:
 def test_other_tensors_are_no_denoiser() -> None:
     assert denoiser({}) is None
     assert denoiser(samples.tensors_of({"decoder.conv_in.weight": (512, 4, 3, 3)})) is None
+
+
+SMALL: dict[str, object] = {"block_out_channels": (32, 64), "layers_per_block": 1}
+SMALL |= {"down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D")}
+SMALL |= {"up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D")}
+XL = {"addition_embed_type": "text_time", "projection_class_embeddings_input_dim": 2816, "addition_time_embed_dim": 256}
+KLEIN = {"num_layers": 1, "num_single_layers": 1, "num_attention_heads": 24, "joint_attention_dim": 7680}
+MEDIUM = {"num_layers": 1, "num_attention_heads": 24}
+CLASSES: list[tuple[str, dict[str, object], str, str]] = [
+    ("UNet2DConditionModel", SMALL | {"cross_attention_dim": 768}, "sd15", ""),
+    ("UNet2DConditionModel", SMALL | {"cross_attention_dim": 768, "in_channels": 9}, "sd15", "inpainting"),
+    ("UNet2DConditionModel", SMALL | {"cross_attention_dim": 1024}, "sd2", ""),
+    ("UNet2DConditionModel", SMALL | XL | {"cross_attention_dim": 2048}, "sdxl", ""),
+    ("UNet2DConditionModel", SMALL | XL | {"cross_attention_dim": 32}, "sdxl", ""),
+    ("FluxTransformer2DModel", {"num_layers": 1, "num_single_layers": 1, "guidance_embeds": True}, "flux", "dev"),
+    ("FluxTransformer2DModel", {"num_layers": 1, "num_single_layers": 1}, "flux", "schnell"),
+    ("FluxTransformer2DModel", {"num_layers": 1, "num_single_layers": 1, "in_channels": 384}, "flux", "fill"),
+    ("Flux2Transformer2DModel", KLEIN, "flux2", "klein-4b"),
+    ("Flux2Transformer2DModel", KLEIN | {"num_attention_heads": 48}, "flux2", "dev"),
+    ("SD3Transformer2DModel", MEDIUM | {"pos_embed_max_size": 384}, "sd3", "3.5-medium"),
+    ("SD3Transformer2DModel", MEDIUM | {"pos_embed_max_size": 192}, "sd3", "3-medium"),
+    ("QwenImageTransformer2DModel", {"num_layers": 1}, "qwen-image", ""),
+    ("ZImageTransformer2DModel", {"n_layers": 1}, "z-image", ""),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings", "family", "variant"), CLASSES)
+def test_classes_of_diffusers(kind: str, settings: dict[str, object], family: str, variant: str) -> None:
+    """A single file with the tensors as the class itself names them."""
+    with init_empty_weights():
+        model = getattr(diffusers, kind)(**settings)
+    found = denoiser({name: ("BF16", tuple(tensor.shape)) for name, tensor in model.state_dict().items()})
+    assert found is not None
+    assert (found.family, found.variant, found.layout) == (family, variant, "diffusers")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from models import samples
+from diffusers import StableDiffusionPipeline
+from models import samples, tiny
 from models.samples import UNET, Shapes, flux, sd3, unet, write
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
 from sfumato.models.header import read
 from sfumato.models.recognise import Found, recognise
 
@@ -94,3 +97,13 @@ def test_parts_alone(tmp_path: Path) -> None:
     assert found_in(tmp_path / "ae.safetensors", {"decoder.conv_in.weight": (512, 16, 3, 3)}).kind == "vae"
     encoder = found_in(tmp_path / "clip_l.safetensors", {"text_model.embeddings.token_embedding.weight": (100, 768)})
     assert (encoder.kind, encoder.variant) == ("text-encoder", "CLIP-L")
+
+
+@pytest.mark.parametrize("width", [32, 768])
+def test_a_lora_that_diffusers_saved(tmp_path: Path, width: int) -> None:
+    net = tiny.unet(cross_attention_dim=width)
+    net.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_k", "to_v", "to_out.0"]))
+    StableDiffusionPipeline.save_lora_weights(tmp_path, unet_lora_layers=get_peft_model_state_dict(net))
+    file = next(tmp_path.glob("*.safetensors"))
+    found = recognise(read(file), file.name)
+    assert (found.kind, found.family, found.layout, found.problem) == ("lora", "sd15", "peft", "")
