@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from diffusers import ControlNetModel, EulerAncestralDiscreteScheduler, LCMScheduler
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from models import tiny
 from sfumato.errors import InputError
 from sfumato.models.folders import recognise_folder
@@ -132,3 +135,33 @@ def test_parts_alone(tmp_path: Path) -> None:
     }
     assert {part.component for part in found["dev"].missing} == {"text_encoder", "text_encoder_2", "vae"}
     assert [one.steps for one in (found["dev"], found["schnell"])] == [28, 4]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_configurations_of_any_kind(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Whatever stands in them, it is a finding or a sentence."""
+    folder = tmp_path_factory.getbasetemp() / "any"
+    if not folder.exists():
+        tiny.stable_diffusion(folder)
+    files = [folder / "model_index.json", folder / "scheduler/scheduler_config.json"]
+    files += [folder / part / "config.json" for part in ("unet", "vae", "text_encoder")]
+    file = data.draw(st.sampled_from(files))
+    before = file.read_text()
+    config = json.loads(before)
+    for name in data.draw(st.lists(st.sampled_from(sorted(config)), min_size=1, max_size=3)):
+        config[name] = data.draw(JSON)
+    file.write_text(json.dumps(config))
+    try:
+        for place in (folder, file.parent):
+            with suppress(InputError):
+                assert recognise_folder(place).kind
+    finally:
+        file.write_text(before)

@@ -266,7 +266,7 @@ def test_the_hubs_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for snapshot in (old, new):
         for file in whole.rglob("*.*"):
             into(snapshot, file, str(file.relative_to(whole)))
-    lone = cached(hub, "painter/loras", "c" * 40, main=False)
+    lone = cached(hub, "painter/lcm-lora", "c" * 40, main=False)
     into(lone, soft, "sub/soft.safetensors")
     into(lone, soft, "pytorch_lora_weights.safetensors")
     latest, before = cached(hub, "painter/two", "f" * 40), cached(hub, "painter/two", "e" * 40, main=False)
@@ -280,14 +280,15 @@ def test_the_hubs_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert set(rows) == {
         "painter/sd-turbo",
         "painter/sd-turbo@aaaaaaaaaaaa",
-        "painter/loras/sub/soft.safetensors",
-        "painter/loras/pytorch_lora_weights.safetensors",
+        "painter/lcm-lora/sub/soft.safetensors",
+        "painter/lcm-lora/pytorch_lora_weights.safetensors",
         "painter/two/soft.safetensors",
     }
     assert rows["painter/sd-turbo"].speed == "turbo"
     assert rows["painter/sd-turbo"].path == str(new)
     assert rows["painter/sd-turbo"].owner == "hub"
-    assert rows["painter/loras/sub/soft.safetensors"].kind == "lora"
+    assert rows["painter/lcm-lora/sub/soft.safetensors"].kind == "lora"
+    assert rows["painter/lcm-lora/pytorch_lora_weights.safetensors"].speed == "lcm"
 
 
 def test_listing_loads_nothing_heavy() -> None:

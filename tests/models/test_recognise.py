@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from diffusers import StableDiffusionPipeline
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from models import samples, tiny
 from models.samples import UNET, Shapes, flux, sd3, unet, write
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
-from sfumato.models.header import read
+from sfumato.models.families import FAMILIES, STRANGERS
+from sfumato.models.header import Header, read
 from sfumato.models.recognise import Found, recognise
 
 TEXT = {"text_encoders.clip_l.transformer.text_model.final_layer_norm.weight": (768,)}
@@ -107,3 +110,36 @@ def test_a_lora_that_diffusers_saved(tmp_path: Path, width: int) -> None:
     file = next(tmp_path.glob("*.safetensors"))
     found = recognise(read(file), file.name)
     assert (found.kind, found.family, found.layout, found.problem) == ("lora", "sd15", "peft", "")
+
+
+# Every name that a rule asks for, and some of what stands around them.
+ASKED = sorted(
+    {
+        *STRANGERS, *samples.SDXL, *samples.SD2, *samples.REFINER_XL, *samples.FLUX2, *samples.Z_IMAGE, *samples.QWEN,
+        *flux(), *flux(prefix=UNET), *sd3(8, 8, 1), *TEXT, *T5, *AE, "v_pred", "ztsnr", "lora_controlnet",
+        "conv_in.weight",
+        "time_embedding.linear_1.weight", "controlnet_blocks.0.weight", "controlnet_cond_embedding.conv_in.weight",
+        "decoder.conv_in.weight", "text_model.embeddings.token_embedding.weight", "shared.weight",
+        "encoder.block.0.layer.0.SelfAttention.q.weight", "model.embed_tokens.weight", "pos_embed.proj.weight",
+        "lora_unet_double_blocks_0_img_mlp_0.lora_down.weight", "lora_unet_double_blocks_0_img_mlp_0.lora_up.weight",
+        "lora_unet_single_blocks_0_linear2.lora_down.weight", "transformer_blocks.0.attn.to_q.lora_A.weight",
+        "lora_unet_mid_block_attn2_to_k.lora_down.weight", "x.diff", "x.lokr_w1", "x.qweight",
+    }
+)  # fmt: skip
+SHAPE = st.lists(st.sampled_from([0, 1, 4, 9, 768, 1280, 1536, 2048, 3072, 4096]), max_size=4).map(tuple)
+NOTED = st.dictionaries(
+    st.sampled_from(["modelspec.architecture", "modelspec.resolution", "modelspec.title", "ss_base_model_version"]),
+    st.text(max_size=12),
+    max_size=3,
+)
+
+
+@given(st.dictionaries(st.sampled_from(ASKED), SHAPE, max_size=6), NOTED, st.text(max_size=12))
+@settings(max_examples=300, deadline=None)
+def test_any_tensors_are_a_finding(shapes: Shapes, notes: dict[str, str], name: str) -> None:
+    found = recognise(Header(samples.tensors_of(shapes), notes, 1), name)
+    assert found.family in ("", *FAMILIES)
+    assert found.problem or found.kind != "unknown"
+    if found.kind == "checkpoint":
+        assert found.steps >= 1
+        assert found.native >= 1

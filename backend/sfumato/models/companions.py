@@ -143,7 +143,7 @@ def _flux_generation(widths: Mapping[str, int], tensors: Tensors) -> str:
         return "flux2"
     for key in widths:
         upper = key.replace("lora_down", "lora_up").replace("lora_A", "lora_B").replace("lora.down", "lora.up")
-        gives = tensors.get(upper, ("", (0,)))[1][0]
+        gives = Names(tensors, "").side(upper, 0)
         if re.search(r"linear1|mlp[._]0", key) and gives:
             return "flux" if gives in (21504, 12288) else "flux2" if gives in (27648, 18432) else ""
         if re.search(r"linear2|mlp[._]2", key):

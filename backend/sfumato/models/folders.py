@@ -69,7 +69,7 @@ def is_part(folder: Path) -> bool:
 
 
 def _whole(folder: Path, index: dict[str, Any]) -> Found:
-    name, kind = shown(folder.name), str(index.get("_class_name", ""))
+    name, kind = shown(name_of(folder)), str(index.get("_class_name", ""))
     family = _family(kind)
     if not family:
         return Found(layout="folder", problem=f"{name} is for {kind or 'no'} pipeline: Sfumato does not work with it.")
@@ -102,7 +102,7 @@ def _whole(folder: Path, index: dict[str, Any]) -> Found:
 
 
 def _part(folder: Path, config: dict[str, Any]) -> Found:
-    name, kind = shown(folder.name), str(config.get("_class_name", ""))
+    name, kind = shown(name_of(folder)), str(config.get("_class_name", ""))
     files, saved = _weights(folder)
     if not files:
         return Found(layout="folder", problem=_no_weights(name, folder))
@@ -112,7 +112,8 @@ def _part(folder: Path, config: dict[str, Any]) -> Found:
     common |= {"bytes": sum(header.size for header in headers)}
     if kind.startswith("Autoencoder"):
         family = {"AutoencoderKLQwenImage": "qwen-image", "AutoencoderKLFlux2": "flux2"}.get(kind, "")
-        return Found("vae", family or VAES.get(config.get("scaling_factor", 0.18215), ""), **common)
+        scale = config.get("scaling_factor", 0.18215)
+        return Found("vae", family or (VAES.get(scale, "") if isinstance(scale, float) else ""), **common)
     if architectures := _architectures(config):
         return Found("text-encoder", variant=str(architectures[0]), **common)
     family = _family(kind)
@@ -122,7 +123,7 @@ def _part(folder: Path, config: dict[str, Any]) -> Found:
     if "ControlNet" in kind:
         return replace(found, kind="controlnet", variant="")
     lacking = missing(found.family, found.variant, FAMILIES[found.family].parts)
-    return used(_usable(replace(found, missing=lacking), name), tensors, {}, folder.name)
+    return used(_usable(replace(found, missing=lacking), name), tensors, {}, name_of(folder))
 
 
 def _family(kind: str) -> str:
@@ -164,13 +165,13 @@ def _scheduled(folder: Path, index: dict[str, Any], found: Found) -> Found:
         speed = "" if zero_snr or said == "v" else "turbo"
     notes = {"modelspec.prediction_type": said} if said and FAMILIES[found.family].prediction != "flow" else {}
     marks = () if index.get("is_distilled", True) else ("base",)
-    found = used(found, {}, notes, "-".join((_visible(folder), *marks)), speed)
+    found = used(found, {}, notes, "-".join((name_of(folder), *marks)), speed)
     if notes:
         found = replace(found, zero_snr=zero_snr, told_by=found.told_by | {"prediction": "its configuration"})
     return found
 
 
-def _visible(folder: Path) -> str:
+def name_of(folder: Path) -> str:
     """The name of a model; in the hub's cache that of its repository, not of its revision."""
     repository = folder.parent.parent.name
     return repository.rpartition("--")[2] if repository.startswith("models--") else folder.name
@@ -203,7 +204,9 @@ def _weights(folder: Path) -> tuple[list[Path], str]:
         content = _json(listed).get("weight_map")
         names = sorted({str(name) for name in content.values()}) if isinstance(content, dict) else []
         if gone := [name for name in names if "/" in name or "\\" in name or not (folder / name).is_file()]:
-            said = f"{shown(folder.parent.name)} lacks {shown(gone[0])} of its {folder.name}; fetch all of it again."
+            said = (
+                f"{shown(name_of(folder.parent))} lacks {shown(gone[0])} of its {folder.name}; fetch all of it again."
+            )
             raise InputError("incomplete", said)
         variant = listed.name.removesuffix(".json").partition(".safetensors.index")[2].strip(".")
         return [folder / name for name in names], variant

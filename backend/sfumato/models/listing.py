@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from sfumato.errors import InputError
-from sfumato.models.folders import CONFIG, INDEX, files_of, is_part, recognise_folder
+from sfumato.models.folders import CONFIG, INDEX, files_of, is_part, name_of, recognise_folder
 from sfumato.models.header import read, shown
 from sfumato.models.places import Place, cache_folder, places
 from sfumato.models.recall import Memory, open_memory
@@ -146,7 +146,7 @@ def _looked_at(met: _Met, memory: Memory) -> Found | None:
 
 def _file(file: Path) -> Found:
     header = read(file)
-    name = f"{file.parent.name}{file.suffix}" if file.stem in NAMELESS else file.name
+    name = f"{name_of(file.parent)}{file.suffix}" if file.stem in NAMELESS else file.name
     found = recognise(header, name)
     if file.suffix.lower() in WEIGHTS or found.problem:
         return found
