@@ -22,7 +22,7 @@ class Recipe:
     steps: int
     batch: int
     rate: float
-    small_until: float = 0.4  # share of the steps before which most pictures are small
+    small_until: float = 0.25  # share of the steps before which most pictures are small
     cooldown: float = 0.3  # share of the steps in which the learning rate falls to nothing
     seed: int = 0
     # The sibling for few steps: the teacher's ways at 128 and 256 pixels, its guidance, its solver's steps from each of
@@ -60,5 +60,5 @@ RECIPES = {
         classifier_pictures=6,
         classifier_steps=2,
     ),
-    "cpu": Recipe(2, 4000, 3500, 8, 600, 16384, 3072, 6000, 8, 8e-4),
+    "cpu": Recipe(2, 4000, 3500, 8, 600, 16384, 9216, 10000, 8, 8e-4),
 }
