@@ -17,16 +17,16 @@ from sfumato.edits.strokes import strokes
 from sfumato.models.sketchbook.paint import paint
 from sfumato.models.sketchbook.scene import Scene
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from installer.demo.scene import SUMMER
-
 PICTURES = Path(__file__).parent / "pictures"
 SIDE, GAP = 256, 8
 RAMP = np.tile(np.linspace(0, 255, SIDE), (SIDE, 1))
 WHITE = np.full((SIDE, SIDE), 255.0)
 SOURCE = "a summer meadow by day"
 WINTER = "a snowy winter scene by day"
-WINDMILL = Scene(amount="many", object="windmill", colour="white", place="middle", layout=5)  # something all over
+AUTUMN = "an autumn meadow at sunset"
+EVENING = ["--prompt", "a sea at sunset with a lighthouse", "--seed", "1"]
+SUMMER = Scene(sky="cloudy", background="mountains", trees="none", layout=8)
+LIGHTHOUSE = Scene(ground="sea", sky="cloudy", trees="none", object="lighthouse", place="middle", layout=4)
 
 
 class Bench:
@@ -59,7 +59,7 @@ def _ok(code: int) -> None:
 
 def soft_inpainting(bench: Bench) -> list[Image.Image]:
     grey = bench.grey("map", RAMP)
-    result = bench.apply("canvas", "map", "out", "--edit", "soft-inpainting", "--prompt", WINTER)
+    result = bench.apply("canvas", "map", "out", "--edit", "soft-inpainting", "--prompt", AUTUMN, "--seed", "1")
     return [bench.open("canvas"), grey, result]
 
 
@@ -86,10 +86,10 @@ def edit_friendly(bench: Bench) -> list[Image.Image]:
 
 
 def fan(bench: Bench) -> list[Image.Image]:
-    canvas = bench.save("canvas", Image.fromarray(paint(WINDMILL, SIDE)))
+    canvas = bench.save("canvas", Image.fromarray(paint(LIGHTHOUSE, SIDE)))
     for name, more in (("together", []), ("apart", ["--apart"])):
         files = [str(bench.folder / f"{picture}.png") for picture in ("canvas", name)]
-        _ok(sfumato(["fan", files[0], "--prompt", WINTER, "--labels", "--out", files[1], *more]))
+        _ok(sfumato(["fan", files[0], *EVENING, "--labels", "--out", files[1], *more]))
     return [canvas, bench.open("together"), bench.open("apart")]
 
 

@@ -19,7 +19,7 @@ from installer.say import Task, line
 from . import page, pictures, scene
 from .client import Client
 
-BEFORE = "a red house in a summer meadow"
+BEFORE = "a white boat on a lake at noon"
 
 
 def main(state: Path, target: Path, seconds: dict[str, float]) -> int:

@@ -1,4 +1,4 @@
-"""What the demo paints: a house in summer, and how much of it winter may have. Runs in the environment."""
+"""What the demo paints: a boat at noon, and how much of it the evening may have. Runs in the environment."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from numpy.typing import NDArray
 from sfumato.models.sketchbook.paint import paint
 from sfumato.models.sketchbook.scene import Scene
 
-SUMMER = Scene(
+NOON = Scene(
     time="day",
-    ground="meadow",
+    ground="lake",
     season="summer",
     sky="cloudy",
     background="mountains",
     trees="none",
-    object="house",
-    colour="red",
+    object="boat",
+    colour="white",
     place="left",
     style="oil",
-    layout=8,
+    layout=3,
 )
-PROMPT = "a winter meadow, snow on the ground"
-SEED = 1
+PROMPT = "a summer lake at sunset"
+SEED = 5
 
-KEPT = 0.36  # the left part that stays as it is: the house
+KEPT = 0.42  # the left part that stays as it is: the boat
 FULL = 1.0  # from here on everything may change
 
 
 def canvas(size: int) -> NDArray[np.uint8]:
     """The picture, RGBA."""
-    colour = paint(SUMMER, size)
+    colour = paint(NOON, size)
     return np.dstack([colour, np.full(colour.shape[:2], 255, np.uint8)])
 
 
 def change_map(size: int) -> NDArray[np.uint16]:
-    """Hard black over the house, then a ramp to white: 16-bit grey."""
+    """Hard black over the boat, then a ramp to white: 16-bit grey."""
     along = np.linspace(0.0, 1.0, size)
     ramp = np.clip((along - KEPT) / (FULL - KEPT), 0.0, 1.0)
     return np.tile(np.rint(ramp * 65535).astype(np.uint16), (size, 1))
