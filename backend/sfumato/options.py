@@ -71,7 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     calibrate = commands.add_parser(
         "calibrate",
-        help="measure a model, so that greys can be shares of the change that is seen (--set axis=perceived)",
+        help="measure a model, so that greys are shares of the change that is seen",
         description="Fits a model's curve for the axis 'perceived' on one half of the pictures and prompts, and prints "
         "how straight change is there without it, and on the other half with it. The curve is kept beside the model's "
         "weights.",

@@ -79,6 +79,17 @@ class TestWithCurve:
         assert perceived.data == studio.run(*job(40_000, axis="steps", **plain)).data
         assert perceived.data != studio.run(*job(16_000, axis="steps", **plain)).data
 
+    def test_it_is_the_models_own_axis(self, studio: Studio) -> None:
+        """Without a wish of the painter's, and the report says which axis it was."""
+        own = studio.run(*job(16_000))
+        assert own.report["settings"]["axis"] == "perceived"
+        assert own.data == studio.run(*job(16_000, axis="perceived")).data
+        spent = studio.run(*job(16_000, spend=True))
+        assert spent.report["settings"]["axis"] == "steps"
+
+    def test_the_curve_of_one_edit_is_not_put_upon_another(self, studio: Studio) -> None:
+        assert studio.run(*job(16_000, edit="edit-friendly")).report["settings"]["axis"] == "steps"
+
     def test_the_global_strength_is_of_the_change_that_is_seen(self, studio: Studio) -> None:
         half = studio.run(*job(32_000, axis="perceived", strength=500))
         assert half.data == studio.run(*job(16_000, axis="perceived")).data
@@ -101,12 +112,15 @@ class TestWithout:
     def test_no_curve_gets_a_sentence_that_names_the_command(self, studio: Studio, folder: Path) -> None:
         with pytest.raises(InputError, match=r"Sketchbook has no curve .* `sfumato calibrate sketchbook`, or choose"):
             studio.run(*job(16_000, axis="perceived"))
-        assert studio.run(*job(16_000, axis="steps")).layer is not None
+        own = studio.run(*job(16_000))
+        assert own.report["settings"]["axis"] == "steps"
+        assert own.data == studio.run(*job(16_000, axis="steps")).data
 
     def test_nor_has_a_curve_of_other_weights_a_say(self, studio: Studio, folder: Path, curve: Curve) -> None:
         dataclasses.replace(curve, weights="f" * 64).write(folder / FILE)
         with pytest.raises(InputError, match=r"other weights.*`sfumato calibrate sketchbook`"):
             studio.run(*job(16_000, axis="perceived"))
+        assert studio.run(*job(16_000)).report["settings"]["axis"] == "steps"
 
     def test_the_command_line_says_it_too(
         self, folder: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]

@@ -9,6 +9,9 @@ are skipped (the paper's Table 4).
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 from sfumato_wire.messages import EditInfo, Parameter
 
 from sfumato.change_map import ChangeMap, M, scaled
@@ -32,13 +35,19 @@ AXIS = Parameter(
     "that is seen ('perceived', where the model was calibrated).",
     choices=("steps", "noise", "perceived"),
 )
+OWN_AXIS = replace(
+    AXIS,
+    default="own",
+    help=f"{AXIS.help} 'own' is the change that is seen for models that were calibrated, the steps for others.",
+    choices=("own", *AXIS.choices),
+)
 INFO = EditInfo(
     id="differential",
     name="Differential Diffusion",
     help="Every pixel changes as much as its grey says: white fully, black not at all.",
     parameters=(
         RELEASE,
-        AXIS,
+        OWN_AXIS,
         Parameter(
             "hinting",
             "bool",
@@ -60,7 +69,8 @@ class Differential(PathSampler):
     """release: `whole` gives a cell n = floor or ceil of N c steps, by the pipeline's own rule, and is that
     pipeline's img2img for a constant map, which is why it is the default here; `fractional`, the default in requests,
     also gives it its part of the step at the edge.
-    axis, hinting: as `INFO` says; `perceived` needs a map with its model's curve (ChangeMap(values, curve=...)).
+    axis, hinting: as `INFO` says; `perceived` needs a map with its model's curve (ChangeMap(values, curve=...)), and
+    `own` is that for such a map.
     spend: N is how many steps the cell of most change takes, rather than white; on the axis `steps` only.
     Raises InputError for settings that are no choice of theirs or do not go together."""
 
@@ -68,11 +78,13 @@ class Differential(PathSampler):
         self,
         change_map: ChangeMap,
         release: Kind = "whole",
-        axis: Axis = "steps",
+        axis: Axis | Literal["own"] = "steps",
         hinting: bool = True,
         spend: bool = False,
     ) -> None:
         check(INFO, release=release, axis=axis, hinting=hinting, spend=spend)
+        if axis == "own":
+            axis = "steps" if change_map.curve is None or spend else "perceived"
         if spend and axis != "steps":
             raise InputError("bad_setting", "How many steps to spend is known on the axis 'steps' only.")
         super().__init__(change_map, release, axis, hinting)
@@ -84,6 +96,8 @@ class Differential(PathSampler):
         return steps * M // most if self.spend and most else steps
 
 
-def create(change_map: ChangeMap, words: Words, release: Kind, axis: Axis, hinting: bool, spend: bool) -> Differential:
+def create(
+    change_map: ChangeMap, words: Words, release: Kind, axis: Axis | Literal["own"], hinting: bool, spend: bool
+) -> Differential:
     """The edit as a request's settings describe it; `INFO` declares them."""
     return Differential(change_map, release, axis, hinting, spend)

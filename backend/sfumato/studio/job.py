@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,7 @@ from sfumato.change_map import M as FULL
 from sfumato.composite import Difference, faintest, layer, over_pixels
 from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
-from sfumato.models.curve import curve_of
+from sfumato.models.curve import Curve, curve_of
 from sfumato.steering import Edit, Run, Steered, steer
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.found import as_grey
@@ -82,17 +82,19 @@ class Job:
         request = self.request
         settings = self.report["settings"] = settings_of(request, self.info.parameters, self.info.name)
         band = 0.0 if settings["composite"] == "plain" else settings["band"]
-        curve = curve_of(self.model) if settings.get("axis") == "perceived" else None
         with self._clock("plan"):
             values, at = map_array(request, change_map)
             planned = self._plan(_strong(ChangeMap(values, request.strength)), at, faintest(band))
         if planned is None:
             return self._finished(None)
         values = laid_on(values, at, planned.crop)
-        cells = ChangeMap(values, request.strength, covered=planned.covered, resample=settings["resample"], curve=curve)
+        curve, resample = self._curve(settings.get("axis")), settings["resample"]
+        cells = ChangeMap(values, request.strength, covered=planned.covered, resample=resample, curve=curve)
         pipe = self._pipe()
         words = self._words(pipe, planned)
         edit = self.module.create(cells, words, **{p.name: settings[p.name] for p in self.module.INFO.parameters})
+        if "axis" in settings:
+            settings["axis"] = edit.axis  # so that the report can be asked for again, whatever the model's own is then
         original, (image, latents, roundtrip) = self._encoded(pipe, planned)
         previewer = Previewer(image, latents, planned)
 
@@ -164,6 +166,15 @@ class Job:
             grey = as_grey(found, planned, settings["edges"])
             opaque = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
             return self._finished(opaque, box)
+
+    def _curve(self, axis: str | None) -> Curve | None:
+        """The model's curve where the axis needs it, or has use for it."""
+        if axis == "perceived":
+            return curve_of(self.model)
+        if axis == "own":
+            with suppress(InputError):
+                return curve_of(self.model)
+        return None
 
     def _by_change(self, edit: Edit, before: Tensor, after: Tensor, planned: Plan) -> NDArray[np.float32]:
         """How much of the new picture shows in every pixel of the crop, by how much has changed."""
