@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from sfumato.models import CATALOGUE, load
 from sfumato.models.sketchbook import WEIGHTS
 from sfumato.models.sketchbook.data import held_out
 from sfumato.models.sketchbook.paint import paint
@@ -79,3 +80,19 @@ def test_summer_turns_into_winter_on_request(pipeline) -> None:
     green = {season: colour[1] - (colour[0] + colour[2]) / 2 for season, colour in ground.items()}
     assert ground["winter"].mean() > ground["summer"].mean() + 0.2
     assert green["winter"] < green["summer"] - 0.1
+
+
+def test_four_steps_of_the_sibling_are_nearer_to_many_than_four_of_its_elder(pipeline) -> None:
+    from diffusers import StableDiffusionPipeline
+
+    short = StableDiffusionPipeline(**load(CATALOGUE["sketchbook-4"], "cpu").components, requires_safety_checker=False)
+    short.set_progress_bar_config(disable=True)
+
+    def painted(pipe, steps: int, guidance: float) -> torch.Tensor:
+        prompts = ["a winter meadow with a red house on the left, at noon", "a sea at night, with a lighthouse"]
+        generators = [torch.Generator().manual_seed(seed) for seed in range(len(prompts))]
+        settings = {"num_inference_steps": steps, "guidance_scale": guidance, "output_type": "latent"}
+        return pipe(prompts, generator=generators, **settings).images
+
+    many, few, own = painted(pipeline, 16, 4.0), painted(pipeline, 4, 4.0), painted(short, 4, 1.0)
+    assert (own - many).square().mean() < (few - many).square().mean()

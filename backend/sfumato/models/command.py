@@ -57,7 +57,7 @@ def _own(model: Model) -> Row:
         native=info.native,
         steps=info.steps,
         guidance_scale=info.guidance_scale,
-        dtype="fp32",
+        dtype="fp16",
         bytes=sum(file.stat().st_size for file in model.folder.rglob("*.safetensors")),
         id=info.id,
         name=info.name,
