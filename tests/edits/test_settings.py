@@ -31,7 +31,7 @@ MADE: dict[Any, Sequence[Parameter]] = {
 MADE[EditFriendly] = [parameter for parameter in MADE[EditFriendly] if parameter.name != "attention"]
 OTHER_NAMES = {"keep_structure": "keep", "cross_steps": "cross", "self_steps": "self_"}
 # A constant map is then the pipeline's img2img bit for bit, as in the paper.
-OTHER_DEFAULTS = {(Differential, "release"): "whole"}
+OTHER_DEFAULTS = {(Differential, "release"): "whole", (Differential, "axis"): "steps"}
 BAD: dict[str, tuple[Any, ...]] = {
     "int": (1.5, "1", True, None, 10**400),
     "float": (float("nan"), float("inf"), "0.5", True, None, -1e9, 10**400),
