@@ -6,6 +6,7 @@ import json
 import struct
 from math import prod
 from pathlib import Path
+from typing import Any
 
 from sfumato.models.header import BITS, Tensors
 
@@ -83,10 +84,11 @@ def tensors_of(shapes: Shapes, dtype: str = "F16") -> Tensors:
 
 def write(file: Path, shapes: Shapes, notes: dict[str, str] | None = None, dtype: str = "F16") -> Path:
     """A file with these tensors, all of them zeros that take no room on disk."""
-    at, header = 0, {"__metadata__": notes} if notes else {}
+    at = 0
+    header: dict[str, Any] = {"__metadata__": notes} if notes else {}
     for name, shape in shapes.items():
         size = prod(shape) * BITS[dtype] // 8
-        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, at + size]}  # type: ignore[dict-item]
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, at + size]}
         at += size
     text = json.dumps(header).encode()
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import diffusers
 import pytest
+import torch
 import transformers
 from accelerate import init_empty_weights
 from models.samples import Shapes, tensors_of
@@ -93,8 +94,8 @@ def test_other_formulas_are_no_lora(ending: str) -> None:
     assert "not a LoRA" in found.problem
 
 
-def state(model: object) -> Tensors:
-    return {name: ("F16", tuple(tensor.shape)) for name, tensor in model.state_dict().items()}  # type: ignore[attr-defined]
+def state(model: torch.nn.Module) -> Tensors:
+    return {name: ("F16", tuple(tensor.shape)) for name, tensor in model.state_dict().items()}
 
 
 def of_class(kind: str, **settings: object) -> Tensors:

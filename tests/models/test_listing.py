@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -206,9 +207,8 @@ LORA_OF_XL = next(iter(LORA))
 def test_what_is_remembered_survives_an_end_halfway(tmp_path: Path) -> None:
     for name in "abc":
         write(tmp_path / "m" / f"{name}.safetensors", LORA)
-    rows = listing(where=[Place(tmp_path / "m", "folder")])
-    list(islice(rows, 2))
-    rows.close()  # type: ignore[attr-defined]
+    with closing(listing(where=[Place(tmp_path / "m", "folder")])) as rows:
+        list(islice(rows, 2))
     with sqlite3.connect(cache_folder() / FILE) as database:
         assert database.execute("SELECT count(*) FROM found").fetchone() == (2,)
     database.close()

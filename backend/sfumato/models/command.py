@@ -12,9 +12,10 @@ from typing import Any
 from sfumato.errors import InputError
 from sfumato.models import CATALOGUE, Model
 from sfumato.models.families import FAMILIES
-from sfumato.models.header import shown
+from sfumato.models.header import read, shown
 from sfumato.models.listing import Row, listing
 from sfumato.models.places import add_folder, folders, remove_folder
+from sfumato.models.recognise import dtype_of
 
 KINDS = ("checkpoint", "lora", "vae", "controlnet", "text-encoder", "unknown")
 OWNERS = {"hub": "the hub's cache", "comfyui": "ComfyUI", "a1111": "A1111's web interface", "invokeai": "InvokeAI"}
@@ -48,7 +49,7 @@ def _every() -> Iterator[Row]:
 
 def _own(model: Model) -> Row:
     """A model that came with Sfumato."""
-    info = model.info
+    info, files = model.info, sorted(model.folder.rglob("*.safetensors"))
     return Row(
         kind="checkpoint",
         family=info.family,
@@ -57,8 +58,8 @@ def _own(model: Model) -> Row:
         native=info.native,
         steps=info.steps,
         guidance_scale=info.guidance_scale,
-        dtype="fp16",
-        bytes=sum(file.stat().st_size for file in model.folder.rglob("*.safetensors")),
+        dtype=dtype_of(read(files[0]).tensors) if files else "",
+        bytes=sum(file.stat().st_size for file in files),
         id=info.id,
         name=info.name,
         path=str(model.folder),

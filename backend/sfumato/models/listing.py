@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sfumato.errors import InputError
@@ -48,7 +48,7 @@ def listing(
     environ: Mapping[str, str] = os.environ,
     where: Iterable[Place] | None = None,
     say: Callable[[str], None] = lambda sentence: None,
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """Every model, LoRA, VAE, ControlNet and text encoder in the user's places (or in these), as each is found. What is
     broken or cannot be opened has a `problem`, and ends nothing. What is reached by two ways is one row."""
     seen: set[str] = set()
@@ -116,8 +116,7 @@ def _revisions(repository: Path) -> list[str]:
 
 
 def _row(found: Found, id: str, name: str, met: _Met, place: Place) -> Row:
-    known = {field.name: getattr(found, field.name) for field in fields(Found)}
-    return Row(**known, id=id, name=name, path=met.path, owner=place.owner)
+    return Row(**vars(found), id=id, name=name, path=met.path, owner=place.owner)
 
 
 def _looked_at(met: _Met, memory: Memory) -> Found | None:
@@ -151,7 +150,7 @@ def _file(file: Path) -> Found:
     if file.suffix.lower() in WEIGHTS or found.problem:
         return found
     said = f"{shown(file.name)} is safetensors under another name: rename it so that it ends in .safetensors."
-    return Found(**{**vars(found), "problem": said})
+    return replace(found, problem=said)
 
 
 def _walk(top: str) -> Iterator[_Met]:

@@ -114,8 +114,7 @@ def used(found: Found, tensors: Tensors, notes: dict[str, str], name: str, speed
     """The same with how it wants to be used."""
     how = habits(found.family, found.variant, tensors, notes, name, speed)
     known = found.told_by | how.told_by
-    found = replace(found, prediction=how.prediction, zero_snr=how.zero_snr, native=how.native, steps=how.steps)
-    return replace(found, guidance_scale=how.guidance_scale, speed=how.speed, told_by=known)
+    return replace(found, **vars(how) | {"told_by": known})
 
 
 def absent_parts(family: str, tensors: Tensors) -> tuple[Part, ...]:
