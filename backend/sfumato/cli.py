@@ -158,6 +158,7 @@ def _apply(options: argparse.Namespace) -> int:
     if options.json:
         _say(json.dumps(report, indent=2))
     _say_source_unused(options)
+    _say_uncalibrated(report)
     if not report["changed"]:
         print(f"sfumato: Nothing was changed: {_why_unchanged(report)}.", file=sys.stderr)
     return 0
@@ -173,6 +174,7 @@ def _fan(options: argparse.Namespace) -> int:
         _say(json.dumps(report, indent=2))
     if report["jobs"]:
         _say_source_unused(options)
+        _say_uncalibrated(report["jobs"][0])
     if not report.get("changed", True):
         print(f"sfumato: Nothing was changed: {_why_unchanged(report['jobs'][-1])}.", file=sys.stderr)
     return 0
@@ -186,6 +188,11 @@ def _say_source_unused(options: argparse.Namespace) -> None:
         able = ", ".join(name for name, other in DECLARED.items() if other.source_prompt)
         sentence = f"{info.name} takes no --source-prompt: it had no effect. Edits that do: {able}."
         print(f"sfumato: {sentence}", file=sys.stderr)
+
+
+def _say_uncalibrated(report: dict[str, Any]) -> None:
+    if "uncalibrated" in report:
+        print(f"sfumato: {report['uncalibrated']} Greys count as shares of the steps until then.", file=sys.stderr)
 
 
 def _why_unchanged(report: dict[str, Any]) -> str:

@@ -114,13 +114,29 @@ class TestWithout:
             studio.run(*job(16_000, axis="perceived"))
         own = studio.run(*job(16_000))
         assert own.report["settings"]["axis"] == "steps"
+        assert "uncalibrated" not in own.report
         assert own.data == studio.run(*job(16_000, axis="steps")).data
 
     def test_nor_has_a_curve_of_other_weights_a_say(self, studio: Studio, folder: Path, curve: Curve) -> None:
         dataclasses.replace(curve, weights="f" * 64).write(folder / FILE)
         with pytest.raises(InputError, match=r"other weights.*`sfumato calibrate sketchbook`"):
             studio.run(*job(16_000, axis="perceived"))
-        assert studio.run(*job(16_000)).report["settings"]["axis"] == "steps"
+        own = studio.run(*job(16_000)).report
+        assert own["settings"]["axis"] == "steps"
+        assert "other weights" in own["uncalibrated"]
+
+    def test_a_curve_that_cannot_be_read_is_told_of(
+        self, folder: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (folder / FILE).write_text("{")
+        where = tmp_path_factory.mktemp("pictures")
+        write_png(where / "canvas.png", paint(Scene(), SIDE))
+        write_png(where / "map.png", np.full((SIDE, SIDE), 128, np.uint8))
+        files = [str(where / "canvas.png"), "--map", str(where / "map.png"), "--flat", str(where / "flat.png")]
+        assert main(["apply", *files, "--prompt", "winter", "--steps", "4"]) == 0
+        error = capsys.readouterr().err
+        assert f"{FILE} cannot be used as a curve" in error
+        assert "Make one with `sfumato calibrate`" in error
 
     def test_the_command_line_says_it_too(
         self, folder: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -172,8 +172,11 @@ class Job:
         if axis == "perceived":
             return curve_of(self.model)
         if axis == "own":
-            with suppress(InputError):
+            try:
                 return curve_of(self.model)
+            except InputError as error:
+                if error.code != "no_curve":  # one that cannot be used is told of, and edits go on without it
+                    self.report["uncalibrated"] = str(error)
         return None
 
     def _by_change(self, edit: Edit, before: Tensor, after: Tensor, planned: Plan) -> NDArray[np.float32]:
