@@ -24,7 +24,7 @@ WHITE = np.full((SIDE, SIDE), 255.0)
 SOURCE = "a summer meadow by day"
 WINTER = "a snowy winter scene by day"
 AUTUMN = "an autumn meadow at sunset"
-EVENING = ["--prompt", "a sea at sunset with a lighthouse", "--seed", "1"]
+WINTER_SEA = ["--prompt", "a snowy winter sea by day with a lighthouse", "--seed", "3"]
 SUMMER = Scene(sky="cloudy", background="mountains", trees="none", layout=8)
 LIGHTHOUSE = Scene(ground="sea", sky="cloudy", trees="none", object="lighthouse", place="middle", layout=4)
 
@@ -89,7 +89,7 @@ def fan(bench: Bench) -> list[Image.Image]:
     canvas = bench.save("canvas", Image.fromarray(paint(LIGHTHOUSE, SIDE)))
     for name, more in (("together", []), ("apart", ["--apart"])):
         files = [str(bench.folder / f"{picture}.png") for picture in ("canvas", name)]
-        _ok(sfumato(["fan", files[0], *EVENING, "--labels", "--out", files[1], *more]))
+        _ok(sfumato(["fan", files[0], *WINTER_SEA, "--labels", "--out", files[1], *more]))
     return [canvas, bench.open("together"), bench.open("apart")]
 
 
