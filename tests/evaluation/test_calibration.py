@@ -31,7 +31,7 @@ CHANGES = hnp.arrays(np.float64, len(GREYS), elements=st.floats(0, 100))
 
 def table(change: np.ndarray) -> np.ndarray:
     """g as shares of the steps by grey."""
-    return Curve(((4, inverse(GREYS, change)),), "0" * 64, 4.0, "lab", 1).table(4) / M
+    return Curve(((4, inverse(GREYS, change)),), "0" * 64, 4.0, 64, "lab", 1).table(4) / M
 
 
 class TestIsotonic:

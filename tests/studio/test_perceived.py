@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def curve(folder: Path) -> Curve:
-    curve = Curve(((4, KNOTS),), weights_digest(models.find("sketchbook")), 4.0, "lab", 1)
+    curve = Curve(((4, KNOTS),), weights_digest(models.find("sketchbook")), 4.0, SIDE, "lab", 1)
     curve.write(folder / FILE)
     return curve
 
@@ -83,6 +83,7 @@ class TestWithCurve:
         """Without a wish of the painter's, and the report says which axis it was."""
         own = studio.run(*job(16_000))
         assert own.report["settings"]["axis"] == "perceived"
+        assert own.report["calibrated_at"] == {"guidance_scale": 4.0, "side": SIDE}
         assert own.data == studio.run(*job(16_000, axis="perceived")).data
         spent = studio.run(*job(16_000, spend=True))
         assert spent.report["settings"]["axis"] == "steps"

@@ -102,7 +102,7 @@ def measured(bench: Bench, pictures: Sequence[Subject], steps: int, axis: Axis) 
 def fitted(bench: Bench, change: Mapping[int, Floats]) -> Curve:
     """The curve of the bench's model: by number of steps, what pictures were measured to change on the axis `steps`."""
     curves = tuple((n, inverse(GREYS, change[n].mean(axis=0))) for n in sorted(change))
-    return Curve(curves, weights_digest(bench.model), bench.guidance, "lab", min(map(len, change.values())))
+    return Curve(curves, weights_digest(bench.model), bench.guidance, bench.side, "lab", min(map(len, change.values())))
 
 
 def judged(change: Floats) -> dict[str, Any]:

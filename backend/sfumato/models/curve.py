@@ -24,7 +24,7 @@ from sfumato.errors import InputError, SfumatoError
 if TYPE_CHECKING:
     from sfumato.models import Model
 
-VERSION = 1
+VERSION = 2
 FILE = "calibration.json"  # in the model's folder
 Knots = tuple[tuple[int, int], ...]
 
@@ -34,13 +34,15 @@ class Curve:
     """curves: by number of steps, rising, the knots of g: (grey, share of the steps), both 0..65535, from (0, 0) to
     (65535, 65535); greys rise, shares never fall. Between knots g is a straight line.
 
-    weights: SHA-256 of the denoiser's weights. guidance, distance, pictures: how it was measured, and on how many.
+    weights: SHA-256 of the denoiser's weights. guidance, side, distance, pictures: how it was measured, side in pixels,
+    and on how many.
     Raises ValueError, saying what is wrong with it.
     """
 
     curves: tuple[tuple[int, Knots], ...]
     weights: str
     guidance: float
+    side: int
     distance: str
     pictures: int
 
@@ -55,7 +57,8 @@ class Curve:
             _demand(knots[0] == (0, 0) and knots[-1] == (M, M), f"{of} does not keep black and white")
             _demand(all(a[0] < b[0] and a[1] <= b[1] for a, b in pairwise(knots)), f"{of} falls")
         _demand(isinstance(self.weights, str) and len(self.weights) == 64, "it does not name its weights")
-        _demand(isinstance(self.distance, str) and _whole(self.pictures, 1), "it does not say how it was measured")
+        measured = isinstance(self.distance, str) and _whole(self.side, 1) and _whole(self.pictures, 1)
+        _demand(measured, "it does not say how it was measured")
         _demand(type(self.guidance) in (int, float) and 0 <= self.guidance <= 100, "its guidance is not within 0..100")
 
     def table(self, steps: int) -> NDArray[np.uint16]:

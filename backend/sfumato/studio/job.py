@@ -95,6 +95,8 @@ class Job:
         edit = self.module.create(cells, words, **{p.name: settings[p.name] for p in self.module.INFO.parameters})
         if "axis" in settings:
             settings["axis"] = edit.axis  # so that the report can be asked for again, whatever the model's own is then
+            if edit.axis == "perceived" and curve is not None:  # it is exact where it was measured, near it elsewhere
+                self.report["calibrated_at"] = {"guidance_scale": curve.guidance, "side": curve.side}
         original, (image, latents, roundtrip) = self._encoded(pipe, planned)
         previewer = Previewer(image, latents, planned)
 
