@@ -20,6 +20,9 @@ EXAMPLES = """examples:
   sfumato serve            the backend that the Krita plugin talks to
 """
 
+# Those that `sfumato evaluate` knows, in its order.
+EXPERIMENTS = ("adherence", "answer", "kept", "seams", "hinting", "success", "tradeoff", "found", "inversion")
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Of all commands; the one that was chosen is `command` in what it gives."""
@@ -179,7 +182,7 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--size", default="small", help="'small', a minute or two, or 'full', an hour or more (default: %(default)s)")
     add("--model", default="sketchbook", help="the model (default: %(default)s; see `sfumato models`)")
-    add("--only", nargs="+", metavar="NAME", help="some of the experiments, by the names that the page has for them")
+    add("--only", nargs="+", metavar="NAME", help=f"some of the experiments: {', '.join(EXPERIMENTS)}")
     add("--seed", type=int, default=0, help="another number, other pictures (default: 0)")
     add("--json", metavar="FILE", help="write all figures as JSON; - prints them")
     add(
@@ -187,5 +190,5 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("sfumato-evaluation"),
         metavar="FOLDER",
-        help="for the page, the tables and what is finished (default: %(default)s)",
+        help="for a folder of each model, size and seed: page, tables and what is finished (default: %(default)s)",
     )

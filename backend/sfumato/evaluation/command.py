@@ -1,7 +1,8 @@
 """`sfumato evaluate`: runs the experiments, keeps what is finished, and writes JSON, a page and tables.
 
-A full run takes an hour or more. Every experiment is stored as soon as it is done and used again by the next run, as
-long as model, weights, curve, size, seed and program are the same.
+A full run takes an hour or more. Every experiment is stored as soon as it is done, and the page shows all that are. A
+folder holds what goes together: its name says model, size and seed, and ends in a digest of all that figures may depend
+on, so that what was found before a change is neither taken for new nor written over.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import sfumato_wire
 import torch
 
 import sfumato
@@ -31,11 +34,15 @@ from sfumato.evaluation.report import markdown, page
 from sfumato.evaluation.results import Result, as_json
 from sfumato.evaluation.sizes import SIZES, Size
 from sfumato.evaluation.strips import Row, strips
-from sfumato.models.curve import FILE as CURVE
+from sfumato.models.curve import curve_of
 from sfumato.models.sketchbook import CLASSIFIER
+from sfumato.pictures import check_output
 from sfumato.studio.memory import enough_memory
 
 PACKAGE = Path(sfumato.__file__).parent
+PARTS = (".safetensors", ".json", ".txt")  # what a model is read from: weights, curve, configs, vocabulary
+LIBRARIES = ("torch", "diffusers", "transformers")
+STORED = {"key", "commit", "machine", "result", "seconds", "uncalibrated"}
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
@@ -54,65 +61,97 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     if options.seed < 0:
         raise InputError("bad_seed", f"--seed is 0 or more; this is {options.seed}.")
     names = [name for name in EXPERIMENTS if not options.only or name in options.only]
-    folder: Path = options.report
-    began = time.monotonic()
-    with enough_memory("Close other programs and run the same command again."), _writable(folder):
+    key = {"code": code_digest(), "weights": weights_digest(model), "libraries": {of: version(of) for of in LIBRARIES}}
+    key |= {"model": model.info.id, "size": asdict(size), "seed": options.seed}
+    key = json.loads(json.dumps(key))
+    folder, copy = _folder(options, key), Path(options.json) if options.json not in (None, "-") else None
+    with _writable(folder, "--report"):
         folder.mkdir(parents=True, exist_ok=True)
-        key = {"code": code_digest(), "weights": weights_digest(model), "size": asdict(size), "seed": options.seed}
-        key |= {"model": model.info.id}
-        done: dict[str, Any] = {}
-        bench: Bench | None = None
+    for file in (folder / "index.html", *([copy] if copy else [])):
+        check_output(file)
+    try:
+        curve_of(model)
+    except InputError as error:
+        print(f"sfumato: {error} The axis 'perceived' is left out until then.", file=sys.stderr, flush=True)
+
+    made = {"key": key, "commit": _commit()}
+    made |= {"machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"}
+    began = time.monotonic()
+    bench: Bench | None = None
+    with enough_memory("Close other programs and run the same command again."):
         for number, name in enumerate(names, 1):
-            known = _stored(folder, name, key)
-            if known is None:
 
-                def say(line: str, name: str = name, number: int = number) -> None:
-                    minutes, seconds = divmod(round(time.monotonic() - began), 60)
-                    print(f"[{number}/{len(names)} {name}, {minutes}:{seconds:02}] {line}", file=sys.stderr, flush=True)
+            def say(line: str, place: str = f"{number}/{len(names)} {name}") -> None:
+                minutes, seconds = divmod(round(time.monotonic() - began), 60)
+                print(f"[{place}, {minutes}:{seconds:02}] {line}", file=sys.stderr, flush=True)
 
-                bench = bench or Bench(model.info.id, size.side)
-                bench.say = say
-                known = _run(bench, name, size, options.seed, folder, key)
-            else:
-                print(f"[{number}/{len(names)} {name}] done before", file=sys.stderr, flush=True)
-            done[name] = known
-        document = _document(options, model, done, key)
-        _write(folder / "results.json", json.dumps(document, indent=1, allow_nan=False) + "\n")
-        _write(folder / "tables.md", markdown(document))
-        _write(folder / "index.html", page(document, folder))
-        if options.json not in (None, "-"):
-            _write(Path(options.json), json.dumps(document, indent=1, allow_nan=False) + "\n")
+            if _stored(folder, name, key):
+                say("done before")
+                continue
+            bench = bench or Bench(model.info.id, size.side)
+            bench.say = say
+            _run(bench, name, size, options.seed, folder, made)
+
+    document: dict[str, Any] = {}
+    # What another process has stored while this one wrote is written, too: whichever ends last has seen it all.
+    while document != (fresh := _document(options, model, folder, key)):
+        document = fresh
+        text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+        with _writable(folder, "--report"):
+            _write(folder / "results.json", text)
+            _write(folder / "tables.md", markdown(document))
+            _write(folder / "index.html", page(document, folder))
+    if copy:
+        with _writable(copy, "--json"):
+            _write(copy, text)
+    print(f"sfumato: {folder / 'index.html'} shows it all.", file=sys.stderr)
     return document
 
 
 def code_digest() -> str:
     """SHA-256 of the program as it stands, in hex: what figures may depend on."""
     digest = hashlib.sha256()
-    for file in sorted(PACKAGE.rglob("*.py")):
-        digest.update(str(file.relative_to(PACKAGE)).encode() + b"\0" + file.read_bytes() + b"\0")
+    for package in (PACKAGE, Path(sfumato_wire.__file__).parent):
+        for file in sorted(package.rglob("*.py")):
+            digest.update(str(file.relative_to(package)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def weights_digest(model: models.Model) -> str:
-    """SHA-256 of all weights that a figure may depend on, the judge's and the model's curve among them, in hex."""
-    folders = [folder for folder in (model.base, model.folder, CLASSIFIER) if folder is not None]
-    files = [file for folder in folders for file in sorted(folder.rglob("*.safetensors"))]
+    """SHA-256 of all that a figure may depend on in the folders of model and judge, in hex: weights, curve, configs."""
     digest = hashlib.sha256()
-    for file in [*files, model.folder / CURVE]:
-        if file.is_file():
-            with file.open("rb") as opened:
-                digest.update(hashlib.file_digest(opened, "sha256").digest())
+    for folder in (model.base, model.folder, CLASSIFIER):
+        for file in sorted(folder.rglob("*")) if folder is not None else ():
+            if file.suffix in PARTS and file.is_file():
+                with file.open("rb") as opened:
+                    digest.update(str(file.relative_to(folder)).encode() + b"\0")
+                    digest.update(hashlib.file_digest(opened, "sha256").digest())
     return digest.hexdigest()
 
 
+def _folder(options: argparse.Namespace, key: dict[str, Any]) -> Path:
+    """Where this run belongs; says so where others have been before it."""
+    start = f"{key['model']}-{key['size']['name']}-{key['seed']}-"
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    folder: Path = options.report / (start + digest[:8])
+    if not folder.exists() and (others := sorted(other.name for other in options.report.glob(f"{start}*"))):
+        print(
+            f"sfumato: The program, its libraries or the model's files are not those of {', '.join(others)}: all is "
+            f"measured anew in {folder.name}, and what is there stays.",
+            file=sys.stderr,
+            flush=True,
+        )
+    return folder
+
+
 @contextmanager
-def _writable(folder: Path) -> Iterator[None]:
-    """What goes wrong with files, in words."""
+def _writable(place: Path, option: str) -> Iterator[None]:
+    """What goes wrong with writing, in words. option: that names another place."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise SfumatoError("unwritable", f"{folder} cannot be written to ({reason}). Give another --report.") from None
+        raise SfumatoError("unwritable", f"{place} cannot be written to ({reason}). Give another {option}.") from None
 
 
 def _size(name: str) -> Size:
@@ -121,17 +160,17 @@ def _size(name: str) -> Size:
     return SIZES[name]
 
 
-def _run(bench: Bench, name: str, size: Size, seed: int, folder: Path, key: dict[str, Any]) -> dict[str, Any]:
-    """One experiment, stored."""
+def _run(bench: Bench, name: str, size: Size, seed: int, folder: Path, made: dict[str, Any]) -> None:
+    """One experiment, stored. made: what is stored of how it was made."""
     start, before = time.monotonic(), asdict(bench.work)
     result = EXPERIMENTS[name](bench, size, seed)
     found = as_json(result)
-    _paint(result, found, name, folder)
     work = {what: count - before[what] for what, count in asdict(bench.work).items()}
-    stored = {"key": key, "result": found | {"work": work}, "seconds": round(time.monotonic() - start, 1)}
-    stored["uncalibrated"] = bench.uncalibrated
-    _write(folder / f"{name}.json", json.dumps(stored, indent=1, allow_nan=False) + "\n")
-    return stored
+    with _writable(folder, "--report"):
+        _paint(result, found, name, folder)
+        stored = made | {"result": found | {"work": work}, "seconds": round(time.monotonic() - start, 1)}
+        stored["uncalibrated"] = bench.uncalibrated
+        _write(folder / f"{name}.json", json.dumps(stored, indent=1, allow_nan=False) + "\n")
 
 
 def _paint(result: Result, found: dict[str, Any], name: str, folder: Path) -> None:
@@ -144,35 +183,41 @@ def _paint(result: Result, found: dict[str, Any], name: str, folder: Path) -> No
 
 
 def _stored(folder: Path, name: str, key: dict[str, Any]) -> dict[str, Any] | None:
-    """What an earlier run found, if it was the same; a file that cannot be read counts as none."""
+    """What an earlier run found, if it was the same; a file that is damaged counts as none."""
     try:
-        stored = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        same = stored["key"] == json.loads(json.dumps(key))
-        pictures = [folder / strip["file"] for strip in stored["result"]["strips"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        stored: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        whole = stored.keys() >= STORED and stored["result"].keys() >= as_json(Result("", "")).keys()
+        there = whole and all((folder / strip["file"]).is_file() for strip in stored["result"]["strips"])
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return None
-    return stored if same and all(picture.is_file() for picture in pictures) else None
+    return stored if there and stored["key"] == key else None
 
 
-def _document(
-    options: argparse.Namespace, model: models.Model, done: dict[str, Any], key: dict[str, Any]
-) -> dict[str, Any]:
+def _document(options: argparse.Namespace, model: models.Model, folder: Path, key: dict[str, Any]) -> dict[str, Any]:
+    """Of all that is stored, whoever has measured it."""
+    done = {name: stored for name in EXPERIMENTS if (stored := _stored(folder, name, key))}
     command = f"sfumato evaluate --size {options.size} --model {options.model} --seed {options.seed}"
-    if options.only:
-        command += f" --only {' '.join(options.only)}"
+    if len(done) < len(EXPERIMENTS):
+        command += f" --only {' '.join(done)}"
     return {
         "sfumato": sfumato.__version__,
-        "commit": _commit(),
+        "commit": _several(done, "commit") or None,
         "command": command,
         "model": {"id": model.info.id, "name": model.info.name},
         "code": key["code"],
         "weights": key["weights"],
-        "uncalibrated": next((one["uncalibrated"] for one in done.values()), ""),
+        "libraries": key["libraries"],
+        "uncalibrated": _several(done, "uncalibrated"),
         "experiments": {name: stored["result"] for name, stored in done.items()},
         # The machine, for whoever wonders; no figure depends on the time it took.
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
+        "machine": _several(done, "machine"),
         "seconds": {name: stored["seconds"] for name, stored in done.items()},
     }
+
+
+def _several(done: dict[str, dict[str, Any]], name: str) -> str:
+    """What experiments were made with; all of it where they differ."""
+    return " and ".join(dict.fromkeys(stored[name] for stored in done.values() if stored[name]))
 
 
 def _commit() -> str | None:
@@ -189,7 +234,7 @@ def _commit() -> str | None:
 
 
 def _write(file: Path, text: str) -> None:
-    """Swapped in whole."""
-    fresh = file.with_name(file.name + ".part")
+    """Swapped in whole; other processes may write it, too."""
+    fresh = file.with_name(f"{file.name}.{os.getpid()}.part")
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(file)
