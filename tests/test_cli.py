@@ -150,11 +150,31 @@ def test_bad_input_gets_one_sentence(
 
 def test_outputs_must_differ(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert apply(folder, "--layer", str(folder / "flat.png")) == 2
-    assert "name the same file" in capsys.readouterr().err
+    assert "are the same file" in capsys.readouterr().err
 
 
-def test_the_canvas_may_be_replaced_but_never_broken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = (folder / "canvas.png").read_bytes()
+def test_what_is_read_is_never_written_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    canvas, grey, link = (folder / name for name in ("canvas.png", "map.png", "link.png"))
+    link.symlink_to("canvas.png")
+    before = canvas.read_bytes(), grey.read_bytes()
+    prompt = ("--prompt", "winter")
+    for out, command in (
+        (canvas, ["apply", str(canvas), "--map", str(grey), *prompt, "--flat", str(canvas)]),
+        (link, ["apply", str(canvas), "--map", str(grey), *prompt, "--layer", str(link)]),
+        (grey, ["apply", str(link), "--map", str(grey), *prompt, "--flat", str(grey)]),
+        (canvas, ["fan", str(canvas), *prompt, "--out", str(canvas)]),
+        (grey, ["fan", str(canvas), "--map", str(grey), *prompt, "--map-out", str(grey)]),
+        (canvas, ["find-map", str(link), *prompt, "--out", str(canvas)]),
+        (canvas, ["strokes", str(canvas), str(canvas)]),
+    ):
+        assert main(command) == 2
+        error = capsys.readouterr().err
+        assert error == f"sfumato: {out} is a picture that is read, and would be lost. Name another file.\n"
+    assert (canvas.read_bytes(), grey.read_bytes()) == before
+
+
+def test_what_was_there_is_replaced_whole_or_not_at_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "flat.png").write_bytes(b"before")
 
     def full_disk(self: Image.Image, path: Path, **_: object) -> None:
         path.write_bytes(b"half a pict")
@@ -162,11 +182,11 @@ def test_the_canvas_may_be_replaced_but_never_broken(folder: Path, monkeypatch: 
 
     with monkeypatch.context() as patch:
         patch.setattr(Image.Image, "save", full_disk)
-        assert apply(folder, "--flat", str(folder / "canvas.png")) == 2
-    assert (folder / "canvas.png").read_bytes() == before
-    assert len(list(folder.iterdir())) == 2
-    assert apply(folder, "--flat", str(folder / "canvas.png")) == 0
-    assert (folder / "canvas.png").read_bytes() != before
+        assert apply(folder) == 2
+    assert (folder / "flat.png").read_bytes() == b"before"
+    assert len(list(folder.iterdir())) == 3
+    assert apply(folder) == 0
+    assert (folder / "flat.png").read_bytes() != b"before"
 
 
 def test_a_link_stays_and_what_it_leads_to_is_written(folder: Path) -> None:

@@ -78,7 +78,6 @@ def _evaluate(options: argparse.Namespace) -> int:
     document = json.dumps(evaluate(options), indent=1, allow_nan=False)
     if options.json == "-":
         _say(document)
-    print(f"sfumato: {options.report / 'index.html'} shows it all.", file=sys.stderr)
     return 0
 
 
@@ -87,9 +86,10 @@ def _strokes(options: argparse.Namespace) -> int:
     from PIL import Image
 
     from sfumato.edits.strokes import strokes
-    from sfumato.pictures import check_output, read_canvas, write_png
+    from sfumato.evaluation.fan import check_outputs
+    from sfumato.pictures import read_canvas, write_png
 
-    check_output(options.out)
+    check_outputs([options.out], [options.picture])
     canvas, image = read_canvas(options.picture)
     result = np.asarray(strokes(Image.fromarray(canvas), kernel=options.kernel, colours=options.colours))
     write_png(options.out, result if (canvas[..., 3] < 255).any() else result[..., :3], image)
@@ -142,13 +142,9 @@ def _models(options: argparse.Namespace) -> int:
 def _apply(options: argparse.Namespace) -> int:
     if not (options.layer or options.flat or options.json):
         raise InputError("no_output", "Say what to write: --layer OUT.png, --flat OUT.png, or both.")
-    from sfumato.pictures import check_output
+    from sfumato.evaluation.fan import check_outputs
 
-    for path in (options.layer, options.flat):
-        if path:
-            check_output(path)
-    if options.layer and options.flat and os.path.realpath(options.layer) == os.path.realpath(options.flat):
-        raise InputError("same_output", "--layer and --flat name the same file. Give each a name of its own.")
+    check_outputs([options.layer, options.flat], [options.canvas, options.map])
     if not 0 <= options.strength <= 1:
         raise InputError("bad_strength", f"--strength must lie between 0 and 1; this is {options.strength:g}.")
 
@@ -176,7 +172,7 @@ def _fan(options: argparse.Namespace) -> int:
         _say_source_unused(options)
         _say_uncalibrated(report["jobs"][0])
     if not report.get("changed", True):
-        print(f"sfumato: Nothing was changed: {_why_unchanged(report['jobs'][-1])}.", file=sys.stderr)
+        print(f"sfumato: Nothing was changed: {_why_unchanged(report['jobs'][-1], fan=True)}.", file=sys.stderr)
     return 0
 
 
@@ -195,13 +191,15 @@ def _say_uncalibrated(report: dict[str, Any]) -> None:
         print(f"sfumato: {report['uncalibrated']} Greys count as shares of the steps until then.", file=sys.stderr)
 
 
-def _why_unchanged(report: dict[str, Any]) -> str:
-    """The reason, and what to set."""
+def _why_unchanged(report: dict[str, Any], fan: bool = False) -> str:
+    """The reason, and what to set; a fan's greys are its own."""
     if "plan" not in report:
-        return "the map asks for no change that could be seen. Paint it lighter, raise --strength, or try --invert-map"
+        way = "Raise --to" if fan else "Paint it lighter, raise --strength, or try --invert-map"
+        return f"the map asks for no change that could be seen. {way}"
     if report["steps_run"] > 0:
-        return "the map asks for too small a change to be seen. Paint it larger or lighter, or raise --strength"
-    ways = ["paint it lighter or larger", "raise --strength or --steps"]
+        way = "Raise --to, or make --map larger" if fan else "Paint it larger or lighter, or raise --strength"
+        return f"the map asks for too small a change to be seen. {way}"
+    ways = ["raise --to", "raise --steps"] if fan else ["paint it lighter or larger", "raise --strength or --steps"]
     ways += ["lower --set threshold"] if "threshold" in report["settings"] else []
     ways += ["raise --set ratio"] if "ratio" in report["settings"] else []
     ways += ["try --set resample=max"] if report["settings"]["resample"] != "max" else []
@@ -209,11 +207,10 @@ def _why_unchanged(report: dict[str, Any]) -> str:
 
 
 def _find_map(options: argparse.Namespace) -> int:
-    from sfumato.pictures import check_output
-
-    check_output(options.out)
-
     from sfumato.apply import find_map_file
+    from sfumato.evaluation.fan import check_outputs
+
+    check_outputs([options.out], [options.canvas])
 
     report = find_map_file(options, _settings(options))
     if options.json:

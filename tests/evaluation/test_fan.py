@@ -158,6 +158,56 @@ def test_the_map_alone_costs_no_edit(folder: Path, capsys: pytest.CaptureFixture
         assert grey.mode == "I;16"
 
 
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (("--model", "nope"), "There is no model 'nope'"),
+        (("--edit", "nope"), "There is no edit 'nope'"),
+        (("--set", "foo=1"), "has no setting 'foo'"),
+        (("--set", "band=2"), "takes a number from 0 to 1"),
+        (("--guidance", "-1"), "Guidance must lie between 0 and 100"),
+    ],
+)
+def test_the_map_alone_is_refused_for_what_could_not_be_painted(
+    folder: Path, capsys: pytest.CaptureFixture[str], extra: tuple[str, ...], sentence: str
+) -> None:
+    assert fan(folder, "--map-out", str(folder / "grey.png"), *extra) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert not (folder / "grey.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (("--to", "0.01", "--steps", "2"), "Raise --to"),
+        (("--to", "0.4", "--edit", "diffedit", "--apart"), "help: raise --to, raise --steps, "),
+        (
+            ("--to", "0.4", "--edit", "diffedit", "--apart", "--set", "resample=max"),
+            "help: raise --to, raise --steps, ",
+        ),
+    ],
+)
+def test_what_helps_a_fan_that_changed_nothing_is_an_option_of_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], extra: tuple[str, ...], sentence: str
+) -> None:
+    assert fan(folder, "--from", "0", "--strengths", "2", "--out", str(folder / "fan.png"), *extra) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("sfumato: Nothing was changed: ")
+    assert sentence in error
+    assert "--strength" not in error
+    assert "--invert-map" not in error
+
+
+def test_a_picture_of_each_never_replaces_the_canvas(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    canvas = (folder / "canvas.png").rename(folder / "each" / "1.00.png")
+    before = canvas.read_bytes()
+    assert main(["fan", str(canvas), *WORDS, "--each", str(folder / "each")]) == 2
+    assert f"{canvas} is a picture that is read" in capsys.readouterr().err
+    assert canvas.read_bytes() == before
+
+
 @pytest.mark.parametrize("ground", [0, 90, 128, 255])
 def test_labels_can_be_read_on_any_ground(ground: int) -> None:
     fan = Fan.over(everywhere(256, 256), evenly(10, 0.1, 1))

@@ -174,19 +174,20 @@ def fan_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str
     area = map_of(options.map, canvas) > 0 if options.map else np.ones(canvas.shape[:2], np.bool_)
     fan = Fan.over(area, strengths, centre, options.start_angle)
     each = [options.each / f"{name}.png" for name in fan.names] if options.each else []
-    _check_outputs([path for path in (options.out, options.map_out, *each) if path])
+    check_outputs([options.out, options.map_out, *each], [options.canvas, options.map])
+    from sfumato.studio import Studio
+
+    job, studio = argparse.Namespace(**vars(options) | {"strength": 1.0, "invert_map": False, "soften": 0}), Studio()
+    # Black costs nothing, and finds out what cannot be asked for before anything is written.
+    paint(job, settings, canvas, np.zeros_like(fan.map), studio)
 
     if options.map_out:
         write_png(options.map_out, fan.map)
     report: dict[str, Any] = {"strengths": [strength / 1000 for strength in strengths], "jobs": []}
-    result, studio = canvas.copy(), None
-    if together or apart or each:
-        from sfumato.studio import Studio
-
-        studio = Studio()
+    result = canvas.copy()
 
     def painted(grey: NDArray[np.uint16], strength: int) -> NDArray[np.uint8]:
-        job = argparse.Namespace(**vars(options) | {"strength": strength / 1000, "invert_map": False, "soften": 0})
+        job.strength = strength / 1000
         finished, layer = paint(job, settings, canvas, grey, studio)
         report["jobs"].append({"strength": strength / 1000} | finished.report)
         return flatten(canvas, layer)
@@ -217,11 +218,15 @@ def _knows_one_strength(edit: str, settings: dict[str, Any]) -> bool:
     return edit == "sdedit" or (edit == "diffedit" and settings.get("mask") != "soft")
 
 
-def _check_outputs(paths: list[Path]) -> None:
-    """Raises InputError when one of them cannot be written, or two are the same file."""
+def check_outputs(outputs: list[Path | None], inputs: list[Path | None]) -> None:
+    """Raises InputError when one of the outputs cannot be written, would replace a picture that is read, or is the same
+    file as another. None is no file."""
     seen: dict[str, Path] = {}
-    for path in paths:
+    for path in filter(None, outputs):
         check_output(path)
+        read = [file for file in filter(None, inputs) if os.path.exists(file)]
+        if os.path.exists(path) and any(path.samefile(file) for file in read):
+            raise InputError("same_input", f"{path} is a picture that is read, and would be lost. Name another file.")
         other = seen.setdefault(os.path.realpath(path), path)
         if other is not path:
             raise InputError("same_output", f"{other} and {path} are the same file. Give each a name of its own.")
