@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -115,7 +116,7 @@ class TestHalves:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """Fewer greys, so that a real measurement takes seconds."""
-    greys = np.round(np.linspace(0, M, 4)).astype(np.uint16)
+    greys = np.round(np.linspace(0, M, 5)).astype(np.uint16)
     monkeypatch.setattr(calibration, "GREYS", greys)
     return greys
 
@@ -158,19 +159,68 @@ class TestCommand:
         report = json.loads(capsys.readouterr().out)
         assert report["pictures"] == 2
         assert report["written"] == str(apart / FILE)
+        assert report["before"] == str(apart / f"{FILE}.bak")
+        assert (apart / f"{FILE}.bak").read_text() == "the curve of another version"
         curve = curve_of(models.find("sketchbook"))
         assert [n for n, _ in curve.curves] == [3]
-        assert (curve.pictures, curve.guidance) == (2, models.find("sketchbook").info.guidance_scale)
+        assert (curve.pictures, curve.side, curve.guidance) == (2, 64, models.find("sketchbook").info.guidance_scale)
         for axis in ("steps", "perceived"):
             figures = report["steps"]["3"][axis]
             assert (figures["change"][0], figures["change"][-1]) == (0, 1)
             value, low, high = figures["slope"]
             assert low <= value <= high
-        before = (apart / FILE).read_bytes()
+        before = {file.name: file.read_bytes() for file in apart.iterdir() if file.is_file()}
+        assert set(before) == {"README.md", "model_index.json", FILE, f"{FILE}.bak"}
         assert main(self.start("--check", "--steps", "2")) == 0
         shown = capsys.readouterr().out.splitlines()
         assert [line.split()[:2] for line in shown[2:]] == [["2", "perceived"]]
-        assert (apart / FILE).read_bytes() == before
+        assert {file.name: file.read_bytes() for file in apart.iterdir() if file.is_file()} == before
+
+    def stop(self, words: list[str], greys: int) -> None:
+        """Ctrl-C after so many have been measured."""
+        run, left = Bench.run, list(range(greys))
+
+        def until(self: Bench, *words: Any) -> Any:
+            if not left:
+                raise KeyboardInterrupt
+            left.pop()
+            return run(self, *words)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Bench, "run", until)
+            assert main(words) == 130
+
+    @pytest.mark.usefixtures("few")
+    @pytest.mark.parametrize("stopped", [2, 6])  # while it fits; while it judges, when the curve has been written
+    def test_goes_on_where_it_was_stopped(self, apart: Path, capsys: pytest.CaptureFixture[str], stopped: int) -> None:
+        whole = apart.with_name("whole.json")
+        assert main(self.start("--json", "--out", str(whole))) == 0
+        first, said = capsys.readouterr()
+        lines = [f"3 steps, axis {axis}: grey {grey} of 4" for axis in ("steps", "perceived") for grey in range(1, 5)]
+        assert re.findall(r"^\[\d+:\d\d\] (.*)$", said, re.MULTILINE) == lines
+
+        (apart / FILE).write_text("before")
+        self.stop(self.start(), stopped)
+        capsys.readouterr()
+        assert main(self.start("--json")) == 0
+        second, said = capsys.readouterr()
+        assert said.startswith(f"{stopped} greys were measured before")
+        assert re.findall(r"^\[\d+:\d\d\] (.*)$", said, re.MULTILINE) == lines[stopped:]
+        assert json.loads(second)["steps"] == json.loads(first)["steps"]
+        assert (apart / FILE).read_bytes() == whole.read_bytes()
+        assert (apart / f"{FILE}.bak").read_text() == "before"
+        assert {file.name for file in apart.glob("*.json*")} == {"model_index.json", FILE, f"{FILE}.bak"}
+
+    @pytest.mark.usefixtures("few")
+    @pytest.mark.parametrize("other", [("--pictures", "5"), ("--size", "96"), ("sketchbook-4",)])
+    def test_what_another_command_has_measured_is_not_taken(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], other: tuple[str, ...]
+    ) -> None:
+        out = ("--out", str(tmp_path / "curve.json"))
+        self.stop(self.start(*out), 1)
+        assert "grey 1 of 4" in capsys.readouterr().err
+        self.stop(self.start(*out, *other), 1)
+        assert "grey 1 of 4" in capsys.readouterr().err
 
     @pytest.mark.usefixtures("few")
     def test_pictures_of_the_users_own(self, tmp_path: Path, apart: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,6 +241,8 @@ class TestCommand:
             (("--pictures", "3"), "--pictures takes 4 or more"),
             (("--batch", "0"), "--batch takes 1 or more"),
             (("--size", "65"), "multiples of 32 pixels"),
+            (("--size", "0"), "--size 64 pixels or more"),
+            (("--prompt", "winter"), "--prompt says what the pictures of --pictures-folder FOLDER become."),
             (("--out", "nowhere/curve.json"), "There is no folder nowhere"),
             (("--check",), "Sketchbook has no curve for the axis 'perceived' yet"),
             (("--pictures-folder", "nowhere"), "nowhere cannot be looked into"),

@@ -4,12 +4,19 @@ Pictures are edited by maps of one grey on the axis `steps`, release fractional,
 change on average, the CIELAB distance to the unedited picture, makes the response r(c), a share of white's. The curve g
 is its inverse, r(g(v)) = v, for every number of steps that was asked for. The report's row `steps` is of the half that
 was fitted on, `perceived` of the other.
+
+This takes hours where the model is slow, so every grey is stored when it is measured: the same command goes on where it
+was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+import json
+import time
+from collections import UserDict
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +26,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from sfumato_wire.limits import MAX_STEPS
 
+from sfumato import __version__
 from sfumato.change_map import ChangeMap, M
 from sfumato.edits import Differential
-from sfumato.errors import InputError
+from sfumato.errors import InputError, SfumatoError
 from sfumato.models import Model, find
 from sfumato.models.curve import FILE, Curve, Knots, curve_of, weights_digest
 from sfumato.pictures import check_output, read_canvas
@@ -84,18 +92,58 @@ def inverse(greys: NDArray[np.uint16], change: Floats) -> Knots:
     return tuple(zip(seen, greys.tolist(), strict=True))
 
 
-def measured(bench: Bench, pictures: Sequence[Subject], steps: int, axis: Axis) -> Floats:
-    """Mean change of every picture by flat maps of `GREYS`, float64 [pictures, greys]."""
+class Measured(UserDict[str, list[float]]):
+    """What has been measured, in a file: there again when this is made with the same key. Raises SfumatoError when that
+    cannot be written. file: None where nothing may be."""
+
+    def __init__(self, file: Path | None, key: dict[str, Any]) -> None:
+        super().__init__()
+        self.file, self.key = file, key
+        try:
+            stored = json.loads(file.read_text(encoding="utf-8")) if file else {}
+            if stored["key"] == key:
+                self.data = stored["measured"]
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # there is none
+
+    def __setitem__(self, name: str, change: list[float]) -> None:
+        super().__setitem__(name, change)
+        if self.file:
+            fresh = self.file.with_name(self.file.name + ".part")
+            try:
+                fresh.write_text(json.dumps({"key": self.key, "measured": self.data}), encoding="utf-8")
+                fresh.replace(self.file)
+            except OSError as error:
+                sentence = f"{self.file} cannot be written ({error.strerror}). Name another place with --out."
+                raise SfumatoError("unwritable", sentence) from None
+
+    def remove(self) -> None:
+        if self.file:
+            self.file.unlink(missing_ok=True)
+
+
+def measured(
+    bench: Bench,
+    pictures: Sequence[Subject],
+    steps: int,
+    axis: Axis,
+    known: MutableMapping[str, list[float]] | None = None,
+) -> Floats:
+    """Mean change of every picture by flat maps of `GREYS`, float64 [pictures, greys]. known: what is not measured
+    again; what is measured is added."""
 
     def edit(change_map: ChangeMap) -> Differential:
         return Differential(change_map, "fractional", axis)
 
+    known = {} if known is None else known
     change = np.zeros((len(pictures), len(GREYS)))
-    alone = bench.roundtrips(pictures)
     for index, grey in enumerate(GREYS[1:], 1):
-        shown = bench.run(edit, np.full((1, 1), grey, np.uint16), pictures, steps)
-        change[:, index] = lab(shown, alone).mean(axis=(1, 2), dtype=np.float64)
-    bench.say(f"{steps} steps, axis {axis}: {len(pictures)} pictures by {len(GREYS)} greys")
+        name = f"{steps} steps, axis {axis}, grey {grey}"
+        if name not in known:
+            shown = bench.run(edit, np.full((1, 1), grey, np.uint16), pictures, steps)
+            known[name] = lab(shown, bench.roundtrips(pictures)).mean(axis=(1, 2), dtype=np.float64).tolist()
+            bench.say(f"{steps} steps, axis {axis}: grey {index} of {len(GREYS) - 1}")
+        change[:, index] = known[name]
     return change
 
 
@@ -116,7 +164,8 @@ def judged(change: Floats) -> dict[str, Any]:
 def calibrate(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     """Carry out the options of `sfumato calibrate`; gives the report. Raises InputError, SfumatoError."""
     model, steps = find(options.model), _steps(options.steps)
-    side, out = options.size or model.info.native, options.out or model.folder / FILE
+    side = model.info.native if options.size is None else options.size
+    out: Path = options.out or model.folder / FILE
     if options.pictures < 4:
         sentence = f"Half of the pictures are to fit on: --pictures takes 4 or more, not {options.pictures}."
         raise InputError("few_pictures", sentence)
@@ -126,30 +175,66 @@ def calibrate(options: argparse.Namespace, say: Callable[[str], None]) -> dict[s
         curve_of(model)
     else:
         check_output(out)
+    if options.prompt and options.pictures_folder is None:
+        sentence = "--prompt says what the pictures of --pictures-folder FOLDER become. Give both, or neither."
+        raise InputError("no_folder", sentence)
     fit, measure = (_pictures(options, model, half) for half in HALVES)
+    key = {"weights": weights_digest(model), "side": side, "guidance": model.info.guidance_scale}
+    key |= {"pictures": hashlib.sha256(repr((fit, measure)).encode()).hexdigest(), "version": __version__}
+    known = Measured(None if options.check else out.with_name(out.name + ".measured"), key)
+    if known:
+        say(f"{len(known)} greys were measured before; going on where that stopped.")
     found: dict[int, dict[str, Any]] = {n: {} for n in steps}
     with enough_memory("Give a smaller --batch or --size."):
-        bench = Bench(options.model, side, options.batch, say=say)
+        bench = Bench(options.model, side, options.batch, say=_clocked(say))
         if options.check:
             bench.curve = curve_of(model)
         else:
-            change = {n: measured(bench, fit, n, "steps") for n in steps}
+            change = {n: measured(bench, fit, n, "steps", known) for n in steps}
             bench.curve = fitted(bench, change)
-            bench.curve.write(out)  # before it is judged, which takes as long again
+            before = _replace(out, bench.curve)  # before it is judged, which takes as long again
             for n in steps:
                 found[n]["steps"] = judged(change[n])
         for n in steps:
-            found[n]["perceived"] = judged(measured(bench, measure, n, "perceived"))
+            found[n]["perceived"] = judged(measured(bench, measure, n, "perceived", known))
+    known.remove()
     report: dict[str, Any] = {"model": model.info.id, "pictures": len(measure), "side": side}
     report |= {"guidance": bench.guidance, "distance": "lab", "steps": found}
-    return report if options.check else report | {"written": str(out)}
+    if not options.check:
+        report |= {"written": str(out), "before": before}
+    return report
+
+
+def _clocked(say: Callable[[str], None]) -> Callable[[str], None]:
+    """With the time so far."""
+    began = time.monotonic()
+
+    def timed(line: str) -> None:
+        minutes, seconds = divmod(round(time.monotonic() - began), 60)
+        say(f"[{minutes}:{seconds:02}] {line}")
+
+    return timed
+
+
+def _replace(out: Path, curve: Curve) -> str | None:
+    """Write the curve; where the one before it is kept, if there was another. Raises SfumatoError."""
+    fresh, before = out.with_name(out.name + ".new"), out.with_name(out.name + ".bak")
+    curve.write(fresh)
+    try:
+        if out.is_file() and out.read_bytes() != fresh.read_bytes():
+            before.write_bytes(out.read_bytes())
+        fresh.replace(out)
+    except OSError as error:
+        sentence = f"{out} cannot be written ({error.strerror}). Name another place with --out."
+        raise SfumatoError("unwritable", sentence) from None
+    return str(before) if before.is_file() else None
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
     """The report for people: a line for every number of steps, before and after."""
     yield (
         f"{report['model']}, measured on {report['pictures']} pictures of {report['side']} pixels, guidance "
-        f"{report['guidance']:g}, distance {report['distance']}; [95 % of such samples of pictures]"
+        f"{report['guidance']:g}, distance {report['distance']}; [95 % intervals over pictures]"
     )
     yield f"{'steps':>5}  {'axis':9}  {'R2':21}  {'slope':21}  {'largest fall':21}  rank correlation"
     for steps, axes in report["steps"].items():
@@ -159,6 +244,8 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
             yield f"{steps:>5}  {axis:9}  {told}".rstrip()
     if "written" in report:
         yield f"Written: {report['written']}"
+    if report.get("before"):
+        yield f"The curve before it: {report['before']}"
 
 
 def _steps(text: str) -> list[int]:

@@ -120,8 +120,8 @@ def code_digest() -> str:
 def weights_digest(model: models.Model) -> str:
     """SHA-256 of all that a figure may depend on in the folders of model and judge, in hex: weights, curve, configs."""
     digest = hashlib.sha256()
-    for folder in (model.base, model.folder, CLASSIFIER):
-        for file in sorted(folder.rglob("*")) if folder is not None else ():
+    for folder in filter(None, (model.base, model.folder, CLASSIFIER)):
+        for file in sorted(folder.rglob("*")):
             if file.suffix in PARTS and file.is_file():
                 with file.open("rb") as opened:
                     digest.update(str(file.relative_to(folder)).encode() + b"\0")
