@@ -55,8 +55,10 @@ class TestAdhered:
             without.append((np.arctanh(measures.cam(values, edited)), measures.dam(values, edited).rms))
         errors = np.sqrt(6 / 7 * np.square(without - np.mean(without, axis=0)).sum(axis=0))
         cam, dam, _ = adhered(changes, full, values)
-        assert (np.arctanh(cam.high) - np.arctanh(cam.low)) / (2 * 1.96) == pytest.approx(errors[0], rel=1e-6)
-        assert (dam.high - dam.low) / (2 * 1.96) == pytest.approx(errors[1], rel=1e-6)
+        assert (np.arctanh(cam.high) - np.arctanh(cam.low)) / (2 * measures.student(6)) == pytest.approx(
+            errors[0], rel=1e-6
+        )
+        assert (dam.high - dam.low) / (2 * measures.student(6)) == pytest.approx(errors[1], rel=1e-6)
         assert cam.low < cam.value < cam.high < 1
 
     def test_a_share_does_not_mind_where_scenes_change_more_easily(self) -> None:
@@ -183,7 +185,10 @@ class TestComposites:
 
 class TestResults:
     def test_figures(self) -> None:
-        assert Figure.mean([1.0, 3.0, np.nan]) == Figure.around(2.0, 1.0)
+        found = Figure.mean([1.0, 3.0, 5.0, 7.0, np.nan])
+        assert (found.value, found.high - 4) == pytest.approx((4, 3.182 * (20 / 3) ** 0.5 / 2), rel=0.01)
+        assert (Figure.mean([0.1, 0.9], 0, 1).low, Figure.mean([0.1, 0.9], 0, 1).high) == (0, 1)
+        assert Figure.share(30, 40, 10).high > Figure.share(30, 40).high  # four of a picture are no four draws
         assert Figure.share(0, 10).low == 0
         assert Figure.share(0, 10).high > 20
         assert Figure.share(10, 10).high == 100

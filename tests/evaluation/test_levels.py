@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sfumato.errors import InputError
-from sfumato.evaluation.levels import levels, response, response_intervals
+from sfumato.evaluation.levels import levels, response, response_intervals, singly
 from sfumato.evaluation.measures import pearson
 
 GREYS = np.linspace(0, 1, 17)
@@ -28,15 +28,22 @@ class TestResponse:
         assert found[1:] == pytest.approx((1, 1, 0, 1, 0, 1), abs=1e-12)
 
     def test_by_hand(self) -> None:
-        found = response(np.array([[0.0, 0.5, 2.0]]), [0, 0.5, 1])
-        # 0, 1/4, 1: around their mean 5/12 the squares sum to 13/24.
-        assert found.change.tolist() == [0, 0.25, 1]
-        assert found.slope == pytest.approx(1)
-        assert found.offset == pytest.approx(-1 / 12)
-        assert found.r2 == pytest.approx(1 - (1 / 16) * (24 / 13))
-        assert found.r2_fitted == pytest.approx(1 - (1 / 24) * (24 / 13))
+        found = response(np.array([[0.0, 0.5, 0.5, 1.25, 2.0]]), [0, 0.25, 0.5, 0.75, 1])
+        # Between black and white 2/8, 2/8, 5/8: around their mean 3/8 the squares sum to 3/32.
+        assert found.change.tolist() == [0, 0.25, 0.25, 0.625, 1]
+        assert found.slope == pytest.approx(0.75)
+        assert found.offset == pytest.approx(0)
+        assert found.r2 == pytest.approx(1 - (5 / 64) * (32 / 3))
+        assert found.r2_fitted == pytest.approx(1 - (3 / 128) * (32 / 3))
         assert found.largest_fall == 0
-        assert found.spearman == pytest.approx(1)
+        assert found.spearman == pytest.approx(pearson([0, 1.5, 1.5, 3, 4], [0, 1, 2, 3, 4]))
+
+    def test_black_and_white_explain_nothing(self) -> None:
+        """They lie on the line whatever a rule does."""
+        cut = response((GREYS > 0.5)[None].astype(float), GREYS)
+        inner = slice(1, -1)
+        share, line = (GREYS > 0.5)[inner].astype(float), GREYS[inner]
+        assert cut.r2 == pytest.approx(1 - np.square(share - line).sum() / np.square(share - share.mean()).sum())
 
     def test_a_fall_in_small_steps_is_a_fall(self) -> None:
         found = response(np.array([[0, 0.6, 0.5, 0.4, 1]]), np.linspace(0, 1, 5))
@@ -44,8 +51,8 @@ class TestResponse:
         assert found.spearman == pytest.approx(1 - 6 * 8 / (5 * 24))  # ranks 0 3 2 1 4
 
     def test_greys_that_change_alike_share_their_rank(self) -> None:
-        found = response(np.array([[0, 0, 0.5, 1]]), np.linspace(0, 1, 4))
-        assert found.spearman == pytest.approx(pearson([0.5, 0.5, 2, 3], [0, 1, 2, 3]))
+        found = response(np.array([[0, 0, 0.5, 0.7, 1]]), np.linspace(0, 1, 5))
+        assert found.spearman == pytest.approx(pearson([0.5, 0.5, 2, 3, 4], [0, 1, 2, 3, 4]))
 
     def test_a_curve_that_is_straight_but_not_the_right_one_is_told_apart(self) -> None:
         found = response(0.5 + 0.5 * GREYS[None], GREYS)
@@ -60,7 +67,7 @@ class TestResponse:
     ) -> None:
         greys = np.linspace(0, 1, 5)
         found, scaled = response(change, greys), response(scale * change, greys)
-        if np.ptp(change.mean(0)) < 1e-3:
+        if np.ptp(change.mean(0)[1:-1]) < 1e-3:
             return
         assert found.r2 <= found.r2_fitted + 1e-9
         assert -1e-9 <= found.r2_fitted <= 1 + 1e-9
@@ -71,34 +78,63 @@ class TestResponse:
         assert response(change, GREYS).r2 == pytest.approx(1)
 
     def test_a_curve_that_never_varies_has_no_fit(self) -> None:
-        found = response(np.ones((2, 3)), [0, 0.5, 1])
+        found = response(np.ones((2, 5)), np.linspace(0, 1, 5))
         assert np.isnan([found.r2, found.r2_fitted, found.spearman]).all()
         assert found.slope == 0
 
     def test_intervals_draw_whole_pictures(self) -> None:
         # Pictures of very different strength that all answer alike: no doubt about the curve at all.
         alike = np.outer([1.0, 7.0, 30.0, 2.0], GREYS**2)
-        for low, high in response_intervals(alike, GREYS, samples=50).values():
+        for low, high in response_intervals(alike, GREYS).values():
             assert low == pytest.approx(high)
         mixed = np.stack([GREYS, GREYS**2, GREYS**3, GREYS**0.5])
-        found, point = response_intervals(mixed, GREYS, samples=200), response(mixed, GREYS)
-        assert list(found) == list(point._fields[1:])
-        assert found["r2"].low < point.r2 < found["r2"].high
-        assert found == response_intervals(mixed, GREYS, samples=200)
+        found, point = response_intervals(mixed, GREYS), response(mixed, GREYS)
+        assert found["r2"].low < point.r2 < found["r2"].high < 1
+        assert found["slope"].low < point.slope < found["slope"].high
+
+    def test_intervals_hold_what_they_say(self) -> None:
+        """Samples of a response that is known: its own R2 and slope lie within about 19 times in 20."""
+        rng = np.random.default_rng(0)
+        curve = GREYS + 0.03 * np.sin(2 * np.pi * GREYS)
+        right = response(curve[None], GREYS)
+        held = {"r2": 0, "slope": 0}
+        for _ in range(300):
+            strength, bow = rng.uniform(0.5, 1.5, (40, 1)), 0.2 * rng.standard_normal((40, 1))
+            sample = strength * (curve + bow * GREYS * (1 - GREYS))
+            for name, (low, high) in response_intervals(sample, GREYS).items():
+                held[name] += low <= getattr(right, name) <= high
+        assert 265 <= held["r2"] <= 300
+        assert 265 <= held["slope"] <= 300
+
+    def test_what_single_pictures_do_stands_beside_the_mean(self) -> None:
+        """Two that bow to either side: their mean is straight, and neither is."""
+        both = np.stack([GREYS**2, 2 * GREYS - GREYS**2])
+        assert response(both, GREYS).r2 == pytest.approx(1)
+        each = [response(one[None], GREYS) for one in both]
+        assert singly(both, GREYS).r2 == pytest.approx(np.mean([one.r2 for one in each]))
+        falls = np.stack([[0, 0.5, 0.2, 0.6, 1], [0, 0.2, 0.5, 0.6, 1], [0, 0.6, 0.5, 0.6, 1]])
+        found = singly(np.concatenate([falls, np.zeros((1, 5))]), np.linspace(0, 1, 5))
+        assert found.fall == pytest.approx(0.1)
+        assert found.tenth < found.r2
+        with pytest.raises(InputError, match="White changes nothing"):
+            singly(np.zeros((2, 5)), np.linspace(0, 1, 5))
 
     def test_what_is_no_response_gets_a_sentence(self) -> None:
-        change = np.ones((2, 3))
-        for greys in ([0, 1], [0, 0.5, 0.9], [0, 0, 1], [0.5, 0, 1], [-1, 0, 1], [0, np.nan, 1]):
-            with pytest.raises(InputError, match="ascend to 1"):
-                response(change, greys)
-        with pytest.raises(InputError, match="ascend to 1"):
-            response(change[:, :2], [0, 1])
+        change, right = np.ones((2, 5)), np.linspace(0, 1, 5)
+        for wrong in ([0, 0.2, 0.5, 1], [0, 0.2, 0.5, 0.7, 0.9], [0, 0, 0.2, 0.5, 1], [0, 0.5, 0.2, 0.7, 1]):
+            with pytest.raises(InputError, match="ascending to 1"):
+                response(change, wrong)
+        for wrong in ([-1, 0, 0.2, 0.5, 1], [0, np.nan, 0.2, 0.5, 1]):
+            with pytest.raises(InputError, match="ascending to 1"):
+                response(change, wrong)
+        with pytest.raises(InputError, match="three greys between black and white"):
+            response(change[:, :4], [0, 0.3, 0.6, 1])
         with pytest.raises(InputError, match="White changes nothing"):
-            response(np.zeros((2, 3)), [0, 0.5, 1])
+            response(np.zeros((2, 5)), right)
         with pytest.raises(InputError, match="finite array"):
-            response(np.full((2, 3), np.nan), [0, 0.5, 1])
+            response(np.full((2, 5), np.nan), right)
         with pytest.raises(InputError, match="finite array"):
-            response(change[0], [0, 0.5, 1])
+            response(change[0], right)
 
 
 class TestLevels:

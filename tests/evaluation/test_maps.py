@@ -77,13 +77,6 @@ def test_greys_spread_as_in_the_papers_table(name: str, table: list[tuple[float,
         assert 0.97 * dam / (1 - (cam - 0.005) ** 2) ** 0.5 < spread < 1.03 * dam / (1 - (cam + 0.005) ** 2) ** 0.5
 
 
-def test_flat_fits_every_picture() -> None:
-    assert maps.flat(1234).tolist() == [[1234]]
-    assert maps.flat(M, 3).tolist() == [[M] * 3] * 3
-
-
 def test_what_cannot_be_drawn_gets_a_sentence() -> None:
-    with pytest.raises(InputError, match=r"lies within 0\.\.65535; this is 65536"):
-        maps.flat(M + 1)
     with pytest.raises(InputError, match="at least 8 pixels; this is 7"):
         maps.complex(7)

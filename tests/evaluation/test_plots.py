@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from sfumato.evaluation.drawing import COLOURS, SHAPES, Axis, spread, written
-from sfumato.evaluation.plots import Dots, Line, dots, heat_table, lines
+from sfumato.evaluation.plots import Line, lines
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = ("ours & theirs", "a < b", 'the "third"')
@@ -141,86 +141,12 @@ def test_no_two_series_look_alike() -> None:
     assert len(looks) == count == 35
 
 
-@pytest.mark.parametrize("bars", [False, True])
-def test_dots_are_where_the_axis_says(bars: bool) -> None:
-    groups = ["first & last", "second"]
-    series = [
-        Dots("gradient", [0.9, 0.7], [0.85, 0.6], [0.95, 0.8]),
-        Dots("complex", [0.8, math.nan], [0.7, 0.1], [math.nan, 0.2]),
-    ]
-    root = ElementTree.fromstring(dots(groups, series, title="t", x="CAM", goal=0.98, bars=bars))
-    across, drawn = scale(root, "x"), marks(root)
-    assert np.allclose(across([x for x, _ in drawn["gradient"]]), [0.9, 0.7], atol=1e-3)
-    assert np.allclose(across([x for x, _ in drawn["complex"]]), [0.8], atol=1e-3)
-    intervals = [
-        re.fullmatch(r"M(\S+) (\S+)H(\S+)", p.get("d", "")) for p in root.iter() if p.get("class") == "interval"
-    ]
-    assert np.allclose(
-        [[across(float(m[1])), across(float(m[3]))] for m in intervals if m], [[0.85, 0.95], [0.6, 0.8]], atol=1e-3
-    )
-    assert [float(m[2]) for m in intervals if m] == [y for _, y in drawn["gradient"]]
-    (goal,) = (p.get("d", "") for p in root.iter(f"{SVG}path") if p.get("class") == "quiet")
-    assert across(float(goal[1:].split()[0])) == pytest.approx(0.98, abs=1e-3)
-    assert abs(drawn["gradient"][0][1] - drawn["complex"][0][1]) > 9  # side by side, not over each other
-    rows = {said: y for _, y, said in texts(root, "group")}
-    assert abs(drawn["gradient"][0][1] - rows["first & last"]) < abs(drawn["gradient"][0][1] - rows["second"])
-    assert {said for *_, said in texts(root, "series")} == {"gradient", "complex"}
-    rectangles = [(float(r.get("x", "")), float(r.get("width", ""))) for r in root.iter(f"{SVG}rect")]
-    assert np.allclose(
-        [across([x, x + w]) for x, w in rectangles], [[0, 0.9], [0, 0.8], [0, 0.7]] if bars else [], atol=1e-3
-    )
-
-
-def test_bars_of_both_signs_begin_at_0() -> None:
-    root = ElementTree.fromstring(dots(["g"], [Dots("a", [-2]), Dots("b", [3])], title="t", x="x", bars=True))
-    across = scale(root, "x")
-    rectangles = [(float(r.get("x", "")), float(r.get("width", ""))) for r in root.iter(f"{SVG}rect")]
-    assert np.allclose([across([x, x + w]) for x, w in rectangles], [[-2, 0], [0, 3]], atol=0.02)
-
-
-def cells(table: str) -> list[list[ElementTree.Element]]:
-    return [list(row) for row in ElementTree.fromstring(table).iter("tr")]
-
-
-def shade(cell: ElementTree.Element) -> float:
-    found = re.search(r"/(\S+)\)", cell.get("style", ""))
-    assert found
-    return float(found[1])
-
-
-def test_a_table_says_its_numbers_and_which_are_best() -> None:
-    values = [[0.9, 5.0, -1.0], [0.90004, 3.0, math.nan], [0.1, 4.0, -3.0]]
-    head, *rows = cells(
-        heat_table(
-            ["a", "b & c", "d"], ["x", "y", "z"], values, title="t", better=("more", "less", "more"), digits=(3, 1, 0)
-        )
-    )
-    assert [cell.text for cell in head[1:]] == ["x ↑", "y ↓", "z ↑"]
-    assert [row[0].text for row in rows] == ["a", "b & c", "d"]
-    assert [["".join(cell.itertext()) for cell in row[1:]] for row in rows] == [
-        ["0.900", "5.0", "−1"],
-        ["0.900", "3.0", "–"],
-        ["0.100", "4.0", "−3"],
-    ]
-    bold = [[cell.find("b") is not None for cell in row[1:]] for row in rows]
-    assert bold == [[True, False, True], [True, True, False], [False, False, False]]
-    shades = [[shade(cell) for cell in row[1:]] for row in rows]
-    assert shades[0][0] == shades[1][0] == shades[1][1] == shades[0][2] > 0.3
-    assert shades[2][0] == shades[0][1] == shades[2][2] == shades[1][2] == 0
-    assert shades[2][1] == pytest.approx(shades[1][1] / 2, abs=0.01)
-
-
-def test_errors_stand_behind_their_numbers() -> None:
-    _, row = cells(heat_table(["a"], ["x", "y"], [[0.5, 0.25]], title="t", errors=[[0.01, 0.02]], digits=2))
-    assert ["".join(cell.itertext()) for cell in row[1:]] == ["0.50 ± 0.01", "0.25 ± 0.02"]
-
-
 def test_nothing_comes_from_elsewhere_and_both_grounds_are_served() -> None:
-    for plot in (lines(three(), title="t", x="x", y="y"), dots(["g"], [Dots("a", [1])], title="t", x="x")):
-        assert not re.search(r"url\(|href|@import|<script", plot)
-        assert re.findall(r"https?://[^\"]+", plot) == ["http://www.w3.org/2000/svg"]
-        assert "prefers-color-scheme:dark" in plot
-        assert "id=" not in plot  # one page holds many
+    plot = lines(three(), title="t", x="x", y="y")
+    assert not re.search(r"url\(|href|@import|<script", plot)
+    assert re.findall(r"https?://[^\"]+", plot) == ["http://www.w3.org/2000/svg"]
+    assert "prefers-color-scheme:dark" in plot
+    assert "id=" not in plot  # one page holds many
 
 
 def contrast(first: str, second: str) -> float:
@@ -273,7 +199,3 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         lines([Line("a", [0, 1], [0, 1])], title="t", x="x", y="y", log_x=True)
     with pytest.raises(ValueError, match="a needs 2 values of everything and has 1"):
         Line("a", [0, 1], [0])
-    with pytest.raises(ValueError, match="needs 1 values of everything and has 2"):
-        dots(["g"], [Dots("a", [1, 2])], title="t", x="x")
-    with pytest.raises(ValueError, match="The table 't' needs 2"):
-        heat_table(["a", "b"], ["x"], [[1]], title="t")

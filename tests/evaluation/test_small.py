@@ -70,6 +70,14 @@ class TestMap:
         assert value(row, "cam_lab") > cam
         assert value(row, "share_lab") > share
 
+    @pytest.mark.parametrize("name", ["gradient", "complex", "triangle"])
+    def test_what_exact_change_gets(self, found: dict[str, Any], name: str) -> None:
+        """By the share all there is; by the paper's difference less, since scenes change more in one place than in
+        another."""
+        ideal = find(found["adherence"], "adherence", map=name, rule="ideal")
+        assert value(ideal, "share_lab") == pytest.approx(1, abs=1e-3)
+        assert 0.6 < value(ideal, "cam_lab") < 0.98
+
     def test_change_rises_from_left_to_right(self, found: dict[str, Any]) -> None:
         ours, cut = (find(found["adherence"], "trend", rule=rule) for rule in ("ours", "plain inpainting"))
         assert value(ours, "reliability") > 0.87
@@ -89,13 +97,22 @@ class TestMap:
         assert value(rows["ours"], "spearman") > 0.9
         assert value(rows["ours"], "fall") < 0.22
 
+    def test_the_shipped_curve_makes_change_linear_in_grey(self, found: dict[str, Any]) -> None:
+        """On pictures and prompts that it was not fitted on; eight, so that the mean itself is rough."""
+        calibrated, plain = (find(found["answer"], "answer", rule=rule) for rule in ("ours, perceived", "ours"))
+        assert value(calibrated, "r2") > 0.88
+        assert value(calibrated, "r2") > value(plain, "r2") + 0.2
+        assert value(calibrated, "slope") == pytest.approx(1, abs=0.2)
+        assert value(calibrated, "fall") < 0.05
+        assert value(calibrated, "single") > 0.7
+        assert calibrated["levels"] >= 7  # of 9
+
 
 class TestEdges:
     def test_no_line_at_a_soft_edge(self, found: dict[str, Any]) -> None:
         smooth = [row for row in found["seams"]["tables"][0]["rows"] if row["composite"] == "smooth"]
         soft = next(row for row in smooth if row["edge"] == "soft")
-        assert value(soft, "unedited") < 0.7
-        assert value(soft, "content") < 0.9
+        assert value(soft, "crossfade") < 1.35  # six pictures: a cut map has 3 and more
         assert value(soft, "outside") == 0
 
     def test_a_cut_map_shows_more_of_a_line(self, found: dict[str, Any]) -> None:
@@ -103,8 +120,8 @@ class TestEdges:
             find(found["seams"], "seams", edge="soft", rule=rule, composite="none")
             for rule in ("ours", "plain inpainting")
         )
-        assert value(ours, "content") < 1.2
-        assert value(ours, "content") < value(cut, "content")
+        assert value(ours, "crossfade") < 1.15
+        assert value(ours, "crossfade") < value(cut, "crossfade")
 
 
 class TestEdits:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import measures
-from .results import NORMAL, Figure
+from .results import Figure
 
 Floats = NDArray[np.float64]
 
@@ -37,21 +37,14 @@ def adhered(changes: NDArray[Any], full: NDArray[Any], change_map: NDArray[np.ui
     pairs = zip(changes, full, strict=True)
     without = np.array([_figures(sums[0] - one, sums[1] - whole, n - 1, change_map) for one, whole in pairs])
     cam, dam, share = zip(found, without.T, strict=True)
-    return Adhered(_correlation(*cam), Figure.around(dam[0], _error(dam[1])), _correlation(*share))
+    return Adhered(_correlation(*cam), Figure.of(dam[0], measures.jackknife(dam[0], dam[1])), _correlation(*share))
 
 
 def _correlation(value: float, without: Floats) -> Figure:
     """With the interval that leaving one picture out after the other implies."""
-    if not abs(value) < 1:
+    if not max(abs(value), np.abs(without).max()) < 1:
         return Figure(value)
-    error = NORMAL * _error(np.arctanh(without))
-    return Figure(value, float(np.tanh(np.arctanh(value) - error)), float(np.tanh(np.arctanh(value) + error)))
-
-
-def _error(without: Floats) -> float:
-    """The jackknife's standard error."""
-    n = len(without)
-    return float(np.sqrt((n - 1) / n * np.square(without - without.mean()).sum()))
+    return Figure.of(value, measures.Interval(*np.tanh(measures.jackknife(np.arctanh(value), np.arctanh(without)))))
 
 
 def _figures(changes: Floats, full: Floats, n: int, change_map: NDArray[np.uint16]) -> tuple[float, float, float]:

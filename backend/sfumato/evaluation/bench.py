@@ -1,6 +1,6 @@
 """One model on the bench: edits in batches of cases, all with the same weights, pictures, texts and noise.
 
-Picture and text are encoded once. What an edit changed is told against the picture's round trip through the
+Picture and text are encoded once. What an edit changed is measured against the picture's round trip through the
 autoencoder, so that the autoencoder's own error is no change. Noise is drawn on the CPU, for every case from its own
 seed: who shares a batch with whom does not matter.
 """
@@ -138,7 +138,7 @@ class Bench:
         return torch.cat([self._encoded[case][0] for case in cases])
 
     def roundtrips(self, cases: Sequence[Subject]) -> Pictures:
-        """The originals after the autoencoder alone: what change is told against."""
+        """The originals after the autoencoder alone: what change is measured against."""
         self._encode(cases)
         return np.stack([self._encoded[case][1] for case in cases])
 

@@ -40,7 +40,7 @@ from sfumato.studio.picture import over_white
 from .bench import Bench, Subject
 from .cases import HALVES, Half, cases
 from .distances import lab
-from .levels import response, response_intervals
+from .levels import response, response_intervals, singly
 
 Floats = NDArray[np.float64]
 GREYS = np.round(np.linspace(0, M, 17)).astype(np.uint16)  # V, black and white among them
@@ -154,10 +154,15 @@ def fitted(bench: Bench, change: Mapping[int, Floats]) -> Curve:
 
 
 def judged(change: Floats) -> dict[str, Any]:
-    """How straight a response is: `levels.response` of these pictures, with 95 % intervals over pictures."""
+    """How straight a response is: `levels.response` of these pictures, r2 and slope with 95 % intervals over pictures;
+    and `levels.singly`."""
     greys = GREYS / M
     found, intervals = response(change, greys), response_intervals(change, greys)
-    figures = {name: np.round([getattr(found, name), *bounds], 4).tolist() for name, bounds in intervals.items()}
+    figures: dict[str, Any] = {
+        name: np.round([getattr(found, name), *bounds], 4).tolist() for name, bounds in intervals.items()
+    }
+    figures |= {name: round(getattr(found, name), 4) for name in ("largest_fall", "spearman")}
+    figures["single"] = {name: round(value, 4) for name, value in singly(change, greys)._asdict().items()}
     return figures | {"change": found.change.round(4).tolist()}
 
 
@@ -236,12 +241,12 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
         f"{report['model']}, measured on {report['pictures']} pictures of {report['side']} pixels, guidance "
         f"{report['guidance']:g}, distance {report['distance']}; [95 % intervals over pictures]"
     )
-    yield f"{'steps':>5}  {'axis':9}  {'R2':21}  {'slope':21}  {'largest fall':21}  rank correlation"
+    yield f"{'steps':>5}  {'axis':9}  {'R2':21}  {'slope':21}  largest fall  R2 of single pictures"
     for steps, axes in report["steps"].items():
         for axis, figures in axes.items():
-            shown = (figures[name] for name in ("r2", "slope", "largest_fall", "spearman"))
-            told = "  ".join(f"{value:.3f} [{low:.3f}, {high:.3f}]".ljust(21) for value, low, high in shown)
-            yield f"{steps:>5}  {axis:9}  {told}".rstrip()
+            shown = (figures[name] for name in ("r2", "slope"))
+            straight = "  ".join(f"{value:.3f} [{low:.3f}, {high:.3f}]".ljust(21) for value, low, high in shown)
+            yield f"{steps:>5}  {axis:9}  {straight}  {figures['largest_fall']:<12.3f}  {figures['single']['r2']:.3f}"
     if "written" in report:
         yield f"Written: {report['written']}"
     if report.get("before"):

@@ -13,14 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from sfumato.errors import InputError
 
-from .measures import Interval, bootstrap, pearson
+from .measures import Interval, jackknife, pearson
 
 Floats = NDArray[np.float64]
 
 
 class Response(NamedTuple):
     """change: float64 [greys], the pictures' mean as a share of white's (a ratio of means: a picture that hardly
-    changes has no weight, instead of all). The goal: r2 >= 0.99 and slope 1 +- 0.05."""
+    changes has no weight, instead of all). The others but `largest_fall` and `spearman` are of the greys between black
+    and white: these two lie on the line by construction. The goal: r2 >= 0.99 and slope 1 +- 0.05."""
 
     change: Floats
     r2: float  # share of the variance that "grey c gives c of white's change" explains, <= 1; never above r2_fitted
@@ -32,25 +33,60 @@ class Response(NamedTuple):
 
 
 def response(change: NDArray[Any], greys: ArrayLike) -> Response:
-    """The mean response of a model and rule. At least three greys. Raises InputError."""
+    """The mean response of a model and rule. At least three greys between black and white. Raises InputError."""
     values, c = _checked(change, greys)
-    mean = values.mean(axis=0)
+    return _response(values.mean(axis=0), c)
+
+
+def _response(mean: Floats, c: Floats) -> Response:
     if not mean[-1] > 0:
         raise InputError("no_change", "White changes nothing here, so there is no change to compare other greys with.")
     share = mean / mean[-1]
-    across = c - c.mean()
-    slope = float((across * share).sum() / np.square(across).sum())
-    offset = float(share.mean() - slope * c.mean())
+    between = (c > 0) & (c < 1)
+    inner, at = share[between], c[between]
+    across = at - at.mean()
+    slope = float((across * inner).sum() / np.square(across).sum())
+    offset = float(inner.mean() - slope * at.mean())
     fall = float((np.maximum.accumulate(share) - share).max())
     rank = float(pearson(_ranks(share), _ranks(c)))
-    return Response(share, _r2(share, c), slope, offset, _r2(share, offset + slope * c), fall, rank)
+    return Response(share, _r2(inner, at), slope, offset, _r2(inner, offset + slope * at), fall, rank)
 
 
-def response_intervals(change: NDArray[Any], greys: ArrayLike, **how: Any) -> dict[str, Interval]:
-    """Each number of `response` with its bootstrap interval over pictures; how: as for `bootstrap`."""
+def response_intervals(change: NDArray[Any], greys: ArrayLike) -> dict[str, Interval]:
+    """95 % intervals of r2 and slope: of the jackknife over pictures, r2's on the scale of log(1 - r2), so that it ends
+    below 1. (A bootstrap draws pictures twice; what is left unexplained grows with noise, so its interval would lie
+    below r2 itself.)"""
     values, c = _checked(change, greys)
-    low, high = bootstrap(lambda drawn: np.hstack(response(values[drawn], c)[1:]), len(values), **how)
-    return {name: Interval(float(a), float(b)) for name, a, b in zip(Response._fields[1:], low, high, strict=True)}
+    found, n = _response(values.mean(axis=0), c), len(values)
+    if n < 2:
+        return {name: Interval(np.nan, np.nan) for name in ("r2", "slope")}
+    total = values.sum(axis=0)
+    without = [_response((total - one) / (n - 1), c) for one in values]
+    slope = jackknife(found.slope, np.array([one.slope for one in without]))
+    if not found.r2 < 1:
+        return {"r2": Interval(found.r2, found.r2), "slope": slope}
+    unexplained = np.log([max(1 - one.r2, 1e-300) for one in without])
+    low, high = jackknife(np.log(1 - found.r2), unexplained)
+    return {"r2": Interval(float(1 - np.exp(high)), float(1 - np.exp(low))), "slope": slope}
+
+
+class Singly(NamedTuple):
+    """How single pictures answer, each as a share of what white changes in it: what a painter meets, where `Response`
+    is of a mean. r2: the median; tenth: a tenth of the pictures are below. fall: the median of largest falls."""
+
+    r2: float
+    tenth: float
+    fall: float
+
+
+def singly(change: NDArray[Any], greys: ArrayLike) -> Singly:
+    """As `response`, picture by picture; those that white leaves alone are left out. Raises InputError."""
+    values, c = _checked(change, greys)
+    each = [_response(one, c) for one in values if one[-1] > 0]
+    if not each:
+        raise InputError("no_change", "White changes nothing here, so there is no change to compare other greys with.")
+    r2, falls = [one.r2 for one in each], [one.largest_fall for one in each]
+    return Singly(float(np.median(r2)), float(np.quantile(r2, 0.1)), float(np.median(falls)))
 
 
 def levels(change: NDArray[Any], errors: float = 2.0) -> list[int]:
@@ -92,11 +128,12 @@ def _pictures(change: NDArray[Any]) -> Floats:
 
 def _checked(change: NDArray[Any], greys: ArrayLike) -> tuple[Floats, Floats]:
     values, c = _pictures(change), np.asarray(greys, np.float64)
-    if c.shape != values.shape[1:] or len(c) < 3 or not (np.diff(c) > 0).all() or c[0] < 0 or c[-1] != 1:
+    ascends = c.shape == values.shape[1:] and len(c) > 3 and (np.diff(c) > 0).all() and c[0] >= 0 and c[-1] == 1
+    if not ascends or ((c > 0) & (c < 1)).sum() < 3:
         raise InputError(
             "bad_measure",
-            f"A response needs at least three greys of 0..1 that ascend to 1 (white), one for each of the "
-            f"{values.shape[1]} columns of change. Measure white too.",
+            f"A response needs at least three greys between black and white, ascending to 1 (white), one for each of "
+            f"the {values.shape[1]} columns of change. Measure white too.",
         )
     return values, c
 

@@ -21,13 +21,6 @@ Floats = NDArray[np.float64]
 SMALLEST = 8  # pixels of a side: a latent cell
 
 
-def flat(value: int, side: int = 1) -> Map:
-    """The same V everywhere. One pixel is a map for every picture."""
-    if not 0 <= value <= M:
-        raise InputError("bad_map", f"A map's value lies within 0..{M}; this is {value}.")
-    return np.full((side, side), value, np.uint16)
-
-
 def gradient(side: int) -> Map:
     """From black in the first column to white in the last, in equal steps."""
     x, _ = _points(side)

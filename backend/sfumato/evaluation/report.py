@@ -11,10 +11,11 @@ from typing import Any
 from PIL import Image
 
 from sfumato.evaluation import plots
+from sfumato.evaluation.results import IDEAL
 from sfumato.evaluation.strips import data_uri
 
 # Rows that differ in one of these are not rivals: the best is marked among those that agree.
-APART = ("scheduler", "steps", "map", "edge")
+APART = ("scheduler", "steps", "map", "edge", "pictures", "greys")
 STYLE = (
     ":root{color-scheme:light dark}"
     "body{font:15px/1.5 system-ui,sans-serif;max-width:78em;margin:2em auto;padding:0 1em}"
@@ -156,7 +157,8 @@ def _best(table: dict[str, Any]) -> set[tuple[int, str]]:
     marked: set[tuple[int, str]] = set()
     groups: dict[Any, list[int]] = {}
     for index, row in enumerate(table["rows"]):
-        groups.setdefault(_group(row), []).append(index)
+        if row.get("rule") != IDEAL:
+            groups.setdefault(_group(row), []).append(index)
     for column in table["columns"]:
         if not column["better"]:
             continue

@@ -13,9 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .measures import Interval
+from .measures import Interval, student
 
 Better = Literal["", "up", "down"]
+IDEAL = "ideal"  # in place of a rule: change that is exactly right; nobody's rival
 NORMAL = 1.96  # standard errors to either side that hold 95 %
 
 
@@ -29,31 +30,27 @@ class Figure:
 
     @classmethod
     def of(cls, value: float, interval: Interval) -> Figure:
-        """With a bootstrap's interval."""
         return cls(float(value), float(interval.low), float(interval.high))
 
     @classmethod
-    def around(cls, value: float, error: float) -> Figure:
-        """With the interval that a standard error stands for."""
-        return cls(float(value), float(value - NORMAL * error), float(value + NORMAL * error))
-
-    @classmethod
-    def mean(cls, values: ArrayLike) -> Figure:
-        """Of one number per picture; NaN are left out."""
+    def mean(cls, values: ArrayLike, least: float = -math.inf, most: float = math.inf) -> Figure:
+        """Of one number per picture, with Student's interval; NaN are left out. least, most: what none can pass."""
         held = np.asarray(values, np.float64)
         held = held[np.isfinite(held)]
         if len(held) < 2:
             return cls(float(held.mean()) if len(held) else math.nan)
-        return cls.around(float(held.mean()), float(held.std(ddof=1)) / len(held) ** 0.5)
+        mean, reach = float(held.mean()), student(len(held) - 1) * float(held.std(ddof=1)) / len(held) ** 0.5
+        return cls(mean, max(least, mean - reach), min(most, mean + reach))
 
     @classmethod
-    def share(cls, right: int, of: int) -> Figure:
-        """A percentage, with Wilson's score interval."""
+    def share(cls, right: int, of: int, pictures: int = 0) -> Figure:
+        """A percentage, with Wilson's score interval. pictures: how many there were, where each counts several times:
+        what belongs to one picture is taken to be one draw, which is on the safe side."""
         if not of:
             return cls(math.nan)
-        p, z = right / of, NORMAL
-        middle = (p + z * z / (2 * of)) / (1 + z * z / of)
-        reach = z / (1 + z * z / of) * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
+        p, z, n = right / of, NORMAL, pictures or of
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        reach = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
         return cls(100 * p, 100 * max(0.0, middle - reach), 100 * min(1.0, middle + reach))
 
 
@@ -80,7 +77,7 @@ class Table:
 
 @dataclass
 class Line:
-    """y over x; low and high, where given, are its interval."""
+    """y over x; low and high, where given, hold 95 %."""
 
     name: str
     x: Sequence[float]
@@ -117,6 +114,12 @@ class Result:
     tables: list[Table] = field(default_factory=list)
     plots: list[Plot] = field(default_factory=list)
     strips: list[Strip] = field(default_factory=list)
+
+
+def mean_line(name: str, x: Sequence[float], values: NDArray[np.float64]) -> Line:
+    """The mean of curves of pictures, float64 [pictures, len(x)]."""
+    mean, reach = values.mean(axis=0), student(len(values) - 1) * values.std(axis=0, ddof=1) / len(values) ** 0.5
+    return Line(name, list(x), list(mean), list(mean - reach), list(mean + reach))
 
 
 def as_json(result: Result) -> dict[str, Any]:

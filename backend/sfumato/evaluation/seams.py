@@ -12,6 +12,11 @@ The bend does not see slopes (a sky's, or the map's own); the mean along the lin
 differs from pixel to pixel averages out (of noise, 1/17 is left) and what follows the line stays; with w every iso-line
 counts alike (the co-area formula), so a slope is looked at over its whole width, its two ends included.
 The map is softened first by as much as a latent cell, since that is how far from its edge a seam may lie.
+
+A picture that was edited has other things in it, and is sharper or softer. So the same is measured at the same pixels
+for lines that *cross* the edge, with n turned by a right angle: what a picture holds runs along the edge as often as
+across it, a seam along it only. What still runs along it by chance is also in a cross-fade of the unedited picture and
+the full edit, which has no seam.
 """
 
 from __future__ import annotations
@@ -35,38 +40,43 @@ FLATTEST = 1 / 4096  # change per pixel below which a map has no edge and no dir
 
 
 class Seam(NamedTuple):
-    """Ratios of the edited pictures' mean seam energy; 1 is as little as there was, more is a line that shows."""
+    """Ratios of mean energies; 1 is as little as there was, more is a line that shows."""
 
-    unedited: float  # to that of the pictures before: the goal is <= 1.05 at soft edges
-    full: float  # to that of the same edit with every pixel white
-    content: float  # to (1 - c) of the one plus c of the other, pixel by pixel: leaves out that the edit's subject has
-    # more or fewer lines of its own; two pictures blended by c without a seam are at or below 1, but for chance
+    unedited: float  # energy along the edge, to the unedited pictures': sharper and busier pictures have more
+    crossfade: float  # energy along the edge over energy across it, to the same of the cross-fade
 
 
 def seam_energy(pictures: Pictures, change_map: NDArray[np.uint16]) -> Floats:
-    """Seam energy of each picture, uint8 [n, h, w, 3], along the edges of a map, uint16 [h, w]: float64 [n, 2], squared
-    units of CIELAB, parted into (1 - c) and c of it: the sum is the energy. Raises InputError."""
+    """Energy of lines along and across the edges of a map, uint16 [h, w], in each picture, uint8 [n, h, w, 3]: float64
+    [n, 2], squared units of CIELAB. Raises InputError."""
     check_pairs(pictures, pictures)
     edges = _Edges(change_map, pictures.shape[1:3])
-    parts = np.stack([edges.weight * (1 - edges.change), edges.weight * edges.change])
-    return np.stack([parts @ edges.energy(picture) for picture in pictures])
+    return np.stack([edges.energies(picture) for picture in pictures])
 
 
-def seam(edited: Floats, unedited: Floats, full: Floats) -> Seam:
-    """The ratios, from `seam_energy` of pictures that belong together and one map: rows of the three may be drawn anew
-    for an interval. A picture's own lines may lie along the map's edge by chance: use many pictures.
+def crossfade(unedited: Pictures, full: Pictures, change_map: NDArray[np.uint16]) -> Pictures:
+    """Pictures that pass into others without a seam, by the map; where it is hard, over a latent cell's width."""
+    change = (soften(change_map, CELL) / M)[None, ..., None]
+    return np.rint(unedited + change * (full.astype(np.float64) - unedited)).astype(np.uint8)
+
+
+def seam(edited: Floats, unedited: Floats, faded: Floats) -> Seam:
+    """The ratios, from `seam_energy` of pictures that belong together and one map: rows of all may be drawn anew for an
+    interval. faded: of `crossfade`.
 
     inf where there was no line at all and now there is, NaN where there is none either."""
-    after, before, whole = edited.mean(axis=0), unedited.mean(axis=0), full.mean(axis=0)
-    others = (before.sum(), whole.sum(), before[0] + whole[1])
-    return Seam(*(_ratio(float(after.sum()), float(other)) for other in others))
+    after, before, seamless = (energies.mean(axis=0) for energies in (edited, unedited, faded))
+    return Seam(
+        _ratio(float(after[0]), float(before[0])),
+        _ratio(float(after[0] * seamless[1]), float(after[1] * seamless[0])),
+    )
 
 
 class _Edges:
-    """Where a map has edges and how their lines run.
+    """Where a map has edges.
 
-    rows, columns: intp [p] of the pixels; weight: float64 [p], sum 1; change: c there, as painted; paths: where the
-    lines through them go, float64 [2, 17, p]."""
+    rows, columns: intp [p] of the pixels; weight: float64 [p], sum 1; lines: those that run along the edge, and those
+    that cross it."""
 
     def __init__(self, change_map: NDArray[np.uint16], size: tuple[int, ...]) -> None:
         if change_map.dtype != np.uint16 or change_map.shape != size:
@@ -82,37 +92,46 @@ class _Edges:
         steep = np.hypot(*slope)
         rows, columns = np.indices(steep.shape)
         # Every fifth pixel, a knight's move apart: as good for means over lines of 17, at a fifth of the time.
-        self.rows, self.columns = np.nonzero((steep > FLATTEST) & ((2 * rows + columns) % 5 == 0))
-        if self.rows.size == 0:
+        at = np.nonzero((steep > FLATTEST) & ((2 * rows + columns) % 5 == 0))
+        if at[0].size == 0:
             raise InputError("flat_map", "This map has no edge along which a seam could be. Use one with an edge.")
-        self.normal = np.divide(slope, steep, out=np.zeros_like(slope), where=steep > FLATTEST)
-        self.weight = steep[self.rows, self.columns] / steep[self.rows, self.columns].sum()
-        self.change = change_map[self.rows, self.columns] / M
-        self.paths, self.parts = self._follow()
+        normal = np.divide(slope, steep, out=np.zeros_like(slope), where=steep > FLATTEST)
+        self.weight = steep[at] / steep[at].sum()
+        self.lines = _Lines(normal, at), _Lines(np.stack([normal[1], -normal[0]]), at)
 
-    def _follow(self) -> tuple[Floats, NDArray[np.float32]]:
-        """Where the lines through the pixels go, float64 [2, 17, p], and each place's part in the mean, float32
-        [17, p, 1]: none beyond the border or where the map ends to have a direction."""
-        paths, parts = [np.stack([self.rows, self.columns]).astype(np.float64)], [np.ones(self.rows.size, bool)]
-        border = np.array(self.normal.shape[1:])[:, None] - 1
+    def energies(self, picture: NDArray[np.uint8]) -> Floats:
+        """Along and across, float64 [2]."""
+        colour = to_lab(picture)
+        return np.array([self.weight @ lines.energy(colour) for lines in self.lines])
+
+
+class _Lines:
+    """Lines through pixels, at right angles to a direction.
+
+    paths: where they go, float64 [2, 17, p]; parts: of each place in the mean, float32 [17, p, 1]: none beyond the
+    border or where the map ends to have a direction."""
+
+    def __init__(self, direction: Floats, at: tuple[NDArray[np.intp], ...]) -> None:
+        self.direction = direction
+        paths, parts = [np.stack(at).astype(np.float64)], [np.ones(at[0].size, bool)]
+        border = np.array(direction.shape[1:])[:, None] - 1
         for way in (1, -1):
-            at, goes_on = paths[0], parts[0]
+            place, goes_on = paths[0], parts[0]
             for _ in range(ALONG):
-                row, column = np.rint(at).astype(np.intp)
-                down, right = way * self.normal[:, row, column]
-                there = at + np.stack([right, -down])
+                row, column = np.rint(place).astype(np.intp)
+                down, right = way * direction[:, row, column]
+                there = place + np.stack([right, -down])
                 goes_on = goes_on & ((down != 0) | (right != 0)) & ((there >= 0) & (there <= border)).all(axis=0)
-                at = np.where(goes_on, there, at)
-                paths.append(at)
+                place = np.where(goes_on, there, place)
+                paths.append(place)
                 parts.append(goes_on)
         counts = np.stack(parts).astype(np.float32)[..., None]
-        return np.stack(paths, axis=1), counts / counts.sum(axis=0)
+        self.paths, self.parts = np.stack(paths, axis=1), counts / counts.sum(axis=0)
 
-    def energy(self, picture: NDArray[np.uint8]) -> Floats:
-        """|line|^2 at every pixel near an edge, float64 [p]."""
-        colour = to_lab(picture)
-        rows, columns = np.indices(picture.shape[:2])
-        down, right = ACROSS * self.normal
+    def energy(self, colour: NDArray[np.float32]) -> Floats:
+        """|line|^2 at every pixel, float64 [p]. colour: CIELAB, float32 [h, w, 3]."""
+        rows, columns = np.indices(colour.shape[:2])
+        down, right = ACROSS * self.direction
         bend = _between(colour, rows + down, columns + right) + _between(colour, rows - down, columns - right)
         bend -= 2 * colour
         line = (_between(bend, *self.paths) * self.parts).sum(axis=0)

@@ -62,7 +62,8 @@ class Size:
 THREE = ("gradient", "complex", "triangle")
 FEW = ("ours, whole", "ours", "ours, perceived", "exx8", "plain inpainting")
 THRESHOLDS = ("ours, whole", "exx8", "diffusers Flux", "ComfyUI", "InvokeAI", "blended latent diffusion")
-SEAMS = ("ours, whole", "ours", "ours, perceived", "exx8", "A1111 soft inpainting", "blended latent diffusion")
+SOFT = "A1111 soft inpainting"
+SEAMS = ("ours, whole", "ours", "ours, perceived", "exx8", SOFT, "blended latent diffusion")
 
 SMALL = Size(
     name="small",
@@ -99,14 +100,17 @@ FULL = Size(
         Place(OWN, 20, THREE),
         Place(OWN, 50),
         Place("DPM++ 2M", 4),
+        Place("DPM++ 2M", 8),
         Place("DPM++ 2M", 20),
-        Place("Euler", 20),
+        Place("Euler", 4),
+        Place("Euler", 8),
+        Place("Euler", 20),  # at 50 the schedulers agree
     ),
     curves=(
-        Curve(4, 64, 200, ("ours, perceived", *THRESHOLDS)),
-        Curve(4, 16, 24, ("ours", "ours, noise", "ours, spend", "A1111 soft inpainting")),
+        Curve(4, 64, 200, ("ours, perceived", *THRESHOLDS, SOFT)),
+        Curve(4, 16, 24, ("ours", "ours, noise", "ours, perceived", "ours, spend", SOFT)),
         Curve(30, 10, 200, ("ours, perceived",)),
-        Curve(30, 10, 40, ("ours", *THRESHOLDS)),
+        Curve(30, 10, 24, ("ours", "ours, perceived", *THRESHOLDS, SOFT)),
     ),
     kept_cases=4,
     kept_steps=8,

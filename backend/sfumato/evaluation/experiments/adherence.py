@@ -1,9 +1,9 @@
 """Does the change follow the map? CAM and DAM, trend and reliability, and which of three maps made an edit.
 
 Every contender edits the same pictures by the same three maps. The prompts ask for another scene altogether, so that
-every pixel has a reason to change; what it changes is told against the picture's round trip through the autoencoder,
-and the full edit's own change is taken off (the paper's EM). White is the pipeline's own img2img under every rule, so
-one full edit serves them all.
+every pixel has a reason to change; what it changes is measured against the picture's round trip through the
+autoencoder, and the full edit's own change is taken off (the paper's EM). White is the pipeline's own img2img under
+every rule, so one full edit serves them all.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sfumato.change_map import M
 from sfumato.evaluation import measures
 from sfumato.evaluation.adhered import adhered
 from sfumato.evaluation.bench import OWN, Bench, Pictures, grey
 from sfumato.evaluation.cases import cases
 from sfumato.evaluation.maps import MAPS
-from sfumato.evaluation.results import Column, Figure, Line, Plot, Result, Strip, Table
+from sfumato.evaluation.results import IDEAL, Column, Figure, Line, Plot, Result, Strip, Table, mean_line
 from sfumato.evaluation.sizes import Size
 
 from .contenders import DISTANCES, OURS, Alike, checked_table, contenders
@@ -43,8 +44,8 @@ def adherence(bench: Bench, size: Size, seed: int) -> Result:
 
     result = Result(
         "Does the change follow the map?",
-        f"{len(some)} pictures of {bench.side} pixels; each prompt asks for another scene. Change is told by CIELAB "
-        "distance and by the perceptual distance of the classifier's features, against the picture after the "
+        f"{len(some)} pictures of {bench.side} pixels; each prompt asks for another scene. Change is measured by "
+        "CIELAB distance and by the perceptual distance of the classifier's features, against the picture after the "
         "autoencoder alone; the change of the full edit is taken off. Where a map holds white, the setting `spend` "
         "changes nothing and has no row.",
         [_adherence_table(), _trend_table(), _identification_table(), checked_table(who)],
@@ -74,6 +75,9 @@ def adherence(bench: Bench, size: Size, seed: int) -> Result:
             if place == shown:
                 strip.rows.append(_row(found, full))
                 strip.names.append(one.key)
+        for name in place.maps:
+            exact = {distance: change * (maps[name] / np.float32(M)) for distance, change in full.items()}
+            rows[name].append({**where, "map": name, "rule": IDEAL} | _adhered(exact, full, maps[name]))
         followed.rows += itertools.chain(*rows.values())
         if place == shown:
             strip.columns = [*(f"change by {name}" for name in place.maps), *(f"edit by {name}" for name in place.maps)]
@@ -92,7 +96,9 @@ def _adherence_table() -> Table:
         figures += [Column(f"share_{distance}", f"CAM of the share, {distance}", "up", 3)]
     note = (
         "DAM is per pixel, in levels of 255. Of the share: change over the full edit's, where the paper takes the "
-        "difference; scenes do not change as easily everywhere. Intervals: jackknife over pictures, 95 %."
+        "difference; scenes do not change as easily everywhere. 'ideal' is what change of exactly c of the full edit's "
+        "in every pixel gets: by the difference less than 1, and a rule that changes greys by more than their share "
+        "may get more. Intervals: jackknife over pictures, 95 %."
     )
     columns = (*WHERE, Column("map", "map"), RULE, *figures)
     return Table("adherence", "Correlation and distance adherence", columns, note=note)
@@ -114,8 +120,8 @@ def _trend_table() -> Table:
 
 
 def _identification_table() -> Table:
-    columns = (*WHERE, RULE, *(Column(f"told_{distance}", f"told, %, {distance}", "up", 1) for distance in DISTANCES))
-    note = "Percent of single edits whose map is told from the change alone, by the highest correlation. Chance: 33 %."
+    columns = (*WHERE, RULE, *(Column(f"told_{distance}", f"right, %, {distance}", "up", 1) for distance in DISTANCES))
+    note = "Percent of single edits whose map is recognised by its change alone: the highest correlation. Chance: 33 %."
     return Table("identification", "Which of the three maps made this edit?", columns, note=note)
 
 
@@ -130,17 +136,15 @@ def _adhered(changes: Changes, full: Changes, change_map: NDArray[np.uint16]) ->
 def _trend(changes: NDArray[np.float32], full: NDArray[np.float32]) -> dict[str, Figure]:
     single = measures.normalised_trend(changes, full)
     return {
-        "reliability": Figure.mean(measures.reliability(single)),
-        "quotient": Figure.mean(measures.reliability(measures.trend_quotient(changes, full))),
+        "reliability": Figure.mean(measures.reliability(single), -1, 1),
+        "quotient": Figure.mean(measures.reliability(measures.trend_quotient(changes, full)), -1, 1),
         "together": Figure(float(measures.reliability(single.mean(axis=0, keepdims=True))[0])),
     }
 
 
 def _line(name: str, changes: NDArray[np.float32], full: NDArray[np.float32]) -> Line:
     trends = measures.normalised_trend(changes, full)
-    mean, error = trends.mean(axis=0), trends.std(axis=0, ddof=1) / len(trends) ** 0.5
-    columns = [float(column) for column in range(len(mean))]
-    return Line(name, columns, list(mean), list(mean - error), list(mean + error))
+    return mean_line(name, [float(column) for column in range(trends.shape[1])], trends)
 
 
 def _identified(found: dict[str, Looked], maps: dict[str, NDArray[np.uint16]]) -> dict[str, Figure]:
@@ -150,7 +154,7 @@ def _identified(found: dict[str, Looked], maps: dict[str, NDArray[np.uint16]]) -
         each = [changes[distance] for _, changes in found.values()]
         made_by = np.repeat(np.arange(len(each)), [len(one) for one in each])
         confusion = measures.identification(np.concatenate(each), made_by, candidates).confusion
-        row[f"told_{distance}"] = Figure.share(int(np.trace(confusion)), int(confusion.sum()))
+        row[f"told_{distance}"] = Figure.share(int(np.trace(confusion)), int(confusion.sum()), len(each[0]))
     return row
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sfumato.evaluation.bench import Bench, Pictures, grey
 from sfumato.evaluation.cases import cases
-from sfumato.evaluation.levels import levels, response, response_intervals
-from sfumato.evaluation.results import Column, Figure, Line, Plot, Result, Table
+from sfumato.evaluation.levels import levels, response, response_intervals, singly
+from sfumato.evaluation.results import Column, Figure, Line, Plot, Result, Table, mean_line
 from sfumato.evaluation.sizes import Curve, Size
 
 from .contenders import DISTANCES, Alike, contenders
@@ -32,16 +32,22 @@ def answer(bench: Bench, size: Size, seed: int) -> Result:
         Column("fall", "largest fall", "down", 3),
         Column("spearman", "rank correlation", "up", 3),
         Column("r2_perceptual", "R2, perceptual", "up", 3),
+        Column("single", "R2 of single pictures: median", "up", 3),
+        Column("tenth", "a tenth is below", "up", 3),
+        Column("single_fall", "largest fall in single pictures: median", "down", 3),
         Column("levels", "levels", "up", 0),
         Column("halved", "levels, chosen on one half and counted on the other", "up", 0),
     )
     note = (
-        "R2 and slope are of 'grey c makes c of the change that white makes'. Levels: the longest chain of greys whose "
-        "mean change rises by more than two paired standard errors each, by CIELAB distance; black is one."
+        "R2 and slope are of 'grey c makes c of the change that white makes', for the mean of all pictures and the "
+        "greys between black and white, which lie on that line by construction; beside them what single pictures do. "
+        "Levels: the longest chain of greys whose mean change rises by more than two paired standard errors each, by "
+        "CIELAB distance; black is one. More pictures and more greys on offer make longer chains: only rows that agree "
+        "in both are rivals."
     )
     result = Result(
         "How does change answer to grey, and how many greys can be told apart?",
-        f"Pictures of {bench.side} pixels edited by maps of one grey, {bench.scheduler}, change told by CIELAB "
+        f"Pictures of {bench.side} pixels edited by maps of one grey, {bench.scheduler}, change measured by CIELAB "
         "distance and by the perceptual one. None of the pictures and prompts was used for calibrating.",
         [Table("answer", "Response to grey, and distinguishable levels", columns, note=note)],
     )
@@ -67,6 +73,7 @@ def _curve(bench: Bench, curve: Curve, seed: int, table: Table) -> Plot:
         change = {name: np.stack([each[name] for each in found], axis=1) for name in DISTANCES}
         mean, intervals = response(change["lab"], greys), response_intervals(change["lab"], greys)
         by_eye, around = response(change["perceptual"], greys), response_intervals(change["perceptual"], greys)
+        single = singly(change["lab"], greys)
         chain, half = levels(change["lab"]), len(some) // 2
         counted = levels(change["lab"][half:][:, levels(change["lab"][:half])])
         table.rows.append(
@@ -77,9 +84,12 @@ def _curve(bench: Bench, curve: Curve, seed: int, table: Table) -> Plot:
                 "greys": len(greys),
                 "r2": Figure.of(mean.r2, intervals["r2"]),
                 "slope": Figure.of(mean.slope, intervals["slope"]),
-                "fall": Figure.of(mean.largest_fall, intervals["largest_fall"]),
-                "spearman": Figure.of(mean.spearman, intervals["spearman"]),
+                "fall": mean.largest_fall,
+                "spearman": mean.spearman,
                 "r2_perceptual": Figure.of(by_eye.r2, around["r2"]),
+                "single": single.r2,
+                "tenth": single.tenth,
+                "single_fall": single.fall,
                 "levels": len(chain),
                 "halved": len(counted),
             }
@@ -89,6 +99,4 @@ def _curve(bench: Bench, curve: Curve, seed: int, table: Table) -> Plot:
 
 
 def _line(name: str, change: NDArray[np.float64], greys: NDArray[np.float64]) -> Line:
-    share = change / change[:, -1].mean()
-    mean, error = share.mean(axis=0), share.std(axis=0, ddof=1) / len(share) ** 0.5
-    return Line(name, list(greys), list(mean), list(mean - error), list(mean + error))
+    return mean_line(name, list(greys), change / change[:, -1].mean())

@@ -134,9 +134,9 @@ def _scored(masks: Masks, truths: Masks, local: NDArray[np.bool_]) -> dict[str, 
     iou = both / np.maximum(either, 1)
     iou[either == 0] = np.nan  # nothing to be found, and nothing was
     return {
-        "things": Figure.mean(iou[local]),
-        "whole": Figure.mean(iou[~local]),
-        "area": Figure.mean(masks.mean(axis=(1, 2))),
+        "things": Figure.mean(iou[local], 0, 1),
+        "whole": Figure.mean(iou[~local], 0, 1),
+        "area": Figure.mean(masks.mean(axis=(1, 2)), 0, 1),
     }
 
 

@@ -16,10 +16,9 @@ from sfumato.evaluation.adhered import adhered
 from sfumato.evaluation.bench import Bench, Pictures, grey
 from sfumato.evaluation.cases import cases
 from sfumato.evaluation.distances import lab, to_lab
-from sfumato.evaluation.experiments.seams import Lines
+from sfumato.evaluation.experiments.seams import seam_figures
 from sfumato.evaluation.maps import gradient, soft_edge
 from sfumato.evaluation.results import Column, Figure, Result, Strip, Table
-from sfumato.evaluation.seams import seam_energy
 from sfumato.evaluation.sizes import Size
 
 SHOWN = 6
@@ -32,7 +31,7 @@ def hinting(bench: Bench, size: Size, seed: int) -> Result:
         Column("hinting", "future hinting"),
         Column("cam", "CAM on the gradient, lab", "up", 3),
         Column("sharpness", "sharpness between black and white", "up", 3),
-        Column("seam", "seam energy at a soft edge, of what both sides have", "down", 3),
+        Column("seam", "lines along a soft edge over lines across it, of a cross-fade's", "down", 3),
     )
     note = (
         "Sharpness: the mean gradient of lightness where the gradient map is grey, as a share of (1 - c) of the "
@@ -43,19 +42,17 @@ def hinting(bench: Bench, size: Size, seed: int) -> Result:
     full = bench.run(Differential, grey(1.0), some, steps)
     ramp, edge = gradient(bench.side), soft_edge(bench.side)
     strip = Strip("By a gradient, with and without future hinting", [], [], [case.kind for case in some[:SHOWN]])
-    unedited, whole = (seam_energy(pictures, edge) for pictures in (before, full))
     for on in (True, False):
         name = "on" if on else "off"
         bench.say(f"future hinting {name}")
         make = partial(Differential, hinting=on)
         by_ramp, by_edge = (bench.run(make, values, some, steps) for values in (ramp, edge))
-        lines = Lines(seam_energy(by_edge, edge), unedited, whole)
         table.rows.append(
             {
                 "hinting": name,
                 "cam": adhered(lab(by_ramp, before), lab(full, before), ramp).cam,
                 "sharpness": Figure.mean(_sharpness(by_ramp, before, full, ramp)),
-                "seam": lines.figure("content"),
+                "seam": seam_figures(by_edge, before, full, edge)["crossfade"],
             }
         )
         strip.rows.append(list(by_ramp[:SHOWN]))

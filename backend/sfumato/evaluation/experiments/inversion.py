@@ -101,7 +101,7 @@ def _diversity(bench: Bench, some: Sequence[Case], size: Size) -> tuple[Table, S
         right = np.concatenate([judge.success(pictures) for pictures in each])
         row = {"method": name, "diversity": Figure.mean(np.mean(apart, axis=0))}
         row["source"] = Figure.mean(np.mean([_far(one, judge.before) for one in each], axis=0))
-        table.rows.append(row | {"success": Figure.share(int(right.sum()), len(right))})
+        table.rows.append(row | {"success": Figure.share(int(right.sum()), len(right), len(some))})
         strip.rows += [list(pictures[:SHOWN]) for pictures in each[:2]]
         strip.names += [name] * len(each[:2])
     return table, strip
@@ -112,9 +112,9 @@ def _noise(bench: Bench, some: Sequence[Case], size: Size) -> tuple[Table, Plot]
         Column("path", "noise"),
         Column("steps", "steps", digits=0),
         Column("deviation", "standard deviation of z", digits=2),
-        Column("expected", "of independent noise", digits=2),
+        Column("expected", "if the noise were independent", digits=2),
         Column("correlation", "correlation of neighbours", digits=3),
-        Column("expected_correlation", "of independent noise", digits=3),
+        Column("expected_correlation", "correlation if it were independent", digits=3),
     )
     note = "Means over steps; the last one, to the clean picture, has no noise of its own (s = 0) and no z."
     table = Table("noise", "The noise that a picture is said to be made of", columns, note=note)
@@ -133,7 +133,7 @@ def _noise(bench: Bench, some: Sequence[Case], size: Size) -> tuple[Table, Plot]
                 "path": path,
                 "steps": steps,
                 "deviation": float(deviation.mean()),
-                "correlation": Figure.mean(_correlations(z)),
+                "correlation": Figure.mean(_correlations(z), -1, 1),
             }
         )
         at = [float(step) / steps for step in range(len(deviation))]
