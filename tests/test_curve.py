@@ -89,7 +89,7 @@ class TestFile:
     @pytest.mark.parametrize(
         ("changes", "sentence"),
         [
-            ({"version": 2}, "of version 2, and this program knows 1"),
+            ({"version": 1}, "of version 1, and this program knows 2"),
             ({"version": True}, "of version True"),
             ({"more": 1}, "exactly the names version, curves,"),
             ({"curves": {}}, "not measured for any number of steps"),

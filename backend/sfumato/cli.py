@@ -86,8 +86,7 @@ def _strokes(options: argparse.Namespace) -> int:
     from PIL import Image
 
     from sfumato.edits.strokes import strokes
-    from sfumato.evaluation.fan import check_outputs
-    from sfumato.pictures import read_canvas, write_png
+    from sfumato.pictures import check_outputs, read_canvas, write_png
 
     check_outputs([options.out], [options.picture])
     canvas, image = read_canvas(options.picture)
@@ -142,7 +141,7 @@ def _models(options: argparse.Namespace) -> int:
 def _apply(options: argparse.Namespace) -> int:
     if not (options.layer or options.flat or options.json):
         raise InputError("no_output", "Say what to write: --layer OUT.png, --flat OUT.png, or both.")
-    from sfumato.evaluation.fan import check_outputs
+    from sfumato.pictures import check_outputs
 
     check_outputs([options.layer, options.flat], [options.canvas, options.map])
     if not 0 <= options.strength <= 1:
@@ -208,7 +207,7 @@ def _why_unchanged(report: dict[str, Any], fan: bool = False) -> str:
 
 def _find_map(options: argparse.Namespace) -> int:
     from sfumato.apply import find_map_file
-    from sfumato.evaluation.fan import check_outputs
+    from sfumato.pictures import check_outputs
 
     check_outputs([options.out], [options.canvas])
 

@@ -130,6 +130,20 @@ def check_output(path: Path) -> None:
         raise InputError("unwritable", f"{path} may not be written. Choose another place.")
 
 
+def check_outputs(outputs: list[Path | None], inputs: list[Path | None]) -> None:
+    """Raises InputError when one of the outputs cannot be written, would replace a picture that is read, or is the same
+    file as another. None is no file."""
+    seen: dict[str, Path] = {}
+    for path in filter(None, outputs):
+        check_output(path)
+        read = [file for file in filter(None, inputs) if os.path.exists(file)]
+        if os.path.exists(path) and any(path.samefile(file) for file in read):
+            raise InputError("same_input", f"{path} is a picture that is read, and would be lost. Name another file.")
+        other = seen.setdefault(os.path.realpath(path), path)
+        if other is not path:
+            raise InputError("same_output", f"{other} and {path} are the same file. Give each a name of its own.")
+
+
 def _output_file(path: str | Path) -> Path:
     """Where a file written to `path` comes to lie: a link stays and its target is replaced. Raises InputError for
     devices, pipes and sockets, which a replacement would destroy."""

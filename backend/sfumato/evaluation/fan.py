@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +27,7 @@ from sfumato.apply import map_of, paint, write_flat
 from sfumato.change_map import M, support
 from sfumato.composite import flatten
 from sfumato.errors import InputError
-from sfumato.pictures import check_output, read_canvas, write_png
+from sfumato.pictures import check_outputs, read_canvas, write_png
 
 
 def evenly(count: int, first: float, last: float) -> list[int]:
@@ -216,20 +214,6 @@ def _point(text: str) -> tuple[float, float]:
 
 def _knows_one_strength(edit: str, settings: dict[str, Any]) -> bool:
     return edit == "sdedit" or (edit == "diffedit" and settings.get("mask") != "soft")
-
-
-def check_outputs(outputs: list[Path | None], inputs: list[Path | None]) -> None:
-    """Raises InputError when one of the outputs cannot be written, would replace a picture that is read, or is the same
-    file as another. None is no file."""
-    seen: dict[str, Path] = {}
-    for path in filter(None, outputs):
-        check_output(path)
-        read = [file for file in filter(None, inputs) if os.path.exists(file)]
-        if os.path.exists(path) and any(path.samefile(file) for file in read):
-            raise InputError("same_input", f"{path} is a picture that is read, and would be lost. Name another file.")
-        other = seen.setdefault(os.path.realpath(path), path)
-        if other is not path:
-            raise InputError("same_output", f"{other} and {path} are the same file. Give each a name of its own.")
 
 
 def _bearing(right: Any, down: Any) -> Any:
