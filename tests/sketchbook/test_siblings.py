@@ -14,7 +14,7 @@ from sfumato import models
 from sfumato.change_map import ChangeMap
 from sfumato.edits.differential import Differential
 from sfumato.errors import InputError
-from sfumato.models.sketchbook import train_few_steps, train_flow
+from sfumato.models.sketchbook import judge_few_steps, train_few_steps, train_flow
 from sfumato.models.sketchbook.assemble import assemble, assemble_few_steps, assemble_flow
 from sfumato.models.sketchbook.networks import make_scheduler
 from sfumato.models.sketchbook.train import train
@@ -56,9 +56,9 @@ def test_broken_off_it_goes_on_as_it_would_have(
     stage: str, trained: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr({"few_steps": train_few_steps, "flow": train_flow}[stage], "rate_at", lambda *_: 1e-3)
-    before = run(trained, tmp_path / "parts", stage, steps=2, few_exam=0)
+    before = run(trained, tmp_path / "parts", stage, steps=2)
     assert before["step"] == 2
-    after = run(trained, tmp_path / "parts", stage, few_exam=0)
+    after = run(trained, tmp_path / "parts", stage)
     unbroken = torch.load(whole / f"{stage}.pt", weights_only=True)
     part = STAGES[stage]
     assert after[part].keys() == unbroken[part].keys()
@@ -71,8 +71,8 @@ def test_a_student_of_another_teacher_is_not_gone_on_with(trained: Path, whole: 
     state["ema_unet"]["conv_in.bias"] += 1
     torch.save({"ema_unet": state["ema_unet"]}, tmp_path / "denoiser.pt")
     shutil.copy(whole / "few_steps.pt", tmp_path)
-    with pytest.raises(InputError, match="Delete it"):
-        run(trained, tmp_path, "few_steps", few_small=1)
+    with pytest.raises(InputError, match=r"another denoiser\.pt\."):
+        run(trained, tmp_path, "few_steps")
 
 
 class TestDistillation:
@@ -204,6 +204,27 @@ class TestTogether:
             plain = pipe(**call, **sizes, strength=strength, generator=noise()).images
             with steer(pipe, Differential(ChangeMap.constant(strength))) as steered:
                 assert torch.equal(steered(**call, generator=noise()).images, plain)
+
+    def test_few_steps_are_judged_on_every_picture_that_was_asked_for(
+        self, shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        painted: list[tuple[list[str], torch.Tensor]] = []
+
+        def spied(pipe: Any, prompts: list[str], steps: int, guidance: float) -> torch.Tensor:
+            painted.append((prompts, paint_latents(pipe, prompts, steps, guidance)))
+            return painted[-1][1]
+
+        paint_latents = judge_few_steps.paint_latents
+        monkeypatch.setattr(judge_few_steps, "paint_latents", spied)
+        for name, value in {"MANY": 2, "FEW": (1,), "BATCH": 2}.items():
+            monkeypatch.setattr(judge_few_steps, name, value)
+        assert judge_few_steps.main(["--weights", str(shipped / "weights"), "--pictures", "3"]) == 0
+        (prompts, wanted), (_, own), (_, elders) = painted
+        assert len(wanted) == len(set(prompts)) == 3
+        assert all(prompts)
+        distances = [f"{float((latents - wanted).square().mean()):.3f}" for latents in (own, elders)]
+        assert capsys.readouterr().out.splitlines()[-1] == f"| 1 | {' | '.join(distances)} |"
+        assert not torch.equal(own, elders)
 
     def test_a_painter_can_choose_them(
         self, catalogue: dict[str, models.Model], monkeypatch: pytest.MonkeyPatch

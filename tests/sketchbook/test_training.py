@@ -16,7 +16,7 @@ from sfumato.models.sketchbook.paint import object_box, paint
 from sfumato.models.sketchbook.recipe import RECIPES, Recipe
 from sfumato.models.sketchbook.scene import mirrored
 from sfumato.models.sketchbook.train import train
-from sfumato.models.sketchbook.train_denoiser import cell_weights, rate_at
+from sfumato.models.sketchbook.train_denoiser import Batches, cell_weights, rate_at
 from sketchbook.smoke import SMOKE
 
 
@@ -56,6 +56,17 @@ def test_broken_off_it_goes_on_as_it_would_have(trained: Path, tmp_path: Path, m
     unbroken = again(trained, whole, SMOKE)
     assert again(trained, parts, replace(SMOKE, steps=2))["step"] == 2
     assert same(unbroken, again(trained, parts, SMOKE))
+
+
+def test_latents_are_those_of_the_autoencoder_there_is(trained: Path, tmp_path: Path) -> None:
+    state = torch.load(trained / "vae.pt", weights_only=True)
+    torch.save(state | {"mean": state["mean"] + 1}, tmp_path / "vae.pt")
+    first, second = (
+        Batches(out, trained / "data", SMOKE, torch.device("cpu")).pools["half"] for out in (trained, tmp_path)
+    )
+    assert first.what == second.what
+    means = [pool.latents.float().mean((0, 2, 3)) for pool in (first, second)]
+    assert torch.allclose(means[0] - means[1], 1 / state["std"], atol=0.02)
 
 
 def test_what_was_trained_becomes_a_folder_that_paints(trained: Path, tmp_path: Path) -> None:

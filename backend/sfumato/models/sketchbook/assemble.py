@@ -9,14 +9,16 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sfumato.errors import InputError
 from sfumato.models.curve import FILE as CURVE
 
 from . import CLASSIFIER, FEW_STEPS, FLOW, WEIGHTS
+from .command import answer, writable
 from .networks import (
     make_flow_scheduler,
     make_scheduler,
@@ -51,6 +53,9 @@ def fold_whitening(vae: AutoencoderKL, mean: torch.Tensor, std: torch.Tensor) ->
         post.weight.mul_(std.view(1, -1, 1, 1))
 
 
+MODEL = "model_index.json"  # what a folder has that is a model
+
+
 @contextmanager
 def _swapped_in(target: Path) -> Iterator[Path]:
     """A new folder that takes the place of ``target`` when it is written, so that a reader never sees half of it."""
@@ -70,9 +75,9 @@ def _swapped_in(target: Path) -> Iterator[Path]:
 
 
 def _checkpoint(trained: Path, stage: str) -> dict[str, Any]:
-    import torch
+    from .lineage import read
 
-    return dict(torch.load(trained / f"{stage}.pt", "cpu", weights_only=True, mmap=True))
+    return read(trained / f"{stage}.pt")
 
 
 def assemble(target: Path, trained: Path | None) -> None:
@@ -132,21 +137,30 @@ def assemble_classifier(target: Path, trained: Path) -> None:
         save_classifier(network, fresh)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trained", type=Path, help="folder with the checkpoints of all stages (default: random)")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="its folder; the others go beside it")
-    arguments = parser.parse_args()
-    assemble(arguments.out, arguments.trained)
+def run(target: Path, trained: Path | None) -> None:
+    """The model, and those of its siblings whose checkpoints are there."""
+    writable(target.parent, "--out")
+    if target.exists() and not (target / MODEL).is_file() and (target.is_file() or any(target.iterdir())):
+        sentence = f"--out {target} holds something else than a model, which would be lost. Name another folder."
+        raise InputError("not_a_model", sentence)
+    assemble(target, trained)
     beside = {
         "few_steps": (FEW_STEPS.name, assemble_few_steps),
         "flow": (FLOW.name, assemble_flow),
         "classifier": (CLASSIFIER.name, assemble_classifier),
     }
     for stage, (name, write) in beside.items():
-        if arguments.trained and (arguments.trained / f"{stage}.pt").exists():
-            write(arguments.out.parent / name, arguments.trained)
+        if trained and (trained / f"{stage}.pt").exists():
+            write(target.parent / name, trained)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m sfumato.models.sketchbook.assemble", description=__doc__)
+    parser.add_argument("--trained", type=Path, help="folder with the checkpoints of all stages (default: random)")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="its folder; the others go beside it")
+    parsed = parser.parse_args(arguments)
+    return answer(lambda: run(parsed.out, parsed.trained))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

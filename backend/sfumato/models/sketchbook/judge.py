@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
+from sfumato.errors import InputError
+
 from . import WEIGHTS
 from .caption import full_caption
 from .classifier import accuracy, load_classifier, visible
+from .command import answer, writable
 from .data import held_out
 from .paint import paint
 from .scene import Scene
@@ -47,6 +51,8 @@ def load(folder: Path) -> tuple[Any, Any]:
     """Text-to-picture and picture-to-picture pipelines over the same weights."""
     from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 
+    if not (folder / "model_index.json").is_file():
+        raise InputError("no_model", f"There is no model in {folder}. Name the folder that assemble wrote.")
     create = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     edit = StableDiffusionImg2ImgPipeline(**create.components, requires_safety_checker=False)
     for pipeline in (create, edit):
@@ -125,27 +131,34 @@ def judge_attributes(create: Any, steps: int, guidance: float, count: int, out: 
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
-    parser.add_argument("--out", type=Path, required=True)
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m sfumato.models.sketchbook.judge", description=__doc__)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the model's folder (default: as it ships)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the sheets")
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--guidance", type=float, default=5.0)
     parser.add_argument("--probe", type=int, default=0, help="pictures to generate for the attribute classifier")
-    arguments = parser.parse_args()
-    if arguments.steps < 5:
+    parsed = parser.parse_args(arguments)
+    if parsed.steps < 5:
         parser.error("--steps must be 5 or more: the sheet of strengths begins at a fifth of them")
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    if parsed.probe < 0:
+        parser.error("--probe must be 0 or more")
+    return answer(lambda: run(parsed))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """All sheets and numbers."""
+    writable(arguments.out, "--out")
     create, edit = load(arguments.weights)
     found: dict[str, Any] = {"autoencoder": judge_autoencoder(create.vae, 32, arguments.out)}
     guided = {"num_inference_steps": arguments.steps, "guidance_scale": arguments.guidance, "output_type": "np"}
 
-    def run(pipeline: Any, prompt: str, seed: int, **more: Any) -> NDArray[np.uint8]:
+    def painted(pipeline: Any, prompt: str, seed: int, **more: Any) -> NDArray[np.uint8]:
         picture = pipeline(prompt, generator=torch.Generator().manual_seed(seed), **guided, **more).images[0]
         shown: NDArray[np.uint8] = (picture * 255).round().astype(np.uint8)
         return shown
 
-    sheet([run(create, prompt, seed) for seed, prompt in enumerate(PROMPTS)], 4, arguments.out / "prompts.png")
+    sheet([painted(create, prompt, seed) for seed, prompt in enumerate(PROMPTS)], 4, arguments.out / "prompts.png")
     rows = []
     for scene in (
         Scene(layout=3, background="mountains", sky="cloudy"),
@@ -160,7 +173,7 @@ def main() -> None:
         ):
             rows.append(picture)
             for strength in (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
-                rows.append(run(edit, prompt, 0, image=source, strength=strength))
+                rows.append(painted(edit, prompt, 0, image=source, strength=strength))
     sheet(rows, 9, arguments.out / "strengths.png")
     started = time.monotonic()
     create(PROMPTS[0], num_inference_steps=20, guidance_scale=arguments.guidance)
@@ -173,4 +186,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

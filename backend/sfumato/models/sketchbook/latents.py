@@ -14,6 +14,7 @@ from diffusers import AutoencoderKL
 
 from .assemble import fold_whitening
 from .data import _paint_one, scenes
+from .lineage import read
 from .networks import make_vae
 from .scene import Scene, mirrored
 from .train_vae import to_tensor
@@ -29,7 +30,7 @@ class Pool:
 
 def load_vae(checkpoint: Path, device: torch.device) -> AutoencoderKL:
     """The trained autoencoder with whitened latents."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    state = read(checkpoint)
     vae = make_vae()
     vae.load_state_dict(state["ema"])
     fold_whitening(vae, state["mean"], state["std"])
@@ -37,7 +38,10 @@ def load_vae(checkpoint: Path, device: torch.device) -> AutoencoderKL:
 
 
 def make_pool(file: Path, vae: AutoencoderKL, seed: int, count: int, size: tuple[int, int]) -> Pool:
-    """Latents of ``count`` scenes painted at ``size`` and of their mirror pictures, cached in ``file``."""
+    """Latents of ``count`` scenes painted at ``size`` and of their mirror pictures, cached in ``file``.
+
+    The file is used as it is found, so its name must tell one autoencoder and count from another.
+    """
     what = scenes(seed, count)
     if not file.exists():
         device = next(vae.parameters()).device

@@ -15,16 +15,23 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.multiprocessing import ProcessExitedException
 from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from sfumato.errors import SfumatoError
 
 
 def start(workers: int, meeting: Path, work: Callable[..., None], *arguments: Any) -> None:
-    """Run ``work(*arguments)`` in that many processes that can call `mean_gradients`."""
+    """Run ``work(*arguments)`` in that many processes that can call `mean_gradients`. Raises SfumatoError."""
     if workers == 1:
         work(*arguments)
         return
     meeting.unlink(missing_ok=True)
-    torch.multiprocessing.spawn(_enter, (workers, meeting, work, arguments), nprocs=workers)
+    try:
+        torch.multiprocessing.spawn(_enter, (workers, meeting, work, arguments), nprocs=workers)
+    except ProcessExitedException as error:
+        sentence = f"A training process ended early ({error}). Start the same command again to go on from what is kept."
+        raise SfumatoError("worker_ended", sentence) from None
 
 
 def _enter(rank: int, workers: int, meeting: Path, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
@@ -33,7 +40,10 @@ def _enter(rank: int, workers: int, meeting: Path, work: Callable[..., None], ar
     dist.init_process_group(
         "gloo", init_method=f"file://{meeting}", rank=rank, world_size=workers, timeout=timedelta(hours=2)
     )
-    work(*arguments)
+    try:
+        work(*arguments)
+    except (SfumatoError, OSError) as error:  # said here, as the process that waits is told of it by a traceback
+        raise SystemExit(f"sfumato: {error}") from None
     dist.destroy_process_group()
 
 

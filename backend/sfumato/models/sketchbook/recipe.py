@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, field
+from typing import Any
+
+MOST = 10**9
+
+
+def _of(about: str, default: Any = MISSING, least: float = 1, most: float = MOST) -> Any:
+    """A field, what it is, and between which numbers it may lie."""
+    return field(default=default, metadata={"about": about, "least": least, "most": most})
 
 
 @dataclass(frozen=True)
@@ -12,37 +20,35 @@ class Recipe:
     A step sees `batch` pictures at 256 pixels or four times as many at 128, which costs the same.
     """
 
-    workers: int
-    vae_pictures: int
-    vae_steps: int
-    vae_batch: int
-    text_steps: int
-    small_pictures: int
-    pictures: int
-    steps: int
-    batch: int
-    rate: float
-    small_until: float = 0.25  # share of the steps before which most pictures are small
-    cooldown: float = 0.3  # share of the steps in which the learning rate falls to nothing
-    seed: int = 0
-    # The sibling for few steps: the teacher's ways at 128 and 256 pixels, its guidance, its solver's steps from each of
-    # eight levels to the next; then the student's. few_exam: how many pictures at 256 judge it.
-    few_small: int = 3072
-    few_full: int = 1024
-    few_guidance: float = 4.0
-    few_substeps: int = 2
-    few_steps: int = 2000
-    few_batch: int = 8
-    few_rate: float = 1e-3
-    few_rank: int = 32
-    few_exam: int = 16
+    workers: int = _of("processes that train together, of one thread each")
+    vae_pictures: int = _of("pictures that the autoencoder learns from")
+    vae_steps: int = _of("steps of the autoencoder")
+    vae_batch: int = _of("crops a step in each process, for the autoencoder")
+    text_steps: int = _of("steps of the text encoder")
+    small_pictures: int = _of("scenes at 128 pixels that the denoisers learn from")
+    pictures: int = _of("scenes at 256 pixels that the denoisers learn from")
+    steps: int = _of("steps of the denoiser")
+    batch: int = _of("pictures of 256 pixels a step in each process, for the denoiser")
+    rate: float = _of("highest learning rate of the denoiser", least=1e-9)
+    small_until: float = _of("share of the steps before which most pictures are small", 0.25, 0, 1)
+    cooldown: float = _of("share of the steps in which the learning rate falls to nothing", 0.3, 0, 1)
+    seed: int = _of("what everything that is random follows from", 0, 0)
+    # The sibling for few steps: the ways it learns from, then its own training.
+    few_small: int = _of("ways of the guided denoiser at 128 pixels that its sibling for few steps learns from", 3072)
+    few_full: int = _of("the same at 256 pixels", 1024)
+    few_guidance: float = _of("guidance on these ways", 4.0, 0)
+    few_substeps: int = _of("steps on these ways from each of eight levels to the next", 2)
+    few_steps: int = _of("steps of the sibling for few steps", 2000)
+    few_batch: int = _of("pictures of 256 pixels a step in each process, for it", 8)
+    few_rate: float = _of("its highest learning rate", 1e-3, 1e-9)
+    few_rank: int = _of("rank of its change of the denoiser", 32)
     # The flow sibling.
-    flow_steps: int = 3000
-    flow_batch: int = 8
-    flow_rate: float = 1e-3
+    flow_steps: int = _of("steps of the flow sibling", 3000)
+    flow_batch: int = _of("pictures of 256 pixels a step in each process, for it", 8)
+    flow_rate: float = _of("its highest learning rate", 1e-3, 1e-9)
     # The attribute classifier.
-    classifier_pictures: int = 8000
-    classifier_steps: int = 1800
+    classifier_pictures: int = _of("pictures that the attribute classifier learns from", 8000)
+    classifier_steps: int = _of("steps of the attribute classifier", 1800)
 
 
 RECIPES = {
@@ -54,7 +60,6 @@ RECIPES = {
         few_steps=4,
         few_batch=1,
         few_rank=4,
-        few_exam=1,
         flow_steps=4,
         flow_batch=1,
         classifier_pictures=6,

@@ -20,9 +20,10 @@ from torch.nn import functional as F
 from .classifier import ATTRIBUTES, SIDE, Classifier, to_unit, visible
 from .data import painted, scenes
 from .latents import load_vae
+from .lineage import fingerprint
 from .recipe import Recipe
 from .scene import CHOICES, PLACES, Scene
-from .training_run import TrainingRun, fingerprint
+from .training_run import TrainingRun
 
 BATCH, RATE = 48, 3e-3
 SHARE = 3  # every third scene goes through the autoencoder as well
@@ -87,14 +88,15 @@ def disturb(x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
 
 
 class Data:
-    """Painted scenes and, of every third, the autoencoder's round trip, cached in ``folder``."""
+    """Painted scenes and, of every third, the autoencoder's round trip, cached in ``folder``.
 
-    def __init__(self, folder: Path, vae: AutoencoderKL, count: int, seed: int) -> None:
+    seen_by: the autoencoder's fingerprint.
+    """
+
+    def __init__(self, folder: Path, vae: AutoencoderKL, seen_by: str, count: int, seed: int) -> None:
         what, name = judged_scenes(70 + seed, count), f"classifier_{seed}_{count}"
-        # Of the encoder alone: the whitening around it is measured again whenever the autoencoder's stage ends.
-        self.vae = fingerprint(vae.encoder)
         self.painted = np.array(painted(folder / f"{name}.npy", what, (SIDE, SIDE)))
-        file = folder / f"{name}_{self.vae}.npy"
+        file = folder / f"{name}_{seen_by}.npy"
         if not file.exists():
             np.save(file.with_suffix(".part.npy"), round_trip(vae, self.painted[::SHARE]))
             file.with_suffix(".part.npy").rename(file)
@@ -120,17 +122,12 @@ def rate_at(step: int, recipe: Recipe) -> float:
 
 def train_classifier(out: Path, data: Path, recipe: Recipe, device: torch.device) -> None:
     """Until ``recipe.classifier_steps`` are done; resumes from ``out/classifier.pt``. Needs ``vae.pt``."""
-    source = Data(data, load_vae(out / "vae.pt", device), recipe.classifier_pictures, recipe.seed)
+    vae = load_vae(out / "vae.pt", device)
+    source = Data(data, vae, fingerprint(out, "vae"), recipe.classifier_pictures, recipe.seed)
     torch.manual_seed(recipe.seed)
     network = Classifier().to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=2e-2)
-    run = TrainingRun(
-        out / "classifier.pt",
-        recipe.classifier_steps,
-        {"network": network, "optimizer": optimizer},
-        device,
-        {"vae": source.vae, "pictures": recipe.classifier_pictures, "seed": recipe.seed},
-    )
+    run = TrainingRun("classifier", out, recipe, {"network": network, "optimizer": optimizer}, device)
     while run.goes_on:
         for group in optimizer.param_groups:
             group["lr"] = rate_at(run.step, recipe)

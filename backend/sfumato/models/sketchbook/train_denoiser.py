@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from .caption import caption
 from .latents import Pool, load_vae, make_pool
+from .lineage import fingerprint
 from .networks import SIZE, make_scheduler, make_unet
 from .paint import object_box
 from .parallel import mean_gradients, quick_norms, quickly, rank, same_start, wait
@@ -71,11 +72,13 @@ class Batches:
             "tall": (TALL, few),
         }
         self.pools: dict[str, Pool] = {}
+        seen_by = fingerprint(out, "vae")
         for turn in range(2):  # the first process paints and encodes, then all read
             if rank() == 0 or turn == 1:
                 vae = load_vae(out / "vae.pt", device)
                 for seed, (name, (size, count)) in enumerate(sizes.items()):
-                    self.pools[name] = make_pool(data / f"latents_{name}_{count}.npy", vae, 20 + seed, count, size)
+                    file = data / f"latents_{name}_{count}_{seen_by}.npy"
+                    self.pools[name] = make_pool(file, vae, 20 + seed, count, size)
             wait()
 
     def draw(self, step: int) -> tuple[list[str], torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -124,7 +127,7 @@ def train_denoiser(out: Path, data: Path, recipe: Recipe, device: torch.device) 
     trained, averaged = list(unet.parameters()), list(ema.parameters())
     optimizer = torch.optim.AdamW(trained, lr=recipe.rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
     parts = {"unet": unet, "ema_unet": ema, "optimizer": optimizer}
-    run = TrainingRun(out / "denoiser.pt", recipe.steps, parts, device, {})
+    run = TrainingRun("denoiser", out, recipe, parts, device)
     same_start(trained)
     if device.type == "cpu":
         quick_norms(unet)

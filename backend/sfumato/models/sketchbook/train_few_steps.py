@@ -18,18 +18,22 @@ from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dic
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .networks import make_scheduler, make_unet
+from .lineage import bound, read
+from .networks import make_unet
 from .parallel import mean_gradients, quick_norms, quickly, rank, same_start
 from .recipe import Recipe
 from .tokenizer import make_tokenizer
 from .train_denoiser import Batches
 from .train_text import taught, tokens
-from .training_run import TrainingRun, fingerprint
-from .trajectories import EXAM, LEVELS, Model, Plan, Ways, grid, make_ways, walk
+from .training_run import TrainingRun
+from .trajectories import LEVELS, Ways, grid, make_ways
 
 # The levels that a batch's examples start at: mostly the four of the product, and those between, so that other
 # numbers of steps do not fall apart.
 STARTS = (0, 2, 4, 6, 0, 2, 4, 6, 1, 3, 5, 7)
+
+# What the teacher's ways rest on: its weights, its words, its scenes, and how it walks.
+WAYS = ("denoiser.pt", "text.pt", "vae.pt", "small_pictures", "pictures", "few_guidance", "few_substeps", "seed")
 
 
 class Adapter:
@@ -93,8 +97,7 @@ def train_few_steps(out: Path, data: Path, recipe: Recipe, device: torch.device)
     pools = Batches(out, data, recipe, device).pools
     tokenizer, encoder = make_tokenizer(), taught(out).to(device)
     unet = make_unet()
-    unet.load_state_dict(torch.load(out / "denoiser.pt", "cpu", weights_only=True, mmap=True)["ema_unet"])
-    teacher = fingerprint(unet)
+    unet.load_state_dict(read(out / "denoiser.pt")["ema_unet"])
     unet.to(device, memory_format=torch.channels_last).requires_grad_(False)
     if device.type == "cpu":
         quick_norms(unet)
@@ -107,7 +110,8 @@ def train_few_steps(out: Path, data: Path, recipe: Recipe, device: torch.device)
             answer: Tensor = unet(noisy, t.to(device), words, return_dict=False)[0]
         return answer.float()
 
-    folder = data / f"teacher_{teacher}_{recipe.few_guidance:g}_{recipe.few_substeps}"
+    rests_on = bound("few_steps", out, recipe)
+    folder = data / "_".join(["teacher", *(str(rests_on[name]) for name in WAYS)])
     made = {
         kind: make_ways(
             folder, pools[kind], count, recipe.seed, model, recipe.few_guidance, recipe.few_substeps, device
@@ -119,13 +123,7 @@ def train_few_steps(out: Path, data: Path, recipe: Recipe, device: torch.device)
     adapter = Adapter(unet, recipe.few_rank)
     unet.to(device)
     optimizer = torch.optim.AdamW(adapter.parameters, lr=recipe.few_rate, betas=(0.9, 0.99), weight_decay=0.0)
-    run = TrainingRun(
-        out / "few_steps.pt",
-        recipe.few_steps,
-        {"lora": adapter, "optimizer": optimizer},
-        device,
-        {"teacher": teacher, "guidance": recipe.few_guidance, "rank": recipe.few_rank},
-    )
+    run = TrainingRun("few_steps", out, recipe, {"lora": adapter, "optimizer": optimizer}, device)
     same_start(adapter.parameters)
     timesteps, *_ = grid()
     while run.goes_on:
@@ -140,34 +138,3 @@ def train_few_steps(out: Path, data: Path, recipe: Recipe, device: torch.device)
         optimizer.step()
         run.done(loss.item(), state.shape[2] * state.shape[3])
     run.finish()
-    if rank() == 0 and recipe.few_exam:
-        exam = Plan.of(pools["full"], recipe.seed, EXAM, recipe.few_exam)
-        _say_how_close(model, unet, exam.captions, exam.start(pools["full"]).to(device), recipe.few_guidance)
-
-
-def _say_how_close(
-    model: Model, unet: UNet2DConditionModel, captions: list[str], start: Tensor, guidance: float
-) -> None:
-    """Mean squares between the teacher's pictures of many steps, which the student has not seen, and those of few."""
-
-    def painted(steps: int, weight: float) -> Tensor:
-        scheduler, state = make_scheduler(), start
-        scheduler.set_timesteps(steps)
-        for t in scheduler.timesteps:
-            if weight == 1:
-                v = model(state, t, captions)
-            else:
-                without, asked = model(torch.cat([state, state]), t, [""] * len(captions) + captions).chunk(2)
-                v = without + weight * (asked - without)
-            state = scheduler.step(v, t, state).prev_sample
-        return state
-
-    with torch.no_grad():
-        student = {steps: painted(steps, 1) for steps in (2, 4, 8)}
-        unet.disable_adapters()
-        wanted = walk(model, captions, start, 0, guidance, 3)[-1]
-        teacher = {steps: painted(steps, guidance) for steps in student}
-        unet.enable_adapters()
-    for steps in student:
-        its, own = (F.mse_loss(pictures[steps], wanted).item() for pictures in (student, teacher))
-        print(f"in {steps} steps: student {its:.4f} away, guided teacher {own:.4f}", flush=True)

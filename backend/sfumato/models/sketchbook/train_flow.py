@@ -54,7 +54,7 @@ def say(
 
 def train_flow(out: Path, data: Path, recipe: Recipe, device: torch.device) -> None:
     """Until ``recipe.flow_steps`` are done; resumes from ``out/flow.pt``. Needs ``vae.pt`` and ``text.pt``."""
-    recipe = replace(recipe, steps=recipe.flow_steps, batch=recipe.flow_batch, rate=recipe.flow_rate)
+    given, recipe = recipe, replace(recipe, steps=recipe.flow_steps, batch=recipe.flow_batch, rate=recipe.flow_rate)
     recipe = replace(recipe, seed=recipe.seed + 1000)  # other batches than the elder's
     batches = Batches(out, data, recipe, device)
     tokenizer, encoder = make_tokenizer(), with_projection(taught(out)).to(device).requires_grad_(False)
@@ -66,7 +66,7 @@ def train_flow(out: Path, data: Path, recipe: Recipe, device: torch.device) -> N
     trained, averaged = list(transformer.parameters()), list(ema.parameters())
     optimizer = torch.optim.AdamW(trained, lr=recipe.rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
     parts = {"transformer": transformer, "ema_transformer": ema, "optimizer": optimizer}
-    run = TrainingRun(out / "flow.pt", recipe.steps, parts, device, {})
+    run = TrainingRun("flow", out, given, parts, device)
     same_start(trained)
     shift = make_flow_scheduler().config.shift
     while run.goes_on:

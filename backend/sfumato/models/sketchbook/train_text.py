@@ -17,9 +17,12 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from .caption import caption
 from .data import scenes
+from .lineage import bound, check, read
 from .networks import TEXT_WIDTH, make_text_encoder
+from .recipe import Recipe
 from .scene import CHOICES
 from .tokenizer import END, make_tokenizer
+from .training_run import keep
 
 BATCH, RATE = 96, 1e-3
 
@@ -32,17 +35,19 @@ def tokens(tokenizer: CLIPTokenizer, texts: list[str], device: torch.device) -> 
 def taught(out: Path) -> CLIPTextModel:
     """The text encoder of ``out/text.pt``, which stays as it is."""
     encoder = make_text_encoder()
-    encoder.load_state_dict(torch.load(out / "text.pt", "cpu", weights_only=True)["text"])
+    encoder.load_state_dict(read(out / "text.pt")["text"])
     return encoder.requires_grad_(False).eval()
 
 
-def train_text(out: Path, steps: int, seed: int, device: torch.device) -> float:
-    """Writes ``out/text.pt``, unless it is there. Returns the mean accuracy over the last tenth of the steps."""
-    checkpoint = out / "text.pt"
+def train_text(out: Path, recipe: Recipe, device: torch.device) -> None:
+    """Writes ``out/text.pt``, unless it is there."""
+    checkpoint, steps, fixed = out / "text.pt", recipe.text_steps, bound("text", out, recipe)
     if checkpoint.exists():
-        return float(torch.load(checkpoint, weights_only=True)["accuracy"])
-    torch.manual_seed(seed)
-    rng = np.random.default_rng((seed, 3))
+        check(checkpoint, read(checkpoint), fixed)
+        print(f"text has its {steps} steps already", flush=True)
+        return
+    torch.manual_seed(recipe.seed)
+    rng = np.random.default_rng((recipe.seed, 3))
     tokenizer, encoder = make_tokenizer(), make_text_encoder().to(device).train()
     heads = nn.ModuleDict({name: nn.Linear(TEXT_WIDTH, len(options)) for name, options in CHOICES.items()}).to(device)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *heads.parameters()], lr=RATE, betas=(0.9, 0.98))
@@ -69,5 +74,5 @@ def train_text(out: Path, steps: int, seed: int, device: torch.device) -> float:
         if (step + 1) % 100 == 0:
             print(f"text step {step + 1} of {steps}: names {np.mean(right[-1100:]):.3f} of the attributes", flush=True)
     accuracy = float(np.mean(right[-len(CHOICES) * max(1, steps // 10) :]))
-    torch.save({"text": encoder.state_dict(), "accuracy": accuracy}, checkpoint)
-    return accuracy
+    print(f"text done: names {accuracy:.3f} of the attributes", flush=True)
+    keep(checkpoint, {"text": encoder.state_dict(), "accuracy": accuracy, "step": steps, "fixed": fixed})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from .networks import SIZE, make_vae
 from .paint import paint
 from .parallel import mean_gradients, quick_norms, rank, same_start, wait
 from .recipe import Recipe
+from .training_run import TrainingRun
 
 CROP, RATE = 96, 2e-3
 
@@ -55,7 +56,6 @@ def train_vae(out: Path, data: Path, recipe: Recipe, device: torch.device) -> No
     wait()
     everything = np.load(file, mmap_mode="r")
     torch.manual_seed(recipe.seed)
-    test = to_tensor(np.stack([paint(scene) for scene in held_out(8)]), device)
     vae = make_vae().to(device, memory_format=torch.channels_last)
     same_start(vae.parameters())
     ema = copy.deepcopy(vae).requires_grad_(False)
@@ -63,22 +63,10 @@ def train_vae(out: Path, data: Path, recipe: Recipe, device: torch.device) -> No
         quick_norms(vae)
     trained = list(vae.parameters())
     optimizer = torch.optim.AdamW(trained, lr=RATE, betas=(0.9, 0.99), weight_decay=1e-3)
-    step, checkpoint = 0, out / "vae.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        vae.load_state_dict(state["model"])
-        ema.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
-        step = state["step"]
-
-    def save() -> None:
-        mean, std = _latent_statistics(ema, everything, device)
-        state = {"model": vae.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-        torch.save(state | {"mean": mean, "std": std}, checkpoint.with_suffix(".part"))
-        checkpoint.with_suffix(".part").rename(checkpoint)
-
-    saved = printed = time.monotonic()
-    while step < recipe.vae_steps:
+    parts = {"model": vae, "ema": ema, "optimizer": optimizer}
+    run = TrainingRun("vae", out, recipe, parts, device, partial(_latent_statistics, ema, everything, device))
+    while run.goes_on:
+        step = run.step
         for group in optimizer.param_groups:
             fall = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / recipe.vae_steps))
             group["lr"] = RATE * min(1, (step + 1) / 100) * fall
@@ -99,24 +87,17 @@ def train_vae(out: Path, data: Path, recipe: Recipe, device: torch.device) -> No
         mean_gradients(trained)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        step += 1
         with torch.no_grad():
-            torch._foreach_lerp_(list(ema.parameters()), trained, 1 - min(0.998, step / (step + 10)))
-        now = time.monotonic()
-        if rank() == 0 and now - printed > 60:
-            print(f"vae step {step} of {recipe.vae_steps}: {loss.item():.4f}, {psnr(ema, test):.2f} dB", flush=True)
-            printed = time.monotonic()
-        if rank() == 0 and now - saved > 180:
-            save()
-            saved = time.monotonic()
+            torch._foreach_lerp_(list(ema.parameters()), trained, 1 - min(0.998, (step + 1) / (step + 11)))
+        run.done(loss.item(), CROP * CROP)
+    run.finish()
     if rank() == 0:
-        save()
+        test = to_tensor(np.stack([paint(scene) for scene in held_out(8)]), device)
         print(f"vae done: {psnr(ema, test):.2f} dB", flush=True)
-    wait()
 
 
-def _latent_statistics(vae: AutoencoderKL, everything: np.ndarray, device: torch.device) -> tuple[torch.Tensor, ...]:
+def _latent_statistics(vae: AutoencoderKL, everything: np.ndarray, device: torch.device) -> dict[str, torch.Tensor]:
     """Mean and standard deviation of each latent channel."""
     with torch.no_grad():
         latents = vae.encode(to_tensor(everything[:64], device)).latent_dist.mode().float()
-    return latents.mean(dim=(0, 2, 3)).cpu(), latents.std(dim=(0, 2, 3)).cpu()
+    return {"mean": latents.mean(dim=(0, 2, 3)).cpu(), "std": latents.std(dim=(0, 2, 3)).cpu()}

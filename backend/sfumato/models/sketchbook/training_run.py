@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from sfumato.errors import SfumatoError
+
+from .lineage import STAGES, bound, check, read
 from .parallel import rank, wait
+from .recipe import Recipe
 
 SAY_EVERY, SAVE_EVERY = 60.0, 240.0  # seconds
 
@@ -26,25 +29,34 @@ class Part(Protocol):
 
 
 class TrainingRun:
-    """``file`` holds the parts and how many of ``steps`` are done; a file that is there is gone on from.
+    """A stage's checkpoint in ``out`` holds the parts and how many steps are done; one that is there is gone on from.
 
-    fixed: what a run must not be resumed with other values of. Raises InputError when it is.
+    measure: what is measured of the parts whenever they are kept. Raises InputError if the checkpoint rests on
+    something else than what there is now.
     """
 
     def __init__(
-        self, file: Path, steps: int, parts: Mapping[str, Part], device: torch.device, fixed: Mapping[str, Any]
+        self,
+        stage: str,
+        out: Path,
+        recipe: Recipe,
+        parts: Mapping[str, Part],
+        device: torch.device,
+        measure: Callable[[], dict[str, torch.Tensor]] = dict,
     ) -> None:
-        self.file, self.steps, self.parts, self.fixed = file, steps, parts, dict(fixed)
+        self.file, self.parts, self.measure = out / f"{stage}.pt", parts, measure
+        self.steps: int = getattr(recipe, STAGES[stage].steps)
+        self.fixed = bound(stage, out, recipe)
         self.step = 0
-        if file.exists():
-            from sfumato.errors import InputError
-
-            state = torch.load(file, map_location=device, weights_only=True)
-            if state["fixed"] != self.fixed:
-                raise InputError("other_run", f"{file} was trained from something else. Delete it to start anew.")
+        if self.file.exists():
+            state = read(self.file, device)
+            check(self.file, state, self.fixed)
             for name, part in parts.items():
                 part.load_state_dict(state[name])
             self.step = state["step"]
+            if rank() == 0:
+                print(f"{stage} has {self.step} of {self.steps} steps already", flush=True)
+        self._begun = self.step
         self._losses: dict[int, list[float]] = {}
         self._said = self._saved = time.monotonic()
 
@@ -69,22 +81,24 @@ class TrainingRun:
 
     def save(self) -> None:
         state = {name: part.state_dict() for name, part in self.parts.items()}
-        torch.save(state | {"step": self.step, "fixed": self.fixed}, self.file.with_suffix(".part"))
-        self.file.with_suffix(".part").rename(self.file)
+        keep(self.file, state | self.measure() | {"step": self.step, "fixed": self.fixed})
 
     def finish(self) -> None:
-        """Every process has made its last step."""
-        if rank() == 0:
+        """Every process has made its last step. What was finished before stays as it is, as others rest on it."""
+        if rank() == 0 and self.step > self._begun:
             self.save()
         wait()
 
 
-def fingerprint(network: nn.Module) -> str:
-    """What tells one trained network from another: the first 12 hex digits of its weights' SHA-256."""
-    digest = hashlib.sha256()
-    for value in network.state_dict().values():
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:12]
+def keep(file: Path, state: Mapping[str, Any]) -> None:
+    """Write a checkpoint, whole or not at all."""
+    try:
+        torch.save(dict(state), file.with_suffix(".part"))
+        file.with_suffix(".part").rename(file)
+    except (OSError, RuntimeError) as error:  # torch says the latter of a full disk
+        reason = str(error).splitlines()[0]
+        sentence = f"{file} cannot be written ({reason}). Make room, and start the same command again to go on."
+        raise SfumatoError("unwritable", sentence) from None
 
 
 def follow(averaged: list[nn.Parameter], trained: list[nn.Parameter], done: int) -> None:

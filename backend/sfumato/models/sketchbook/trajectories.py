@@ -24,7 +24,6 @@ from .parallel import rank, wait, world
 LEVELS = 8  # of the grid; the student's own steps are two of them
 CHUNK_CELLS = 32 * 256  # a chunk holds up to 32 ways at 16x16 cells, 8 at 32x32
 FIRST = (0, 2, 0, 4, 0, 6, 2, 0, 4)  # at which level the ways of each chunk start
-EXAM = len(FIRST) * 10**6  # a chunk that no run trains on, from pure noise
 
 Model = Callable[[Tensor, Tensor, list[str]], Tensor]  # noisy latents [n, 4, h, w], timestep, captions -> v
 
@@ -98,7 +97,7 @@ def make_ways(
     plans: list[Plan] = []
     while sum(len(plan.captions) for plan in plans) < count:
         plans.append(Plan.of(pool, seed, len(plans), count))
-    files = [folder / f"{columns}x{rows}_{chunk:04}.npy" for chunk in range(len(plans))]
+    files = [folder / f"{columns}x{rows}_{chunk:04}_{len(plan.captions)}.npy" for chunk, plan in enumerate(plans)]
     for chunk in range(rank(), len(plans), world()):
         if not files[chunk].exists():
             plan = plans[chunk]
