@@ -96,3 +96,21 @@ def test_four_steps_of_the_sibling_are_nearer_to_many_than_four_of_its_elder(pip
 
     many, few, own = painted(pipeline, 16, 4.0), painted(pipeline, 4, 4.0), painted(short, 4, 1.0)
     assert (own - many).square().mean() < (few - many).square().mean()
+
+
+def test_the_flow_sibling_paints_the_season_that_is_asked_for() -> None:
+    from diffusers import StableDiffusion3Pipeline
+
+    create = StableDiffusion3Pipeline(**load(CATALOGUE["sketchbook-flow"], "cpu").components)
+    create.set_progress_bar_config(disable=True)
+    prompts = [f"a {season} meadow with a red house on the left, at noon" for season in ("winter", "summer")]
+    settings = {"num_inference_steps": 8, "guidance_scale": 4.0, "max_sequence_length": 0, "output_type": "np"}
+    seeds = [torch.Generator().manual_seed(0) for _ in prompts]
+    winter, summer = create(prompts, height=256, width=256, generator=seeds, **settings).images
+    ground = [picture[190:].mean((0, 1)) for picture in (winter, summer)]
+    green = [colour[1] - (colour[0] + colour[2]) / 2 for colour in ground]
+    assert ground[0].mean() > ground[1].mean() + 0.2
+    assert green[0] < green[1] - 0.1
+    house = [picture[130:200, :110] for picture in (winter, summer)]
+    for picture in house:
+        assert (picture[..., 0] - picture[..., 1:].max(-1)).max() > 0.3  # something there is red

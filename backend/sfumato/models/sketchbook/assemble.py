@@ -75,7 +75,7 @@ def _swapped_in(target: Path) -> Iterator[Path]:
 
 
 def _checkpoint(trained: Path, stage: str) -> dict[str, Any]:
-    from .lineage import read
+    from .training_run import read
 
     return read(trained / f"{stage}.pt")
 

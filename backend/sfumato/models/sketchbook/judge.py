@@ -49,12 +49,16 @@ PROMPTS = (
 
 def load(folder: Path) -> tuple[Any, Any]:
     """Text-to-picture and picture-to-picture pipelines over the same weights."""
-    from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+    import diffusers
+    import transformers
 
+    for library in (diffusers, transformers):  # bars, and hints for programmers
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
     if not (folder / "model_index.json").is_file():
         raise InputError("no_model", f"There is no model in {folder}. Name the folder that assemble wrote.")
-    create = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    edit = StableDiffusionImg2ImgPipeline(**create.components, requires_safety_checker=False)
+    create = diffusers.StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    edit = diffusers.StableDiffusionImg2ImgPipeline(**create.components, requires_safety_checker=False)
     for pipeline in (create, edit):
         pipeline.set_progress_bar_config(disable=True)
     return create, edit

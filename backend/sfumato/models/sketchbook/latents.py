@@ -14,10 +14,10 @@ from diffusers import AutoencoderKL
 
 from .assemble import fold_whitening
 from .data import _paint_one, scenes
-from .lineage import read
 from .networks import make_vae
 from .scene import Scene, mirrored
 from .train_vae import to_tensor
+from .training_run import read
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ rate falls and the pictures get large; of the text encoder, which is trained in 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ import torch
 from sfumato.errors import InputError
 
 from .recipe import Recipe
+from .training_run import Part, TrainingRun, check, command_for, read
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,6 @@ STAGES = {
 """In the order in which they are trained."""
 
 
-def read(file: Path, device: torch.device | None = None) -> dict[str, Any]:
-    """A checkpoint; without a device its tensors stay in the file until they are used. Raises InputError."""
-    try:
-        return dict(torch.load(file, map_location=device or "cpu", weights_only=True, mmap=device is None))
-    except FileNotFoundError:
-        raise InputError("no_checkpoint", f"There is no {file}. {_make(file)}") from None
-    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError):
-        sentence = f"{file} cannot be read as a checkpoint. Delete it to train it anew, or take another --out."
-        raise InputError("unreadable", sentence) from None
-
-
 def fingerprint(out: Path, stage: str) -> str:
     """What tells one trained stage from another: the first 12 hex digits of its weights' SHA-256."""
     digest, state = hashlib.sha256(), read(out / f"{stage}.pt")
@@ -76,24 +65,17 @@ def bound(stage: str, out: Path, recipe: Recipe, changing: Collection[str] = ())
     return found
 
 
-def check(file: Path, state: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raises InputError if the checkpoint ``state`` from ``file`` rests on something else than ``now``."""
-    was, differs = state.get("fixed", {}), []
-    for name, value in now.items():
-        option = f"--{name.replace('_', '-')}"
-        if name.endswith(".pt"):
-            if was.get(name) != value:
-                differs.append(f"another {name}" if value else f"another {name} than will be there")
-        elif name not in was:
-            differs.append(f"{option} unknown")
-        elif was[name] != value:
-            differs.append(f"{option} {was[name]}, not {value}")
-    if differs:
-        raise InputError(
-            "other_run",
-            f"{file} was trained with {'; '.join(differs)}. "
-            "Go on with what it was trained with, take another --out, or delete it to train it anew.",
-        )
+def begin(
+    stage: str,
+    out: Path,
+    recipe: Recipe,
+    parts: Mapping[str, Part],
+    device: torch.device,
+    measure: Callable[[], dict[str, torch.Tensor]] = dict,
+) -> TrainingRun:
+    """The stage's run, from where its checkpoint in ``out`` ends. Raises InputError as `check`."""
+    steps = getattr(recipe, STAGES[stage].steps)
+    return TrainingRun(out / f"{stage}.pt", steps, parts, device, bound(stage, out, recipe), measure)
 
 
 def check_all(asked: Collection[str], out: Path, recipe: Recipe) -> None:
@@ -108,7 +90,7 @@ def check_all(asked: Collection[str], out: Path, recipe: Recipe) -> None:
         for needed in STAGES[stage].needs:
             missing = out / f"{needed}.pt"
             if needed not in asked and not missing.exists():
-                sentence = f"--stage {stage} needs {missing}, which is not there. {_make(missing)}"
+                sentence = f"--stage {stage} needs {missing}, which is not there. {command_for(missing)}"
                 raise InputError("no_checkpoint", sentence)
         file = out / f"{stage}.pt"
         if not file.exists():
@@ -118,8 +100,3 @@ def check_all(asked: Collection[str], out: Path, recipe: Recipe) -> None:
         check(file, state, bound(stage, out, recipe, changing))
         if state["step"] < getattr(recipe, STAGES[stage].steps):
             changing.add(stage)
-
-
-def _make(file: Path) -> str:
-    command = f"python -m sfumato.models.sketchbook.train --recipe cpu --out {file.parent} --stage {file.stem}"
-    return f"Train it with: {command}"

@@ -20,10 +20,9 @@ from torch.nn import functional as F
 from .classifier import ATTRIBUTES, SIDE, Classifier, to_unit, visible
 from .data import painted, scenes
 from .latents import load_vae
-from .lineage import fingerprint
+from .lineage import begin, fingerprint
 from .recipe import Recipe
 from .scene import CHOICES, PLACES, Scene
-from .training_run import TrainingRun
 
 BATCH, RATE = 48, 3e-3
 SHARE = 3  # every third scene goes through the autoencoder as well
@@ -127,7 +126,7 @@ def train_classifier(out: Path, data: Path, recipe: Recipe, device: torch.device
     torch.manual_seed(recipe.seed)
     network = Classifier().to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=2e-2)
-    run = TrainingRun("classifier", out, recipe, {"network": network, "optimizer": optimizer}, device)
+    run = begin("classifier", out, recipe, {"network": network, "optimizer": optimizer}, device)
     while run.goes_on:
         for group in optimizer.param_groups:
             group["lr"] = rate_at(run.step, recipe)

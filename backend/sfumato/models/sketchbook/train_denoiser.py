@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from .caption import caption
 from .latents import Pool, load_vae, make_pool
-from .lineage import fingerprint
+from .lineage import begin, fingerprint
 from .networks import SIZE, make_scheduler, make_unet
 from .paint import object_box
 from .parallel import mean_gradients, quick_norms, quickly, rank, same_start, wait
@@ -24,7 +24,7 @@ from .recipe import Recipe
 from .scene import Scene
 from .tokenizer import make_tokenizer
 from .train_text import taught, tokens
-from .training_run import TrainingRun, follow
+from .training_run import follow
 
 HALF, WIDE, TALL = (SIZE // 2, SIZE // 2), (192, 320), (320, 192)
 OBJECT_WEIGHT = 4.0  # the object is a twelfth of a picture, and what most prompts are about
@@ -127,7 +127,7 @@ def train_denoiser(out: Path, data: Path, recipe: Recipe, device: torch.device) 
     trained, averaged = list(unet.parameters()), list(ema.parameters())
     optimizer = torch.optim.AdamW(trained, lr=recipe.rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
     parts = {"unet": unet, "ema_unet": ema, "optimizer": optimizer}
-    run = TrainingRun("denoiser", out, recipe, parts, device)
+    run = begin("denoiser", out, recipe, parts, device)
     same_start(trained)
     if device.type == "cpu":
         quick_norms(unet)

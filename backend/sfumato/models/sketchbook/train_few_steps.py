@@ -18,14 +18,14 @@ from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dic
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .lineage import bound, read
+from .lineage import begin, bound
 from .networks import make_unet
 from .parallel import mean_gradients, quick_norms, quickly, rank, same_start
 from .recipe import Recipe
 from .tokenizer import make_tokenizer
 from .train_denoiser import Batches
 from .train_text import taught, tokens
-from .training_run import TrainingRun
+from .training_run import read
 from .trajectories import LEVELS, Ways, grid, make_ways
 
 # The levels that a batch's examples start at: mostly the four of the product, and those between, so that other
@@ -123,7 +123,7 @@ def train_few_steps(out: Path, data: Path, recipe: Recipe, device: torch.device)
     adapter = Adapter(unet, recipe.few_rank)
     unet.to(device)
     optimizer = torch.optim.AdamW(adapter.parameters, lr=recipe.few_rate, betas=(0.9, 0.99), weight_decay=0.0)
-    run = TrainingRun("few_steps", out, recipe, {"lora": adapter, "optimizer": optimizer}, device)
+    run = begin("few_steps", out, recipe, {"lora": adapter, "optimizer": optimizer}, device)
     same_start(adapter.parameters)
     timesteps, *_ = grid()
     while run.goes_on:

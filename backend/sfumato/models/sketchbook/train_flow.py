@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
+from .lineage import begin
 from .networks import make_flow_scheduler, make_transformer, with_projection
 from .parallel import mean_gradients, same_start
 from .recipe import Recipe
 from .tokenizer import make_tokenizer
 from .train_denoiser import Batches, rate_at
 from .train_text import taught, tokens
-from .training_run import TrainingRun, follow
+from .training_run import follow
 
 ABSENT = 256  # empty tokens that the pipeline puts in the place of a third text encoder, unless it is told not to
 ABSENT_EVERY = 16  # steps; often enough to learn to overlook them, seldom enough to cost little
@@ -66,7 +67,7 @@ def train_flow(out: Path, data: Path, recipe: Recipe, device: torch.device) -> N
     trained, averaged = list(transformer.parameters()), list(ema.parameters())
     optimizer = torch.optim.AdamW(trained, lr=recipe.rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
     parts = {"transformer": transformer, "ema_transformer": ema, "optimizer": optimizer}
-    run = TrainingRun("flow", out, given, parts, device)
+    run = begin("flow", out, given, parts, device)
     same_start(trained)
     shift = make_flow_scheduler().config.shift
     while run.goes_on:

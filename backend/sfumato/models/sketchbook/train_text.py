@@ -17,12 +17,12 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from .caption import caption
 from .data import scenes
-from .lineage import bound, check, read
+from .lineage import bound
 from .networks import TEXT_WIDTH, make_text_encoder
 from .recipe import Recipe
 from .scene import CHOICES
 from .tokenizer import END, make_tokenizer
-from .training_run import keep
+from .training_run import check, keep, read
 
 BATCH, RATE = 96, 1e-3
 

@@ -13,11 +13,11 @@ from diffusers import AutoencoderKL
 from torch.nn import functional as F
 
 from .data import held_out, painted, scenes
+from .lineage import begin
 from .networks import SIZE, make_vae
 from .paint import paint
 from .parallel import mean_gradients, quick_norms, rank, same_start, wait
 from .recipe import Recipe
-from .training_run import TrainingRun
 
 CROP, RATE = 96, 2e-3
 
@@ -64,7 +64,7 @@ def train_vae(out: Path, data: Path, recipe: Recipe, device: torch.device) -> No
     trained = list(vae.parameters())
     optimizer = torch.optim.AdamW(trained, lr=RATE, betas=(0.9, 0.99), weight_decay=1e-3)
     parts = {"model": vae, "ema": ema, "optimizer": optimizer}
-    run = TrainingRun("vae", out, recipe, parts, device, partial(_latent_statistics, ema, everything, device))
+    run = begin("vae", out, recipe, parts, device, partial(_latent_statistics, ema, everything, device))
     while run.goes_on:
         step = run.step
         for group in optimizer.param_groups:

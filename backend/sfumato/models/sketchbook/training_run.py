@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from sfumato.errors import SfumatoError
+from sfumato.errors import InputError, SfumatoError
 
-from .lineage import STAGES, bound, check, read
 from .parallel import rank, wait
-from .recipe import Recipe
 
 SAY_EVERY, SAVE_EVERY = 60.0, 240.0  # seconds
 
@@ -29,24 +27,22 @@ class Part(Protocol):
 
 
 class TrainingRun:
-    """A stage's checkpoint in ``out`` holds the parts and how many steps are done; one that is there is gone on from.
+    """``file`` holds the parts and how many of ``steps`` are done; a file that is there is gone on from.
 
-    measure: what is measured of the parts whenever they are kept. Raises InputError if the checkpoint rests on
-    something else than what there is now.
+    fixed: what it rests on. measure: what is measured of the parts whenever they are kept. Raises InputError if the
+    file rests on something else.
     """
 
     def __init__(
         self,
-        stage: str,
-        out: Path,
-        recipe: Recipe,
+        file: Path,
+        steps: int,
         parts: Mapping[str, Part],
         device: torch.device,
+        fixed: Mapping[str, Any],
         measure: Callable[[], dict[str, torch.Tensor]] = dict,
     ) -> None:
-        self.file, self.parts, self.measure = out / f"{stage}.pt", parts, measure
-        self.steps: int = getattr(recipe, STAGES[stage].steps)
-        self.fixed = bound(stage, out, recipe)
+        self.file, self.steps, self.parts, self.fixed, self.measure = file, steps, parts, dict(fixed), measure
         self.step = 0
         if self.file.exists():
             state = read(self.file, device)
@@ -55,7 +51,7 @@ class TrainingRun:
                 part.load_state_dict(state[name])
             self.step = state["step"]
             if rank() == 0:
-                print(f"{stage} has {self.step} of {self.steps} steps already", flush=True)
+                print(f"{file.stem} has {self.step} of {self.steps} steps already", flush=True)
         self._begun = self.step
         self._losses: dict[int, list[float]] = {}
         self._said = self._saved = time.monotonic()
@@ -90,6 +86,37 @@ class TrainingRun:
         wait()
 
 
+def read(file: Path, device: torch.device | None = None) -> dict[str, Any]:
+    """A checkpoint; without a device its tensors stay in the file until they are used. Raises InputError."""
+    try:
+        return dict(torch.load(file, map_location=device or "cpu", weights_only=True, mmap=device is None))
+    except FileNotFoundError:
+        raise InputError("no_checkpoint", f"There is no {file}. {command_for(file)}") from None
+    except Exception:  # which one depends on what is in the file instead
+        sentence = f"{file} cannot be read as a checkpoint. Delete it to train it anew, or take another --out."
+        raise InputError("unreadable", sentence) from None
+
+
+def check(file: Path, state: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises InputError if the checkpoint ``state`` from ``file`` rests on something else than ``now``."""
+    was, differs = state.get("fixed", {}), []
+    for name, value in now.items():
+        option = f"--{name.replace('_', '-')}"
+        if name.endswith(".pt"):
+            if was.get(name) != value:
+                differs.append(f"another {name}" if value else f"another {name} than will be there")
+        elif name not in was:
+            differs.append(f"{option} unknown")
+        elif was[name] != value:
+            differs.append(f"{option} {was[name]}, not {value}")
+    if differs:
+        raise InputError(
+            "other_run",
+            f"{file} was trained with {'; '.join(differs)}. "
+            "Go on with what it was trained with, take another --out, or delete it to train it anew.",
+        )
+
+
 def keep(file: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint, whole or not at all."""
     try:
@@ -106,3 +133,9 @@ def follow(averaged: list[nn.Parameter], trained: list[nn.Parameter], done: int)
     if done % 4 == 0:
         with torch.no_grad():
             torch._foreach_lerp_(averaged, trained, 1 - min(0.9985, done / (done + 40)) ** 4)
+
+
+def command_for(file: Path) -> str:
+    """What to do about a checkpoint that is not there."""
+    command = f"python -m sfumato.models.sketchbook.train --recipe cpu --out {file.parent} --stage {file.stem}"
+    return f"Train it with: {command}"
