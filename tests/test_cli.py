@@ -392,7 +392,8 @@ def test_lists_are_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         assert edit["finds_map"] == bool(edit["map_parameters"])
     assert edits["diffedit"]["map_parameters"][0]["unit"] == "noises"
     assert main(["models", "--json"]) == 0
-    assert [model["id"] for model in json.loads(capsys.readouterr().out)] == ["sketchbook", "sketchbook-4"]
+    listed = [model["id"] for model in json.loads(capsys.readouterr().out)]
+    assert listed == ["sketchbook", "sketchbook-4", "sketchbook-flow"]
     assert main(["edits"]) == 0
     listing = capsys.readouterr().out
     assert "--set release=fractional" in listing
