@@ -108,6 +108,10 @@ def test_nothing_is_lost_by_assembling(tmp_path: Path, capsys: pytest.CaptureFix
     assert assemble.main(["--trained", str(tmp_path), "--out", str(tmp_path / "new")]) == 2
     assert f"There is no {tmp_path / 'vae.pt'}. Train it with: " in answered(capsys)
     assert {file.name for file in tmp_path.iterdir()} == {"letter"}
+    with pytest.raises(SystemExit) as ended:  # random networks, where the model that ships lies
+        assemble.main([])
+    assert ended.value.code == 2
+    assert "not written over the model" in capsys.readouterr().err
 
 
 def test_a_model_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,6 +159,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--trained", type=Path, help="folder with the checkpoints of all stages (default: random)")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="its folder; the others go beside it")
     parsed = parser.parse_args(arguments)
+    if parsed.trained is None and parsed.out == WEIGHTS:
+        parser.error("random networks are not written over the model: name --trained, or another --out")
     return answer(lambda: run(parsed.out, parsed.trained))
 
 
