@@ -157,6 +157,7 @@ def test_names_of_all_kinds(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX's permissions")
 def test_what_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed()  # while the program's own files may be read, wherever it lies
     with unprivileged() as folder:
         monkeypatch.setenv("SFUMATO_HOME", str(folder / "home"))
         write(folder / "m" / "closed" / "x.safetensors", LORA)

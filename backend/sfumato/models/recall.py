@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from sfumato.models.recognise import Found, Missing
@@ -88,6 +89,7 @@ def _connected(file: Path) -> tuple[sqlite3.Connection, Memory]:
         raise
 
 
+@cache
 def _rules() -> str:
     digest = hashlib.sha256()
     for name in RULES:
