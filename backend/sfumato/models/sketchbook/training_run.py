@@ -92,7 +92,7 @@ def read(file: Path, device: torch.device | None = None) -> dict[str, Any]:
         return dict(torch.load(file, map_location=device or "cpu", weights_only=True, mmap=device is None))
     except FileNotFoundError:
         raise InputError("no_checkpoint", f"There is no {file}. {command_for(file)}") from None
-    except Exception:  # which one depends on what is in the file instead
+    except Exception:  # torch lets pickle's own errors through, and pickle is imported nowhere here
         sentence = f"{file} cannot be read as a checkpoint. Delete it to train it anew, or take another --out."
         raise InputError("unreadable", sentence) from None
 
