@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from sfumato import models
 from sfumato.cli import main
 from sfumato.evaluation import command, sizes
+from sfumato.evaluation.bench import Pictures
 from sfumato.evaluation.command import evaluate
 from sfumato.evaluation.experiments import EXPERIMENTS
 from sfumato.evaluation.results import Result, find
@@ -74,6 +76,31 @@ def test_it_goes_on_where_it_stopped(
     assert evaluate(options(tmp_path))["experiments"] == first["experiments"]
     assert (folder / "found-0.png").is_file()
     assert not list(folder.glob("*.part"))
+
+
+def test_the_longest_goes_on_in_its_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped by Ctrl-C, what was measured till then is not measured again, and figures are as if it had not been."""
+    curves = (sizes.Curve(2, 4, 4, ("ours", "exx8", "plain inpainting")),)
+    monkeypatch.setitem(sizes.SIZES, "small", replace(SMALL, name="small", side=64, curves=curves))
+    whole = evaluate(options(tmp_path / "whole", only=["answer"]))["experiments"]["answer"]
+
+    class Stopped(command.Bench):
+        def decode(self, latents: torch.Tensor) -> Pictures:
+            if self.known and self.work.decoded > 8:
+                raise KeyboardInterrupt
+            return super().decode(latents)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(command, "Bench", Stopped)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(options(tmp_path / "parts", only=["answer"]))
+    folder = only(tmp_path / "parts")
+    assert [file.name for file in folder.iterdir()] == ["answer.measured"]
+    resumed = evaluate(options(tmp_path / "parts", only=["answer"]))["experiments"]["answer"]
+    assert 0 < resumed["work"].pop("decoded") < whole["work"].pop("decoded")
+    assert 0 < resumed["work"].pop("halves") < whole["work"].pop("halves")
+    assert resumed == whole
+    assert not list(folder.glob("*.measured"))
 
 
 @pytest.fixture

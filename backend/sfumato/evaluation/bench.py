@@ -7,7 +7,7 @@ seed: who shares a batch with whom does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -67,7 +67,8 @@ class Work:
 class Bench:
     """side: of the square pictures, in pixels. batch: cases at a time. say: told what is done, a line at a time.
 
-    work: what it cost so far. Raises InputError for a model that is none, SfumatoError for one without its weights.
+    work: what it cost so far. known: where an experiment keeps, as JSON, what it need not measure again. Raises
+    InputError for a model that is none, SfumatoError for one without its weights.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Bench:
                 "bad_side", f"{self.model.info.name} works on multiples of {self.model.multiple} pixels, not {side}."
             )
         self.side, self.batch, self.say, self.work = side, batch, say, Work()
+        self.known: MutableMapping[str, Any] = {}
         self.studio = Studio(device)
         self.pipe = self.studio.pipe(self.model)
         self.guidance = self.model.info.guidance_scale

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import time
-from collections import UserDict
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +39,7 @@ from .bench import Bench, Subject
 from .cases import HALVES, Half, cases
 from .distances import lab
 from .levels import response, response_intervals, singly
+from .measured import Measured
 
 Floats = NDArray[np.float64]
 GREYS = np.round(np.linspace(0, M, 17)).astype(np.uint16)  # V, black and white among them
@@ -90,36 +89,6 @@ def inverse(greys: NDArray[np.uint16], change: Floats) -> Knots:
     tilted = (1 - TILT) * share + TILT * (greys / M)
     seen = [round(value * M) for value in tilted.tolist()]
     return tuple(zip(seen, greys.tolist(), strict=True))
-
-
-class Measured(UserDict[str, list[float]]):
-    """What has been measured, in a file: there again when this is made with the same key. Raises SfumatoError when that
-    cannot be written. file: None where nothing may be."""
-
-    def __init__(self, file: Path | None, key: dict[str, Any]) -> None:
-        super().__init__()
-        self.file, self.key = file, key
-        try:
-            stored = json.loads(file.read_text(encoding="utf-8")) if file else {}
-            if stored["key"] == key:
-                self.data = stored["measured"]
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # there is none
-
-    def __setitem__(self, name: str, change: list[float]) -> None:
-        super().__setitem__(name, change)
-        if self.file:
-            fresh = self.file.with_name(self.file.name + ".part")
-            try:
-                fresh.write_text(json.dumps({"key": self.key, "measured": self.data}), encoding="utf-8")
-                fresh.replace(self.file)
-            except OSError as error:
-                sentence = f"{self.file} cannot be written ({error.strerror}). Name another place with --out."
-                raise SfumatoError("unwritable", sentence) from None
-
-    def remove(self) -> None:
-        if self.file:
-            self.file.unlink(missing_ok=True)
 
 
 def measured(
@@ -186,7 +155,7 @@ def calibrate(options: argparse.Namespace, say: Callable[[str], None]) -> dict[s
     fit, measure = (_pictures(options, model, half) for half in HALVES)
     key = {"weights": weights_digest(model), "side": side, "guidance": model.info.guidance_scale}
     key |= {"pictures": hashlib.sha256(repr((fit, measure)).encode()).hexdigest(), "version": __version__}
-    known = Measured(None if options.check else out.with_name(out.name + ".measured"), key)
+    known = Measured(None if options.check else out.with_name(out.name + ".measured"), key, "--out")
     if known:
         say(f"{len(known)} greys were measured before; going on where that stopped.")
     found: dict[int, dict[str, Any]] = {n: {} for n in steps}

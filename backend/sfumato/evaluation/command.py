@@ -1,8 +1,9 @@
 """`sfumato evaluate`: runs the experiments, keeps what is finished, and writes JSON, a page and tables.
 
-A full run takes an hour or more. Every experiment is stored as soon as it is done, and the page shows all that are. A
-folder holds what goes together: its name says model, size and seed, and ends in a digest of all that figures may depend
-on, so that what was found before a change is neither taken for new nor written over.
+A full run takes an hour or more. Every experiment is stored as soon as it is done, and of the longest one every part;
+the page shows all that are done. A folder holds what goes together: its name says model, size and seed, and ends in a
+digest of all that figures may depend on, so that what was found before a change is neither taken for new nor written
+over.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from sfumato import models
 from sfumato.errors import InputError, SfumatoError
 from sfumato.evaluation.bench import Bench
 from sfumato.evaluation.experiments import EXPERIMENTS
+from sfumato.evaluation.measured import Measured
 from sfumato.evaluation.report import markdown, page
 from sfumato.evaluation.results import Result, as_json
 from sfumato.evaluation.sizes import SIZES, Size
@@ -163,6 +165,9 @@ def _size(name: str) -> Size:
 def _run(bench: Bench, name: str, size: Size, seed: int, folder: Path, made: dict[str, Any]) -> None:
     """One experiment, stored. made: what is stored of how it was made."""
     start, before = time.monotonic(), asdict(bench.work)
+    bench.known = known = Measured(folder / f"{name}.measured", made["key"], "--report")
+    if known:
+        bench.say(f"{len(known)} parts were measured before; going on where that stopped")
     result = EXPERIMENTS[name](bench, size, seed)
     found = as_json(result)
     work = {what: count - before[what] for what, count in asdict(bench.work).items()}
@@ -171,6 +176,7 @@ def _run(bench: Bench, name: str, size: Size, seed: int, folder: Path, made: dic
         stored = made | {"result": found | {"work": work}, "seconds": round(time.monotonic() - start, 1)}
         stored["uncalibrated"] = bench.uncalibrated
         _write(folder / f"{name}.json", json.dumps(stored, indent=1, allow_nan=False) + "\n")
+        known.remove()
 
 
 def _paint(result: Result, found: dict[str, Any], name: str, folder: Path) -> None:

@@ -17,7 +17,7 @@ from sfumato.evaluation.sizes import Curve, Size
 
 from .contenders import DISTANCES, Alike, contenders
 
-Change = dict[str, NDArray[np.float64]]  # by distance, [pictures]
+Change = dict[str, list[float]]  # by distance, of every picture
 
 
 def answer(bench: Bench, size: Size, seed: int) -> Result:
@@ -62,15 +62,15 @@ def _curve(bench: Bench, curve: Curve, seed: int, table: Table) -> Plot:
     before = bench.roundtrips(some)
 
     def look(pictures: Pictures) -> Change:
-        return {name: far(pictures, before).mean(axis=(1, 2), dtype=float) for name, far in DISTANCES.items()}
+        return {name: far(pictures, before).mean(axis=(1, 2), dtype=float).tolist() for name, far in DISTANCES.items()}
 
-    looked = Alike(bench, some, curve.steps, bench.scheduler, look)
+    looked = Alike(bench, some, curve.steps, bench.scheduler, look, bench.known)
     plot = Plot(f"Response to grey at {curve.steps} steps", "grey", "change, as a share of white's")
     plot.lines.append(Line("right", [0.0, 1.0], [0.0, 1.0]))
     for one in contenders(bench, curve.contenders):
         bench.say(f"{curve.steps} steps: {one.key}, {len(greys)} greys")
         found = [looked(one, grey(float(c))) for c in greys]
-        change = {name: np.stack([each[name] for each in found], axis=1) for name in DISTANCES}
+        change = {name: np.stack([np.array(each[name]) for each in found], axis=1) for name in DISTANCES}
         mean, intervals = response(change["lab"], greys), response_intervals(change["lab"], greys)
         by_eye, around = response(change["perceptual"], greys), response_intervals(change["perceptual"], greys)
         single = singly(change["lab"], greys)

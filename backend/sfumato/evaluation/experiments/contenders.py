@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -77,21 +77,30 @@ class Alike(Generic[T]):
     rules read most maps alike.
 
     For one list of cases and one schedule. A rule does not look at pictures: what is alike for some is for all.
-    look: what is kept of the pictures of all cases, uint8 [n, side, side, 3].
+    look: what is kept of the pictures of all cases, uint8 [n, side, side, 3]. known: what is not looked at again; what
+    is looked at is added, under a name that says cases, steps and latents.
     """
 
     def __init__(
-        self, bench: Bench, cases: Sequence[Case], steps: int, scheduler: str, look: Callable[[Pictures], T]
+        self,
+        bench: Bench,
+        cases: Sequence[Case],
+        steps: int,
+        scheduler: str,
+        look: Callable[[Pictures], T],
+        known: MutableMapping[str, T] | None = None,
     ) -> None:
         self.bench, self.cases, self.steps, self.scheduler, self.look = bench, cases, steps, scheduler, look
-        self._known: dict[bytes, T] = {}
+        self.known: MutableMapping[str, T] = {} if known is None else known
+        self._who = hashlib.sha256(repr(list(cases)).encode()).hexdigest()
 
     def __call__(self, contender: Contender, values: NDArray[np.uint16]) -> T:
         bench, how = self.bench, (self.steps, self.scheduler)
         first = bench.edit(contender.make, values, self.cases[:PROBE], *how)
-        key = hashlib.sha256(first.cpu().numpy().tobytes()).digest()
-        if key not in self._known:
+        alike = hashlib.sha256(first.cpu().numpy().tobytes()).hexdigest()
+        name = f"{self.steps} steps, {self.scheduler}, cases {self._who}, latents {alike}"
+        if name not in self.known:
             rest = self.cases[PROBE:]
             parts = [first, bench.edit(contender.make, values, rest, *how)] if rest else [first]
-            self._known[key] = self.look(bench.decode(torch.cat(parts)))
-        return self._known[key]
+            self.known[name] = self.look(bench.decode(torch.cat(parts)))
+        return self.known[name]
