@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from sfumato.models.sketchbook import assemble, judge, judge_few_steps, train
+from sfumato.models.sketchbook import assemble, judge, judge_few_steps, judge_siblings, train
 from sfumato.models.sketchbook.lineage import STAGES, check_all
 from sketchbook.smoke import SMOKE
 
@@ -96,6 +96,7 @@ def test_folders_that_cannot_be_are_told(tmp_path: Path, capsys: pytest.CaptureF
         (train.main, asked(tmp_path / "out", "--data", str(file))),
         (assemble.main, ["--out", str(file / "x" / "weights")]),
         (judge.main, ["--out", str(file)]),
+        (judge_siblings.main, ["sketchbook", "--out", str(file)]),
     ):
         assert main(arguments) == 2
         assert "Name another folder." in answered(capsys)
@@ -119,6 +120,12 @@ def test_a_model_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.Captur
     for main, arguments in ((judge.main, [*weights, "--out", str(tmp_path / "out")]), (judge_few_steps.main, weights)):
         assert main(arguments) == 2
         assert f"There is no model in {tmp_path}." in answered(capsys)
+
+
+def test_a_model_of_no_such_name_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert judge_siblings.main(["sketchbok", "--out", str(tmp_path / "out")]) == 2
+    assert "There is no model 'sketchbok'." in answered(capsys)
+    assert not (tmp_path / "out").exists()
 
 
 def test_every_option_says_what_it_is() -> None:

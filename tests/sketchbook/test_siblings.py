@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sfumato import models
 from sfumato.change_map import ChangeMap
 from sfumato.edits.differential import Differential
 from sfumato.errors import InputError
-from sfumato.models.sketchbook import judge_few_steps, train_few_steps, train_flow
+from sfumato.models.sketchbook import judge_few_steps, judge_siblings, train_few_steps, train_flow
 from sfumato.models.sketchbook.assemble import assemble, assemble_few_steps, assemble_flow
 from sfumato.models.sketchbook.networks import make_scheduler
 from sfumato.models.sketchbook.train import train
@@ -225,6 +227,25 @@ class TestTogether:
         distances = [f"{float((latents - wanted).square().mean()):.3f}" for latents in (own, elders)]
         assert capsys.readouterr().out.splitlines()[-1] == f"| 1 | {' | '.join(distances)} |"
         assert not torch.equal(own, elders)
+
+    @pytest.mark.parametrize("name", ["sketchbook-4", "sketchbook-flow"])
+    def test_each_is_judged_by_what_it_paints(
+        self,
+        name: str,
+        catalogue: dict[str, models.Model],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(models, "CATALOGUE", catalogue)
+        monkeypatch.setattr(judge_siblings, "SIDE", 64)
+        assert judge_siblings.main([name, "--steps", "1", "--probe", "9", "--out", str(tmp_path)]) == 0
+        said = capsys.readouterr()
+        shares = json.loads(said.out)
+        assert {"time", "season", "ground", "sky", "object", "colour", "place"} <= shares.keys()
+        assert all(0 <= share <= 1 for share in shares.values())
+        with Image.open(tmp_path / f"{name}.png") as sheet:
+            assert sheet.size == (8 * 64, 64)
 
     def test_a_painter_can_choose_them(
         self, catalogue: dict[str, models.Model], monkeypatch: pytest.MonkeyPatch

@@ -74,12 +74,12 @@ def load(model: Model, device: str) -> Any:
     import diffusers
     import transformers
 
-    from sfumato.models import loading
-
     # Bars and hints for programmers; what a painter should know comes as a sentence from us.
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()
+    from sfumato.models import loading  # here, since hints come when it is imported, too
+
     if model.base is None:
         pipe = loading.whole(model.folder)
     elif model.info.family == "sd3":

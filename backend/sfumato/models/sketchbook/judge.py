@@ -109,29 +109,37 @@ def said(name: str, scene: Scene) -> bool:
     return visible(name, scene) and name != "sun" and getattr(scene, name) != "none"
 
 
-def generate(create: Any, prompts: list[str], steps: int, guidance: float) -> NDArray[np.uint8]:
-    """One picture a prompt, eight prompts a call; the n-th has seed n."""
+def generate(create: Any, prompts: list[str], steps: int, guidance: float, **more: Any) -> NDArray[np.uint8]:
+    """One picture a prompt, eight prompts a call; the n-th has seed n. more: what this pipeline wants besides."""
+    settings = {"num_inference_steps": steps, "guidance_scale": guidance, "output_type": "np", **more}
     parts = []
     for start in range(0, len(prompts), BATCH):
         batch = prompts[start : start + BATCH]
         seeds = [torch.Generator().manual_seed(start + index) for index in range(len(batch))]
-        made = create(batch, num_inference_steps=steps, guidance_scale=guidance, generator=seeds, output_type="np")
-        parts.append((made.images * 255).round().astype(np.uint8))
+        parts.append((create(batch, generator=seeds, **settings).images * 255).round().astype(np.uint8))
     return np.concatenate(parts)
+
+
+def generated(create: Any, steps: int, guidance: float, count: int, file: Path, **more: Any) -> dict[str, float]:
+    """How often the classifier sees the attribute that is meant in ``count`` pictures of captions that name everything,
+    of held-out scenes; a sheet of the first 32, in whole rows."""
+    rng = np.random.default_rng(0)
+    asked = [scene for scene in held_out(2 * count + 20) if scene.object != "none"][:count]
+    made = generate(create, [prompt_of(scene, rng) for scene in asked], steps, guidance, **more)
+    columns = min(8, count)
+    sheet(list(made[: min(32, count - count % columns)]), columns, file)
+    return accuracy(load_classifier().attributes(made), asked, said)
 
 
 def judge_attributes(create: Any, steps: int, guidance: float, count: int, out: Path) -> dict[str, dict[str, float]]:
     """How often the classifier sees the attribute that is meant: in scenes as painted, after the autoencoder, and in
-    ``count`` pictures generated from captions of such scenes; all of them held out."""
-    classifier, what, rng = load_classifier(), held_out(PAINTED), np.random.default_rng(0)
+    ``count`` generated pictures; all of them held out."""
+    classifier, what = load_classifier(), held_out(PAINTED)
     originals = np.stack([paint(scene) for scene in what])
-    asked = [scene for scene in held_out(2 * count + 20) if scene.object != "none"][:count]
-    made = generate(create, [prompt_of(scene, rng) for scene in asked], steps, guidance)
-    sheet(list(made[:32]), 8, out / "judged.png")
     return {
         "painted": accuracy(classifier.attributes(originals), what),
         "decoded": accuracy(classifier.attributes(round_trip(create.vae, originals)), what),
-        "generated": accuracy(classifier.attributes(made), asked, said),
+        "generated": generated(create, steps, guidance, count, out / "judged.png"),
     }
 
 
