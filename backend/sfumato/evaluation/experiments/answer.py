@@ -70,7 +70,7 @@ def _curve(bench: Bench, curve: Curve, seed: int, table: Table) -> Plot:
     for one in contenders(bench, curve.contenders):
         bench.say(f"{curve.steps} steps: {one.key}, {len(greys)} greys")
         found = [looked(one, grey(float(c))) for c in greys]
-        change = {name: np.stack([np.array(each[name]) for each in found], axis=1) for name in DISTANCES}
+        change = {name: np.stack([each[name] for each in found], axis=1) for name in DISTANCES}
         mean, intervals = response(change["lab"], greys), response_intervals(change["lab"], greys)
         by_eye, around = response(change["perceptual"], greys), response_intervals(change["perceptual"], greys)
         single = singly(change["lab"], greys)
