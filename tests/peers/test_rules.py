@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, EulerDiscreteScheduler, RePaintScheduler, StableDiffusionInpaintPipeline
+from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionInpaintPipeline
 from numpy.typing import NDArray
 from sfumato.change_map import ChangeMap, M
 from sfumato.edits import Differential
@@ -26,11 +26,9 @@ from sfumato.evaluation.rules import (
     Exx8,
     InvokeAI,
     PlainInpainting,
-    RePaint,
     Rule,
     Schedule,
     SoftInpaintingA1111,
-    resampling,
     steps_of,
 )
 from sfumato.steering import NoisedPath, Run, steer
@@ -207,10 +205,7 @@ class TestPreservedPixels:
         pipe = sd if family == "sd" else tiny.FAMILIES[family]()
         values = np.zeros((16, 16), np.uint16)
         values[8:] = M
-        edit = RULES[name](ChangeMap(values))
-        if name == "RePaint":
-            edit = RePaint(ChangeMap(values), jump_length=2, jump_n_sample=2)
-        run = final_run(pipe, family, edit, steps=4)
+        run = final_run(pipe, family, RULES[name](ChangeMap(values)), steps=4)
         black = run.layout.map(values == 0, run.state).expand_as(run.state)
         difference = (run.state - run.x0)[black].abs().max()
         if name in ("exx8", "diffusers SDXL", "diffusers Flux") or (name, family) == ("ComfyUI", "sd"):
@@ -281,7 +276,7 @@ class TestMechanism:
             *(("exx8", "sd", 5), ("diffusers SDXL", "sdxl", 5), ("diffusers SDXL", "sd3", 5)),
             *(("diffusers Flux", "flux", 8), ("ComfyUI", "sd", 5), ("ComfyUI", "sd3", 5)),
             *(("InvokeAI", "sd", 5), ("InvokeAI", "sd3", 5), ("A1111 soft inpainting", "sd", 5)),
-            *(("blended latent diffusion", "sd", 5), ("RePaint", "sd", 5), ("plain inpainting", "sd", 5)),
+            *(("blended latent diffusion", "sd", 5), ("plain inpainting", "sd", 5)),
         ],
     )
     def test_none_is_image_to_image_on_a_constant_map_and_ours_is(
@@ -293,12 +288,7 @@ class TestMechanism:
         pipe, equal = sd if family == "sd" else tiny.FAMILIES[family](), []
         for grey in (51, 204):
             change_map = ChangeMap.constant(grey / 255)
-            if name == "ours":
-                edit: Any = Differential(change_map, "whole")
-            elif name == "RePaint":
-                edit = RePaint(change_map, jump_length=2, jump_n_sample=2)
-            else:
-                edit = RULES[name](change_map)
+            edit: Any = Differential(change_map, "whole") if name == "ours" else RULES[name](change_map)
             plain = pipe(**tiny.arguments(family, steps), strength=grey / 255).images
             equal.append(torch.equal(steered(pipe, family, edit, steps), plain))
         assert all(equal) == (name == "ours")
@@ -355,26 +345,16 @@ class TestSoftInpainting:
 class TestBlendingWithFreshNoise:
     MAP = ChangeMap(np.where(np.arange(256).reshape(16, 16) % 3 == 0, M, 0).astype(np.uint16))
 
-    @pytest.mark.parametrize("eta", [None, 0.0, 1.0])
-    @pytest.mark.parametrize("family", ["sd", "flux"])
-    def test_t44_repaint_without_resampling_is_blended_latent_diffusion(
-        self, family: str, eta: float | None, sd: Any
-    ) -> None:
-        """With fresh noise at the correct level; on the pipeline's solver and on steps of our own."""
-        pipe = sd if family == "sd" else tiny.FAMILIES[family]()
-        repaint = steered(pipe, family, RePaint(self.MAP, eta, jump_n_sample=1))
-        assert torch.equal(repaint, steered(pipe, family, BlendedLatentDiffusion(self.MAP, eta)))
-
     @pytest.mark.parametrize("family", ["sd", "sd3", "flux"])
-    def test_t44_both_are_sdedits_masked_form_with_fresh_noise(self, family: str, sd: Any) -> None:
+    def test_t44_it_is_sdedits_masked_form_with_fresh_noise(self, family: str, sd: Any) -> None:
         pipe = sd if family == "sd" else tiny.FAMILIES[family]()
         ours = steered(pipe, family, SDEdit(self.MAP, noise="fresh"))
         assert torch.equal(ours, steered(pipe, family, BlendedLatentDiffusion(self.MAP)))
-        assert torch.equal(ours, steered(pipe, family, RePaint(self.MAP, None, jump_n_sample=1)))
 
-    def test_t44_by_repaints_own_loop(self, sd: Any) -> None:
-        """Written out: the known part is set before every step, the model called on the result, one DDIM step made."""
-        run = final_run(sd, "sd", RePaint(self.MAP, 0.0, jump_n_sample=1))
+    def test_t44_it_is_repaint_that_never_goes_back(self, sd: Any) -> None:
+        """RePaint's loop (arXiv 2201.09865, Algorithm 1 with U = 1) written out: the known part is set before every
+        step, the model called on the result, one DDIM step made."""
+        run = final_run(sd, "sd", BlendedLatentDiffusion(self.MAP, 0.0))
         arguments = tiny.arguments("sd", STEPS)
         generator, known = arguments["generator"], torch.from_numpy(self.MAP.values == 0)
         texts = torch.cat([arguments["negative_prompt_embeds"], arguments["prompt_embeds"]])
@@ -393,53 +373,6 @@ class TestBlendingWithFreshNoise:
             A, B, _ = grid.affine(i)
             x = A * x + B * output
         assert torch.equal(torch.where(known, gt, x), run.state)
-
-    def test_resampling_by_hand(self) -> None:
-        """4 steps, jumps of 2, twice: 0 1 2 reaches the level before the last step, goes back by 2, then 1 2 3."""
-        assert resampling(4, 2, 2) == [0, 1, 2, 1, 2, 3]
-        assert resampling(5, 10, 10) == [0, 1, 2, 3, 4]
-        assert resampling(6, 1, 1) == [0, 1, 2, 3, 4, 5]
-        # The face model's: 24 places to jump from, 9 times 10 steps each, on top of 250.
-        assert len(resampling(250, 10, 10)) == 250 + 24 * 9 * 10
-
-    @pytest.mark.parametrize(("steps", "length", "times"), [(4, 2, 2), (50, 10, 3), (12, 5, 4), (250, 10, 10)])
-    def test_resampling_visits_the_levels_that_diffusers_lists(self, steps: int, length: int, times: int) -> None:
-        scheduler = RePaintScheduler()
-        scheduler.set_timesteps(steps, jump_length=length, jump_n_sample=times)
-        walked = [steps - 1]
-        for i in resampling(steps, length, times):
-            walked += range(walked[-1] + 1, steps - i)  # back up to the level that the step starts from
-            walked.append(steps - 2 - i)
-        assert walked[-1] == -1
-        assert walked[:-1] == (scheduler.timesteps // (1000 // steps)).tolist()
-
-    def test_resampling_makes_its_calls_and_keeps_the_known_part(self, sd: Any) -> None:
-        calls: list[int] = []
-        rule = RePaint(self.MAP, jump_length=2, jump_n_sample=2)
-        with steer(sd, rule, listener=lambda run: calls.append(run.call)) as run:
-            result = run(**tiny.arguments("sd", 4)).images
-            assert run.run is not None
-        assert len(calls) == 6
-        kept = torch.from_numpy(self.MAP.values == 0).expand_as(result)
-        assert torch.equal(result[kept], run.run.x0[kept])
-        assert torch.isfinite(result).all()
-
-    def test_going_back_gives_the_variance_of_the_level(self, sd: Any) -> None:
-        """x at a level noised back to an earlier one is a x0 + b eps of that level: mean and spread of 1024 cells."""
-        seen: list[torch.Tensor] = []
-
-        class Perfect(RePaint):
-            def advance(self, run: Run, sample: torch.Tensor, output: torch.Tensor, solve: Any) -> torch.Tensor:
-                return self.original(run.call + 1)
-
-        rule = Perfect(WHITE, jump_length=2, jump_n_sample=2)
-        with steer(sd, rule, listener=lambda run: seen.append(run.state)) as run:
-            run(**tiny.arguments("sd", 4))
-            assert run.run is not None
-        level = 1  # where step 2's result went back to
-        noise = (seen[2] - run.run.grid.a[level] * run.run.x0) / run.run.grid.b[level]
-        assert abs(float(noise.mean())) < 0.1
-        assert float(noise.std()) == pytest.approx(1, abs=0.1)
 
     def test_as_published_blended_latent_diffusion_is_a_level_off_and_never_clean(self) -> None:
         """DDIM, 8 steps: it begins at step 2 from pure noise; after step i the kept part has the noise of level i, so

@@ -8,8 +8,7 @@ SDXL and SD3 pipelines draw their noise twice and use the second draw. Left to i
 ends in sigma 0 twice: its last call does nothing, and so black is kept.
 
 Not run: Kolors and Hunyuan-DiT (the SDXL pipeline's loop again; no tiny text encoders for them), InvokeAI as a whole
-(an application with its own model loaders), RePaint's own sampler (an unconditional pixel model with learned
-variances).
+(an application with its own model loaders).
 """
 
 from __future__ import annotations
@@ -82,7 +81,6 @@ CHECKED: dict[str, tuple[Checked, ...]] = {
             1e-6,
         ),
     ),
-    "RePaint": (Checked("diffusers 0.42.1, RePaintScheduler", "piece", "the order of its steps", 0.0),),
     "plain inpainting": (
         Checked("diffusers 0.42.1, StableDiffusionInpaintPipeline", "own code", "tiny SD: DDIM, Euler", 0.0),
     ),

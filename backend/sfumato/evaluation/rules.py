@@ -215,43 +215,18 @@ class SoftInpaintingA1111(Rule):
         return solve(run.grid.output_for(run.call, sample, blend))
 
 
-class _Binary(Rule):
-    """A map cut at 0.5, fresh noise for the kept part. eta: steps of our own, DDIM (0) to DDPM (1), so that both
-    methods below can be compared on the same steps; None for the pipeline's solver."""
+class BlendedLatentDiffusion(Rule):
+    """The map is cut at 0.5; after every step the kept part is the original at the level that the step leads to, with
+    fresh noise.
 
-    def __init__(self, change_map: ChangeMap, eta: float | None = None) -> None:
-        super().__init__(change_map)
-        self.eta, self.own_steps = eta, eta is not None
-
-    def begin(self, run: Run) -> Tensor | None:
-        super().begin(run)
-        self.kept = self.c < 0.5
-        return None
-
-    def advance(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
-        if self.eta is None:
-            return solve(output)
-        A, B, s = run.grid.affine(run.call, self.eta)
-        y = A * sample + B * output
-        return y + s * run.randn() if s else y
-
-    def fresh(self, run: Run, level: int) -> Tensor:
-        """The original at a level with new noise; clean, with none drawn, at the last."""
-        if level == run.grid.calls:
-            return run.x0
-        return run.grid.a[level] * run.x0 + run.grid.b[level] * run.randn()
-
-
-class BlendedLatentDiffusion(_Binary):
-    """After every step the kept part is the original at the level that the step leads to, with fresh noise.
-
-    as_published: as the SD 2 script does it: the first quarter of the steps is left out and the rest starts from pure
-    noise, and the kept part gets the level that the step came from, one too noisy, also after the last step.
+    eta: steps of its own, DDIM (0) to DDPM (1); None for the pipeline's solver. as_published: as the SD 2 script does
+    it: the first quarter of the steps is left out and the rest starts from pure noise, and the kept part gets the
+    level that the step came from, one too noisy, also after the last step.
     """
 
     def __init__(self, change_map: ChangeMap, eta: float | None = None, as_published: bool = False) -> None:
-        super().__init__(change_map, eta)
-        self.as_published = as_published
+        super().__init__(change_map)
+        self.eta, self.own_steps, self.as_published = eta, eta is not None, as_published
 
     def calls(self, grid_calls: int, order: int, first: int) -> Sequence[int]:
         calls = super().calls(grid_calls, order, first)
@@ -259,57 +234,23 @@ class BlendedLatentDiffusion(_Binary):
 
     def begin(self, run: Run) -> Tensor | None:
         super().begin(run)
+        self.kept = self.c < 0.5
         a, b = run.grid.a[run.call], run.grid.b[run.call]
         unit = torch.ones_like(a) if self.schedule.flow else (a * a + b * b).sqrt()
         return unit * run.noise if self.as_published else None
 
     def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
-        y = self.advance(run, sample, output, solve)
-        return torch.where(self.kept, self.fresh(run, run.call + (not self.as_published)), y)
+        y, level = self.advance(run, sample, output, solve), run.call + (not self.as_published)
+        a, b = run.grid.a[level], run.grid.b[level]
+        original = run.x0 if level == run.grid.calls else a * run.x0 + b * run.randn()
+        return torch.where(self.kept, original, y)
 
-
-class RePaint(_Binary):
-    """Before every step the kept part is the original at the level that enters it, with fresh noise; every jump_length
-    levels the sample is noised back by as many, jump_n_sample - 1 times. The original itself stands at the end.
-
-    Going back takes our own steps (eta), since a solver cannot be turned back; without going back any will do.
-    """
-
-    def __init__(
-        self, change_map: ChangeMap, eta: float | None = 1.0, jump_length: int = 10, jump_n_sample: int = 10
-    ) -> None:
-        super().__init__(change_map, eta)
-        if eta is None and jump_n_sample > 1:
-            raise ValueError("Going back takes steps of our own: give eta, 0 to 1.")
-        self.jump_length, self.jump_n_sample = jump_length, jump_n_sample
-
-    def calls(self, grid_calls: int, order: int, first: int) -> Sequence[int]:
-        if order > 1:
-            raise ValueError("RePaint's steps are of first order.")
-        return [first + i for i in resampling(grid_calls - first, self.jump_length, self.jump_n_sample)]
-
-    def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
-        y, level = self.advance(run, sample, output, solve), run.call + 1
-        entering = run.calls[run.done + 1] if run.done + 1 < len(run.calls) else level
-        if entering < level:  # q(x_entering | x_level), in one stride: Gaussians add up
-            a, b = run.grid.a, run.grid.b
-            shrink = a[entering] / a[level]
-            y = shrink * y + (b[entering] ** 2 - (shrink * b[level]) ** 2).sqrt() * run.randn()
-        return torch.where(self.kept, self.fresh(run, entering), y)
-
-
-def resampling(steps: int, jump_length: int, jump_n_sample: int) -> list[int]:
-    """The steps that RePaint makes, in their order: whenever the sample stands j steps before its last, j a multiple
-    of jump_length below N - jump_length, it goes jump_length steps back, jump_n_sample - 1 times for every such j."""
-    left = {steps - 1 - j: jump_n_sample - 1 for j in range(0, steps - jump_length, jump_length)}
-    order, level = [], 0
-    while level < steps:
-        order.append(level)
-        level += 1
-        if left.get(level, 0) > 0:
-            left[level] -= 1
-            level -= jump_length
-    return order
+    def advance(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
+        if self.eta is None:
+            return solve(output)
+        A, B, s = run.grid.affine(run.call, self.eta)
+        y = A * sample + B * output
+        return y + s * run.randn() if s else y
 
 
 def _length(latents: Tensor) -> Tensor:
@@ -340,7 +281,6 @@ RULES: dict[str, Published] = {
         ("InvokeAI", "Gradient denoising of InvokeAI", InvokeAI),
         ("A1111 soft inpainting", "Soft inpainting of AUTOMATIC1111's web UI", SoftInpaintingA1111),
         ("blended latent diffusion", "Blended latent diffusion, the map cut at 0.5", BlendedLatentDiffusion),
-        ("RePaint", "RePaint, the map cut at 0.5", RePaint),
         ("plain inpainting", "Plain inpainting as in diffusers, the map cut at 0.5", PlainInpainting),
     )
 }

@@ -24,9 +24,6 @@ DISTANCES: dict[str, Callable[[Pictures, Pictures], NDArray[np.float32]]] = {"la
 T = TypeVar("T")
 PROBE = 2  # cases by which two rules are seen to read a map alike
 
-# RePaint goes back and forth ten times over; it is there for its own test, and nobody compares it at equal steps.
-PUBLISHED = tuple(key for key in RULES if key != "RePaint")
-
 
 @dataclass(frozen=True)
 class Contender:
@@ -52,7 +49,7 @@ OURS = (
 
 def contenders(bench: Bench, keys: Sequence[str] = ()) -> list[Contender]:
     """All, or those of these keys; `ours, perceived` only where the model is calibrated (`bench.uncalibrated`)."""
-    every = [*OURS, *(Contender(key, RULES[key].name, RULES[key]) for key in PUBLISHED)]
+    every = [*OURS, *(Contender(key, RULES[key].name, RULES[key]) for key in RULES)]
     held = [one for one in every if one.key in keys or not keys]
     return [one for one in held if one.key != "ours, perceived" or bench.curve is not None]
 
