@@ -182,7 +182,8 @@ def _add_calibrate(command: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--size", default="small", help="'small', a minute or two, or 'full', an hour or more (default: %(default)s)")
+    sizes = "'small', a minute or two, 'medium', half an hour, or 'full', two hours or more"
+    add("--size", default="small", help=f"{sizes} (default: %(default)s)")
     add("--model", default="sketchbook", help="the model (default: %(default)s; see `sfumato models`)")
     add("--only", nargs="+", metavar="NAME", help=f"some of the experiments: {', '.join(EXPERIMENTS)}")
     add("--seed", type=int, default=0, help="another number, other pictures (default: 0)")

@@ -22,7 +22,7 @@ from sfumato.evaluation.experiments.seams import COMPOSITES, composited
 from sfumato.evaluation.maps import gradient
 from sfumato.evaluation.results import Column, Figure, Result, Table, as_json, find
 from sfumato.evaluation.rules import RULES
-from sfumato.evaluation.sizes import FULL, SMALL
+from sfumato.evaluation.sizes import FULL, SIZES
 
 SIDE = 64
 
@@ -211,7 +211,7 @@ class TestSizes:
         assert {place.steps for place in FULL.grid if place.scheduler == OWN} == {4, 8, 20, 50}
         assert {place.scheduler for place in FULL.grid} == {OWN, "DPM++ 2M", "Euler"}
         assert FULL.contenders == ()
-        assert FULL.success_cases % len(KINDS) == SMALL.success_cases % len(KINDS) == 0
+        assert all(size.success_cases % len(KINDS) == size.found_cases % len(KINDS) == 0 for size in SIZES.values())
 
     def test_everything_is_reported(self) -> None:
         assert list(EXPERIMENTS) == [function.__name__ for function in EXPERIMENTS.values()]

@@ -1,6 +1,7 @@
 """How large the evaluation is: every number that costs time, in one table.
 
-`small` is what every change is checked with; `full` is what the documented figures come from. A step of a guided
+`small` is what every change is checked with, `medium` what a model is looked at with; the documented figures of
+Sketchbook come from `full`, those of its siblings from `medium`. A step of a guided
 picture costs two halves (`Bench.work`), a picture decoded about as much as five.
 """
 
@@ -89,6 +90,30 @@ SMALL = Size(
     inversion_steps=(6,),
 )
 
+MEDIUM = Size(
+    name="medium",
+    side=128,
+    contenders=(),
+    adherence_cases=18,
+    grid=(Place(OWN, 4, THREE), Place(OWN, 20)),
+    curves=(Curve(4, 16, 48, (*FEW, SOFT)), Curve(20, 10, 48, ("ours", "ours, perceived", "exx8"))),
+    kept_cases=1,
+    kept_steps=8,
+    composites=("smooth", "plain", "difference"),
+    seam_cases=12,
+    seam_contenders=("ours", "ours, perceived", "exx8", "plain inpainting"),
+    composited="ours",
+    success_cases=12,
+    success_steps=20,
+    strengths=(0.25, 0.5, 0.75, 1.0),
+    found_cases=12,
+    noises=4,
+    levels=(0.3, 0.5, 0.7),
+    inversion_cases=3,
+    inversion_seeds=2,
+    inversion_steps=(20,),
+)
+
 FULL = Size(
     name="full",
     side=128,
@@ -129,4 +154,4 @@ FULL = Size(
     inversion_steps=(20, 50),
 )
 
-SIZES = {size.name: size for size in (SMALL, FULL)}
+SIZES = {size.name: size for size in (SMALL, MEDIUM, FULL)}
