@@ -23,6 +23,7 @@ from sfumato.models.sketchbook.train import train
 from sfumato.models.sketchbook.train_few_steps import STARTS, target
 from sfumato.models.sketchbook.train_flow import ABSENT, say
 from sfumato.models.sketchbook.trajectories import FIRST, LEVELS, grid, walk
+from sfumato.models.texts import NEGATIVE, embeddings
 from sfumato.steering import rounding_of, steer
 from sfumato.studio import Studio
 from sfumato_wire import Pixels, Request, digest_of
@@ -177,7 +178,7 @@ class TestTogether:
             assert torch.allclose(torch.cat(own[2:]), summary, atol=1e-5)
         states = pipes["sketchbook"].text_encoder(pipe.tokenizer(texts[0], return_tensors="pt").input_ids)
         assert torch.allclose(own[2][:, :192], states.pooler_output, atol=1e-5)
-        assert torch.equal(models.embeddings(pipe, *texts)[0], own[0])
+        assert torch.equal(embeddings(pipe, *texts)[0], own[0])
 
     def test_the_flow_sibling_can_be_saved_as_a_whole(self, pipes: dict[str, Any], tmp_path: Path) -> None:
         from diffusers import StableDiffusion3Pipeline
@@ -193,7 +194,7 @@ class TestTogether:
     @pytest.mark.parametrize("name", ["sketchbook-4", "sketchbook-flow"])
     def test_a_constant_map_is_its_own_img2img(self, name: str, pipes: dict[str, Any]) -> None:
         pipe, steps = pipes[name], 4
-        words = dict(zip(models.EMBEDDINGS, models.embeddings(pipe, "a winter meadow", ""), strict=False))
+        words = dict(zip(NEGATIVE, embeddings(pipe, "a winter meadow", ""), strict=False))
         call = words | {"image": torch.randn(1, 4, 8, 8), "num_inference_steps": steps, "output_type": "latent"}
         call |= {"guidance_scale": 1.0 if name == "sketchbook-4" else 4.0}
         sizes = {} if name == "sketchbook-4" else {"height": 64, "width": 64}

@@ -237,7 +237,7 @@ class TestEnds:
     @pytest.mark.parametrize(
         ("changes", "sentence"),
         [
-            ({"model": "nonesuch"}, "There is no model 'nonesuch'. There is: sketchbook."),
+            ({"model": "nonesuch"}, "There is no model 'nonesuch'. `sfumato models` lists the ones there are."),
             ({"edit": "nonesuch"}, "There is no edit 'nonesuch'. There is: differential,"),
             ({"settings": {"shine": 1}}, "has no setting 'shine'"),
             ({"settings": {"release": "sometimes"}}, "takes one of fractional, whole"),

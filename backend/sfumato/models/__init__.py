@@ -1,7 +1,9 @@
-"""The catalogue: which models there are, where they lie, what they were made for. No torch until one is loaded."""
+"""The models: those that came with Sfumato, and the painter's own. No torch until one is loaded."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +14,16 @@ from sfumato.errors import InputError, SfumatoError
 from sfumato.models.sketchbook import FEW_STEPS, FLOW, WEIGHTS
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
+
+    from sfumato.models.listing import Row
 
 
 @dataclass(frozen=True)
 class Model:
-    """folder: its own weights. multiple: sides of the working picture are multiples of this. pixels: at most so many
-    are worked on at once; longest: of its longer side, where that is bounded. base: the folder of the model that it
-    shares parts with."""
+    """folder: its own weights, and what Sfumato keeps beside them. multiple: sides of the working picture are multiples
+    of this. pixels: at most so many are worked on at once; longest: of its longer side, where that is bounded. base:
+    the folder of the model that it shares parts with. row: how it is listed, of the painter's own."""
 
     info: ModelInfo
     folder: Path
@@ -27,6 +31,7 @@ class Model:
     pixels: int
     longest: int | None = None
     base: Path | None = None
+    row: Row | None = None
 
     @property
     def is_there(self) -> bool:
@@ -60,16 +65,32 @@ DEFAULT = "sketchbook"
 
 
 def find(name: str) -> Model:
-    """The model of that id. Raises InputError that names the ones there are."""
-    if (model := CATALOGUE.get(name)) is None:
-        raise InputError("unknown_model", f"There is no model '{name}'. There is: {', '.join(CATALOGUE)}.")
-    return model
+    """The model of that id; of the painter's own, also by name or path. Raises InputError with what to do."""
+    if (model := CATALOGUE.get(name)) is not None:
+        return model
+    from sfumato.models.listing import find_row, listing
+    from sfumato.models.usable import as_model
+
+    return as_model(find_row(listing(), name))
+
+
+def available() -> Iterator[Model]:
+    """All that can be painted with, those that came with Sfumato first."""
+    yield from CATALOGUE.values()
+    from sfumato.models.listing import listing
+    from sfumato.models.usable import as_model, why_not
+
+    try:
+        yield from (as_model(row) for row in listing() if not why_not(row))
+    except InputError as error:  # the list of folders cannot be read, which must keep nobody from painting
+        print(f"sfumato: {error}", file=sys.stderr)
 
 
 def load(model: Model, device: str) -> Any:
-    """A diffusers image-to-image pipeline on `device`, from safetensors only, with nothing fetched."""
+    """A diffusers image-to-image pipeline on `device`, from safetensors only, with nothing fetched. Raises SfumatoError
+    where it cannot be."""
     base = model.base or model.folder
-    if not model.is_there or not (base / "model_index.json").is_file():
+    if model.row is None and (not model.is_there or not (base / "model_index.json").is_file()):
         raise SfumatoError("no_weights", f"The weights of {model.info.name} are missing. Install Sfumato again.")
     import diffusers
     import transformers
@@ -78,9 +99,11 @@ def load(model: Model, device: str) -> Any:
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()
-    from sfumato.models import loading  # here, since hints come when it is imported, too
+    from sfumato.models import checkpoints, loading  # here, since hints come when it is imported, too
 
-    if model.base is None:
+    if model.row is not None:
+        pipe = checkpoints.open_checkpoint(model.row, dtype_on(device, model.info.family))
+    elif model.base is None:
         pipe = loading.whole(model.folder)
     elif model.info.family == "sd3":
         pipe = loading.flow(model.base, model.folder)
@@ -90,15 +113,12 @@ def load(model: Model, device: str) -> Any:
     return pipe.to(device)
 
 
-def embeddings(pipe: Any, prompt: str, negative_prompt: str) -> tuple[Tensor, ...]:
-    """What a pipeline's text encoders make of a prompt and of what it should not show, in the order of `EMBEDDINGS`."""
-    words: dict[str, Any] = {"prompt": prompt, "negative_prompt": negative_prompt, "device": pipe.device}
-    words |= {"num_images_per_prompt": 1, "do_classifier_free_guidance": True}
-    if hasattr(pipe, "text_encoder_3"):
-        words |= {"prompt_2": None, "prompt_3": None}
-        if pipe.text_encoder_3 is None:
-            words |= {"max_sequence_length": 0}  # no room for words that nothing reads
-    return tuple(pipe.encode_prompt(**words))
+def dtype_on(device: str, family: str) -> torch.dtype:
+    """What weights are worked with: float32 on a processor; on graphics cards half precision, of the kind that has
+    room for large values where the family was trained in it and the card has it."""
+    import torch
 
-
-EMBEDDINGS = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+    if device == "cpu":
+        return torch.float32
+    wide = family not in ("sd15", "sd2", "sdxl") and device == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.bfloat16 if wide else torch.float16

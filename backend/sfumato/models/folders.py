@@ -82,7 +82,7 @@ def _whole(folder: Path, index: dict[str, Any]) -> Found:
         if not place.is_dir():
             lacking.append(_named(family, component))
         elif component in DENOISERS or _has_weights(library, made_of):
-            files, as_what = _weights(place)
+            files, as_what = weights_of(place)
             if not files and component in DENOISERS:
                 return Found("checkpoint", family, layout="folder", problem=_no_weights(name, place))
             if not files:
@@ -103,7 +103,7 @@ def _whole(folder: Path, index: dict[str, Any]) -> Found:
 
 def _part(folder: Path, config: dict[str, Any]) -> Found:
     name, kind = shown(name_of(folder)), str(config.get("_class_name", ""))
-    files, saved = _weights(folder)
+    files, saved = weights_of(folder)
     if not files:
         return Found(layout="folder", problem=_no_weights(name, folder))
     headers = [read(file) for file in files]
@@ -195,7 +195,7 @@ def _has_weights(library: str, kind: str) -> bool:
     return library in ("diffusers", "transformers") and not any(word in kind for word in words)
 
 
-def _weights(folder: Path) -> tuple[list[Path], str]:
+def weights_of(folder: Path) -> tuple[list[Path], str]:
     """The files of weights that diffusers would load, and the variant that they are saved as ("", "fp16"), preferably
     none. Raises InputError where a list of files names one that is not there."""
     single = sorted(file for file in folder.glob("*.safetensors") if "-of-" not in file.name)

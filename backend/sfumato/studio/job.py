@@ -16,7 +16,6 @@ from sfumato_wire.geometry import Box
 from sfumato_wire.request import Pixels, Request, digest_of
 from torch import Tensor
 
-from sfumato import models
 from sfumato.change_map import ChangeMap, scaled
 from sfumato.change_map import M as FULL
 from sfumato.composite import Difference, faintest, layer, over_pixels
@@ -72,7 +71,7 @@ class Job:
 
     def __post_init__(self) -> None:
         request = self.request
-        self.model, self.module = models.find(request.model), _find_edit(request.edit)
+        self.model, self.module = self.studio.find(request.model), _find_edit(request.edit)
         self.info = DECLARED[request.edit]
         self.report: dict[str, Any] = {"model": request.model, "edit": request.edit, "seed": request.seed}
         self.report |= {"steps": request.steps, "device": self.studio.device}
@@ -105,7 +104,7 @@ class Job:
             if steered.preparing:
                 self.on_progress(Progressed("preparing", done, steps))
             else:
-                self.on_progress(Progressed("painting", done, steps, previewer(run.denoised())))
+                self.on_progress(Progressed("painting", done, steps, previewer(run.layout.unlike(run.denoised()))))
 
         result, run = self._steer(pipe, edit, latents, words, heard)
         if run is None:
@@ -255,7 +254,7 @@ class Job:
                 output_type="latent",
                 **text,
             ).images
-        return result, steered.run
+        return steered.run.layout.unlike(result) if steered.run else result, steered.run
 
     def _finished(self, rgba: NDArray[np.uint8] | None, box: Box | None = None) -> Finished:
         report = {"steps_run": 0, **self.report, "model_calls": self.calls, "seconds": self.seconds}

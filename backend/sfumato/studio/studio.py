@@ -11,6 +11,7 @@ from sfumato_wire.request import Request
 from torch import Tensor
 
 from sfumato import models
+from sfumato.models import texts
 from sfumato.studio.cache import TensorCache
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.job import Finished, Job, Progressed
@@ -30,7 +31,9 @@ class Studio:
     def __init__(self, device: str | None = None) -> None:
         self._device = device or _best_device()
         self.device = torch.cuda.get_device_name() if self._device == "cuda" else self._device
-        self.models: tuple[ModelInfo, ...] = tuple(model.info for model in models.CATALOGUE.values())
+        available = list(models.available())
+        self.models: tuple[ModelInfo, ...] = tuple(model.info for model in available)
+        self._own = {model.info.id: model for model in available if model.row}
         self.edits: tuple[EditInfo, ...] = tuple(DECLARED.values())
         self._pipes: dict[str, Any] = {}
         self.canvases: TensorCache[tuple[Tensor, Tensor, Tensor]] = TensorCache(LATENT_CACHE)
@@ -60,6 +63,10 @@ class Studio:
         job = Job(self, request, canvas, on_progress, cancelled)
         return job.find() if request.task == "map" else job.paint(change_map)
 
+    def find(self, name: str) -> models.Model:
+        """The model of that name; the painter's own are looked for only once. Raises InputError."""
+        return self._own.get(name) or models.find(name)
+
     def has(self, model: models.Model) -> bool:
         """Whether the model is loaded."""
         return model.info.id in self._pipes
@@ -74,9 +81,9 @@ class Studio:
         """Pipeline arguments that say these texts."""
 
         def encode() -> tuple[Tensor, ...]:
-            return models.embeddings(pipe, prompt, negative_prompt)
+            return texts.embeddings(pipe, prompt, negative_prompt)
 
-        return dict(zip(models.EMBEDDINGS, self._texts.get((model, prompt, negative_prompt), encode), strict=False))
+        return dict(zip(texts.names(pipe), self._texts.get((model, prompt, negative_prompt), encode), strict=False))
 
 
 def _best_device() -> str:

@@ -1,0 +1,144 @@
+"""The painter's own checkpoints as diffusers' image-to-image pipelines: folders in its layout, and single files.
+
+diffusers does the loading. Nothing is fetched, nothing but safetensors is opened, and what a folder names beside the
+classes of diffusers and transformers is not run. A single file says nothing of its configuration; those of the families
+are in `configs`, one folder each, with the two tokenizers that all of them share.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    EulerDiscreteScheduler,
+    FluxImg2ImgPipeline,
+    LCMScheduler,
+    StableDiffusion3Img2ImgPipeline,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+)
+from transformers import CLIPTokenizer, T5Tokenizer
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+from sfumato.errors import InputError, SfumatoError
+from sfumato.models.folders import CONFIG, SPARE, weights_of
+from sfumato.models.header import read
+from sfumato.models.listing import Row
+from sfumato.models.loading import SAFE
+
+CONFIGS = Path(__file__).with_name("configs")
+PIPELINES: dict[str, Any] = {
+    "sd15": StableDiffusionImg2ImgPipeline,
+    "sd2": StableDiffusionImg2ImgPipeline,
+    "sdxl": StableDiffusionXLImg2ImgPipeline,
+    "sd3": StableDiffusion3Img2ImgPipeline,
+    "flux": FluxImg2ImgPipeline,
+}
+# By family: what fills a short text up, for every tokenizer of CLIP's; and the name of the one that is T5's.
+FILLERS = {
+    "sd15": {"tokenizer": "<|endoftext|>"},
+    "sd2": {"tokenizer": "!"},
+    "sdxl": {"tokenizer": "<|endoftext|>", "tokenizer_2": "!"},
+    "sd3": {"tokenizer": "<|endoftext|>", "tokenizer_2": "!"},
+    "flux": {"tokenizer": "<|endoftext|>"},
+}
+T5S = {"sd3": "tokenizer_3", "flux": "tokenizer_2"}
+PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
+NEVER: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+
+
+def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
+    """The pipeline of a checkpoint that `usable.as_model` takes, on the CPU, in `dtype`; its VAE in float32 where it
+    is said to overflow in half precision. Raises InputError where its files have gone or are damaged since they were
+    listed, SfumatoError where they are not what their names say."""
+    counted = {component: sum(len(read(file).tensors) for file in files) for component, files in _files(row).items()}
+    try:
+        pipe = _of_file(row, dtype) if row.layout != "folder" else _of_folder(row, dtype)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        said = " ".join(str(error).split())[:300]
+        if "meta tensor" in said:  # torch's words for weights that nothing was read into
+            raise _incomplete(row, "some of its weights") from error
+        raise SfumatoError("cannot_load", f"{row.name} could not be loaded: {said or type(error).__name__}.") from error
+    for component, count in counted.items():
+        if component and count < sum(1 for _ in pipe.components[component].parameters()):
+            raise _incomplete(row, f"some of the weights of its {component.replace('_', ' ')}")
+    if pipe.vae.config.force_upcast:
+        pipe.vae.to(torch.float32)
+    return pipe
+
+
+def _files(row: Row) -> dict[str, list[Path]]:
+    """What is going to be read, by component; a single file under ""."""
+    if row.layout != "folder":
+        return {"": [Path(row.path)]}
+    found = {place.name: weights_of(place)[0] for place in Path(row.path).iterdir() if (place / CONFIG).is_file()}
+    return {component: files for component, files in found.items() if files and component not in SPARE}
+
+
+def _of_folder(row: Row, dtype: torch.dtype) -> Any:
+    cls = PIPELINES[row.family]
+    absent = {name: None for name, what in cls.load_config(row.path).items() if what == [None, None]}
+    for part in row.missing:
+        absent |= _without(part.component)
+    never = NEVER if cls is StableDiffusionImg2ImgPipeline else {}
+    pipe = cls.from_pretrained(row.path, dtype=dtype, variant=row.saved_as or None, **SAFE, **absent | never)
+    if type(pipe.scheduler).__name__ == "PNDMScheduler":  # begun in the middle of its schedule it lags a step behind
+        pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)
+    return pipe
+
+
+def _without(component: str) -> dict[str, None]:
+    """A text encoder goes with its tokenizer."""
+    return {component: None, component.replace("text_encoder", "tokenizer"): None}
+
+
+def _of_file(row: Row, dtype: torch.dtype) -> Any:
+    cls = PIPELINES[row.family]
+    parts: dict[str, Any] = {name: clip_tokenizer(filler) for name, filler in FILLERS[row.family].items()}
+    if name := T5S.get(row.family):
+        parts[name] = T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512, local_files_only=True)
+    for part in row.missing:
+        parts |= _without(part.component)
+    if row.prediction != "flow":
+        parts["scheduler"] = scheduler_of(row)
+    return cls.from_single_file(row.path, config=str(config_of(row)), dtype=dtype, local_files_only=True, **parts)
+
+
+def config_of(row: Row) -> Path:
+    """The folder with the configuration of a single file's family. Raises InputError where there is none for it."""
+    for name in (f"{row.family}-{row.variant}", row.family):
+        if (CONFIGS / name).is_dir():
+            return CONFIGS / name
+    kind = " ".join(word for word in (row.family, row.variant) if word)
+    sentence = f"{row.name} is a single file of the kind {kind}, for which no configuration ships. Get it as a folder."
+    raise InputError("no_config", sentence)
+
+
+def scheduler_of(row: Row) -> Any:
+    """A single file has no scheduler of its own: Euler, which may begin anywhere in its schedule; that of latent
+    consistency models where it is one. Few-step models begin at the noisiest level of all."""
+    settings = EulerDiscreteScheduler.load_config(CONFIGS / row.family / "scheduler")
+    settings |= {"prediction_type": PREDICTIONS[row.prediction]}
+    if row.zero_snr:
+        settings |= {"rescale_betas_zero_snr": True}
+    if row.speed == "lcm":
+        return LCMScheduler.from_config(settings)
+    if row.speed or row.zero_snr:
+        settings |= {"timestep_spacing": "trailing"}
+    return EulerDiscreteScheduler.from_config(settings)
+
+
+def clip_tokenizer(filler: str) -> CLIPTokenizer:
+    """CLIP's. Its vocabulary is the bytes, the bytes that end a word, then every merge in order, then two marks."""
+    lines = (CONFIGS / "clip" / "merges.txt").read_text(encoding="utf-8").splitlines()[1:]
+    merges = [(first, second) for first, second in (line.split() for line in lines)]
+    letters = list(bytes_to_unicode().values())
+    words = [*letters, *(f"{letter}</w>" for letter in letters), *(first + second for first, second in merges)]
+    vocabulary = {word: number for number, word in enumerate([*words, "<|startoftext|>", "<|endoftext|>"])}
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, pad_token=filler, model_max_length=77)
+
+
+def _incomplete(row: Row, what: str) -> SfumatoError:
+    return SfumatoError("incomplete", f"{row.name} lacks {what}. Get it again, or another version of it.")

@@ -1,0 +1,43 @@
+"""Which of the listed checkpoints can be painted with, as models; and why the others cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sfumato_wire.messages import ModelInfo
+
+from sfumato.errors import InputError
+from sfumato.models import Model
+from sfumato.models.listing import Row
+
+# By family: sides of the working picture are multiples of this.
+MULTIPLES = {"sd15": 64, "sd2": 64, "sdxl": 64, "sd3": 16, "flux": 16}
+NOT_YET = ("inpainting", "fill")
+LARGER = 2.25  # times the pixels that it was made for are worked on at once
+
+
+def why_not(row: Row) -> str:
+    """Why a row cannot be painted with, as a sentence with what to do; "" where it can."""
+    if row.problem:
+        return row.problem
+    if row.kind != "checkpoint":
+        return (
+            f"{row.name} is no checkpoint but a {row.kind}. `sfumato models --kind checkpoint` lists those there are."
+        )
+    if row.family not in MULTIPLES:
+        return f"{row.name} is a {row.family}, which Sfumato lists but cannot load yet. Take another model."
+    if row.variant in NOT_YET:
+        return f"{row.name} is an inpainting checkpoint, which Sfumato cannot load yet. Take the plain one of its kind."
+    if absent := [part for part in row.missing if part.needed]:
+        return f"{row.name} lacks {absent[0].part}: {absent[0].get}."
+    return ""
+
+
+def as_model(row: Row) -> Model:
+    """The model that a row is. Raises InputError where it cannot be painted with."""
+    if reason := why_not(row):
+        raise InputError("unusable_model", reason)
+    info = ModelInfo(row.id, row.name, row.family, row.native, row.steps, row.guidance_scale)
+    path = Path(row.path)
+    folder = path if row.layout == "folder" else path.with_name(f"{path.stem}.sfumato")
+    return Model(info, folder, MULTIPLES[row.family], round(LARGER * row.native**2), row=row)

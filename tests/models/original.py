@@ -1,0 +1,125 @@
+"""Pipelines as the single files that people have: the tensors' names in the layout of the models' authors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+Tensors = dict[str, Tensor]
+RESNET = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1"}
+RESNET |= {"norm2": "out_layers.0", "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}
+ENDS = {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2"}
+ENDS |= {"add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2"}
+ENDS |= {"conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2"}
+MIDDLE = {"resnets.0": "0", "attentions.0": "1", "resnets.1": "2"}
+
+
+def save(file: Path, pipe: Any, dtype: torch.dtype = torch.float16, notes: dict[str, str] | None = None) -> Path:
+    """A Stable Diffusion pipeline of any generation as one file."""
+    tensors = {f"model.diffusion_model.{name}": value for name, value in unet(pipe.unet).items()}
+    tensors |= {f"first_stage_model.{name}": value for name, value in vae(pipe.vae).items()}
+    if hasattr(pipe, "text_encoder_2"):
+        tensors |= clip(pipe.text_encoder, "conditioner.embedders.0.transformer.")
+        tensors |= open_clip(pipe.text_encoder_2, "conditioner.embedders.1.model.")
+    elif pipe.text_encoder.config.hidden_act == "gelu":
+        tensors |= open_clip(pipe.text_encoder, "cond_stage_model.model.")
+    else:
+        tensors |= clip(pipe.text_encoder, "cond_stage_model.transformer.")
+    save_file({name: value.to(dtype).contiguous() for name, value in tensors.items()}, file, notes)
+    return file
+
+
+def unet(model: Any) -> Tensors:
+    """input_blocks count the entry, then every layer and every halving; output_blocks every layer."""
+    layers, attended = model.config.layers_per_block, set()
+    for name in model.state_dict():
+        if match := re.match(r"up_blocks\.(\d+)\.attentions", name):
+            attended.add(int(match[1]))
+
+    def renamed(name: str) -> str:
+        for ours, theirs in ENDS.items():
+            if name.startswith(f"{ours}."):
+                return theirs + name.removeprefix(ours)
+        if match := re.match(r"mid_block\.(\w+\.\d)\.(.*)", name):
+            return f"middle_block.{MIDDLE[match[1]]}.{_inner(match[1], match[2])}"
+        match = re.match(r"(down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.(.*)", name)
+        assert match, name
+        way, block, kind, number, rest = match[1], int(match[2]), match[3], int(match[4]), match[5]
+        if kind == "downsamplers":
+            return f"input_blocks.{(layers + 1) * (block + 1)}.0.op.{rest.removeprefix('conv.')}"
+        if kind == "upsamplers":
+            at = 2 if block in attended else 1
+            return f"output_blocks.{(layers + 1) * block + layers}.{at}.{rest}"
+        place = (layers + 1) * block + number + (way == "down")
+        side = "input" if way == "down" else "output"
+        return f"{side}_blocks.{place}.{int(kind == 'attentions')}.{_inner(kind, rest)}"
+
+    return {renamed(name): value for name, value in model.state_dict().items()}
+
+
+def _inner(kind: str, rest: str) -> str:
+    if not kind.startswith("resnets"):
+        return rest
+    first, _, last = rest.partition(".")
+    return f"{RESNET[first]}.{last}"
+
+
+def vae(model: Any) -> Tensors:
+    blocks = len(model.config.block_out_channels)
+    attention = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
+    result = {}
+    for name, value in model.state_dict().items():
+        name = re.sub(r"down_blocks\.(\d)\.resnets\.(\d)", r"down.\1.block.\2", name)
+        name = re.sub(r"down_blocks\.(\d)\.downsamplers\.0", r"down.\1.downsample", name)
+        name = re.sub(r"up_blocks\.(\d)\.resnets\.(\d)", lambda m: f"up.{blocks - 1 - int(m[1])}.block.{m[2]}", name)
+        name = re.sub(r"up_blocks\.(\d)\.upsamplers\.0", lambda m: f"up.{blocks - 1 - int(m[1])}.upsample", name)
+        name = re.sub(r"mid_block\.resnets\.(\d)", lambda m: f"mid.block_{int(m[1]) + 1}", name)
+        name = name.replace("conv_norm_out", "norm_out").replace("conv_shortcut", "nin_shortcut")
+        if "mid_block.attentions.0" in name:
+            for ours, theirs in attention.items():
+                name = name.replace(f"mid_block.attentions.0.{ours}", f"mid.attn_1.{theirs}")
+            value = value[..., None, None] if value.ndim == 2 else value
+        result[name] = value
+    return result
+
+
+def clip(model: Any, prefix: str) -> Tensors:
+    """As transformers named them until its text model lost its inner one."""
+    state = model.state_dict()
+    return {prefix + (name if name.startswith("text_") else f"text_model.{name}"): v for name, v in state.items()}
+
+
+def open_clip(model: Any, prefix: str) -> Tensors:
+    """Queries, keys and values in one matrix; the projection turned over."""
+    state = {name.removeprefix("text_model."): value for name, value in model.state_dict().items()}
+    words = {
+        "embeddings.token_embedding.weight": "token_embedding.weight",
+        "embeddings.position_embedding.weight": "positional_embedding",
+        "final_layer_norm.weight": "ln_final.weight",
+        "final_layer_norm.bias": "ln_final.bias",
+    }
+    result = {prefix + theirs: state[ours] for ours, theirs in words.items()}
+    if "text_projection.weight" in state:
+        result[f"{prefix}text_projection"] = state["text_projection.weight"].T
+    parts = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "self_attn.out_proj": "attn.out_proj"}
+    parts |= {"mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}
+    for layer in range(model.config.num_hidden_layers):
+        ours, theirs = f"encoder.layers.{layer}.", f"{prefix}transformer.resblocks.{layer}."
+        for end in ("weight", "bias"):
+            result |= {f"{theirs}{new}.{end}": state[f"{ours}{old}.{end}"] for old, new in parts.items()}
+            three = [state[f"{ours}self_attn.{letter}_proj.{end}"] for letter in "qkv"]
+            result[f"{theirs}attn.in_proj_{end}"] = torch.cat(three)
+    return result
+
+
+def same(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], dtype: torch.dtype) -> bool:
+    """Whether two models have the same weights after one of them went through `dtype`."""
+    return ours.keys() == theirs.keys() and all(
+        torch.equal(ours[name].float(), theirs[name].to(dtype).float()) for name in ours
+    )

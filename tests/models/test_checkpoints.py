@@ -1,0 +1,395 @@
+"""Checkpoints as painters have them: real classes, real formats, tiny; and the sizes that the real ones have."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+import transformers
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FluxImg2ImgPipeline,
+    FluxTransformer2DModel,
+    LCMScheduler,
+    PNDMScheduler,
+    SD3Transformer2DModel,
+    StableDiffusion3Img2ImgPipeline,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    UNet2DConditionModel,
+)
+from models import original
+from safetensors.torch import load_file, save_file
+from sfumato import models
+from sfumato.errors import InputError, SfumatoError
+from sfumato.models import checkpoints, families
+from sfumato.models.checkpoints import CONFIGS, clip_tokenizer, config_of, open_checkpoint, scheduler_of
+from sfumato.models.listing import Row, listing
+from sfumato.models.places import add_folder
+from sfumato.models.usable import as_model, why_not
+from sfumato.studio import Studio
+from sfumato_wire import Pixels, Request, digest_of
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
+
+# What the families' authors count, by configuration and part.
+COUNTED = {
+    ("sd15", "unet"): 859_520_964,
+    ("sd15", "vae"): 83_653_863,
+    ("sd15", "text_encoder"): 123_060_480,
+    ("sd2", "unet"): 865_910_724,
+    ("sd2", "text_encoder"): 340_387_840,
+    ("sdxl", "unet"): 2_567_463_684,
+    ("sdxl", "text_encoder"): 123_060_480,
+    ("sdxl", "text_encoder_2"): 694_659_840,
+    ("sd3-3-medium", "transformer"): 2_028_328_000,
+    ("sd3-3.5-medium", "transformer"): 2_243_171_520,
+    ("sd3-3.5-large", "transformer"): 8_056_627_520,
+    ("sd3-3-medium", "text_encoder_3"): 4_762_310_656,
+    ("flux-dev", "transformer"): 11_901_408_320,
+    ("flux-schnell", "transformer"): 11_891_178_560,
+    ("flux-dev", "vae"): 83_819_683,
+}
+WIDTH = 32
+
+
+def vae(channels: int = 4, **settings: Any) -> AutoencoderKL:
+    """Three halvings, as all of these have."""
+    plain: dict[str, Any] = {"block_out_channels": (8, 8, 16, 16), "norm_num_groups": 4, "latent_channels": channels}
+    plain |= {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
+    return AutoencoderKL(**plain | {"layers_per_block": 2, "sample_size": 64} | settings)
+
+
+def unet(width: int, **settings: Any) -> UNet2DConditionModel:
+    plain: dict[str, Any] = {"block_out_channels": (16, 16, 32, 32), "norm_num_groups": 4, "layers_per_block": 2}
+    plain |= {"sample_size": 8, "cross_attention_dim": width, "attention_head_dim": 8}
+    return UNet2DConditionModel(**plain | settings)
+
+
+def words(width: int = WIDTH, act: str = "quick_gelu", projected: bool = False) -> Any:
+    config = CLIPTextConfig(
+        vocab_size=49408,
+        hidden_size=width,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        projection_dim=width,
+        hidden_act=act,
+    )
+    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
+
+
+def sd15(width: int = WIDTH, act: str = "quick_gelu", scheduler: Any = None, **settings: Any) -> Any:
+    return StableDiffusionImg2ImgPipeline(
+        unet=unet(width, **settings),
+        vae=vae(),
+        text_encoder=words(width, act),
+        tokenizer=clip_tokenizer("<|endoftext|>"),
+        scheduler=scheduler or DDIMScheduler(steps_offset=1, clip_sample=False),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def sdxl() -> Any:
+    """Two levels of attention of three; the words of both encoders side by side."""
+    settings: dict[str, Any] = {"block_out_channels": (16, 16, 32), "addition_embed_type": "text_time"}
+    settings |= {"addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 6 * 8 + 2 * WIDTH}
+    settings |= {"down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D")}
+    settings |= {"up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D")}
+    settings |= {"transformer_layers_per_block": (1, 1, 2), "use_linear_projection": True}
+    return StableDiffusionXLImg2ImgPipeline(
+        unet=unet(3 * WIDTH, **settings),
+        vae=vae(scaling_factor=0.13025),
+        text_encoder=words(),
+        text_encoder_2=words(2 * WIDTH, "gelu", projected=True),
+        tokenizer=clip_tokenizer("<|endoftext|>"),
+        tokenizer_2=clip_tokenizer("!"),
+        scheduler=EulerDiscreteScheduler(steps_offset=1, timestep_spacing="leading"),
+        add_watermarker=False,
+    )
+
+
+def sd3() -> Any:
+    """Without its third text encoder, as many have it."""
+    transformer = SD3Transformer2DModel(
+        sample_size=8,
+        in_channels=4,
+        out_channels=4,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=4,
+        joint_attention_dim=2 * WIDTH + 16,
+        caption_projection_dim=32,
+        pooled_projection_dim=2 * WIDTH,
+    )
+    return StableDiffusion3Img2ImgPipeline(
+        transformer=transformer,
+        vae=vae(shift_factor=0.06),
+        text_encoder=words(projected=True),
+        text_encoder_2=words(act="gelu", projected=True),
+        text_encoder_3=None,
+        tokenizer=clip_tokenizer("<|endoftext|>"),
+        tokenizer_2=clip_tokenizer("!"),
+        tokenizer_3=None,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
+def flux() -> Any:
+    transformer = FluxTransformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=WIDTH,
+        pooled_projection_dim=WIDTH,
+        axes_dims_rope=(4, 4, 8),
+    )
+    config = T5Config(vocab_size=32128, d_model=WIDTH, d_ff=32, d_kv=8, num_layers=1, num_heads=4)
+    return FluxImg2ImgPipeline(
+        transformer=transformer,
+        vae=vae(shift_factor=0.06),
+        text_encoder=words(),
+        text_encoder_2=T5EncoderModel(config),
+        tokenizer=clip_tokenizer("<|endoftext|>"),
+        tokenizer_2=transformers.T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
+    )
+
+
+FAMILIES = {"sd15": sd15, "sdxl": sdxl, "sd3": sd3, "flux": flux}
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that the user named."""
+    place = tmp_path / "my models"
+    place.mkdir()
+    add_folder(place)
+    return place
+
+
+def only() -> Row:
+    rows = list(listing())
+    assert len(rows) == 1, rows
+    return rows[0]
+
+
+def request_for(model: str, side: int = 64) -> tuple[Request, bytes, bytes]:
+    canvas = np.random.default_rng(0).integers(0, 256, (side, side, 4), np.uint8)
+    canvas[..., 3] = 255
+    grey = np.tile(np.linspace(0, 65535, side).astype("<u2"), (side, 1))
+    grey[:, : side // 4] = 0
+    data, values = canvas.tobytes(), grey.tobytes()
+    request = Request(
+        model=model,
+        edit="differential",
+        prompt="a red boat",
+        negative_prompt="",
+        source_prompt="",
+        width=side,
+        height=side,
+        canvas=Pixels(0, 0, side, side, "rgba8", digest_of(data)),
+        change_map=Pixels(0, 0, side, side, "gray16", digest_of(values)),
+        steps=2,
+        guidance_scale=2.0,
+        seed=1,
+    )
+    return request, data, values
+
+
+class TestConfigurations:
+    @pytest.mark.parametrize(("name", "part"), COUNTED)
+    def test_models_are_of_the_size_that_their_authors_count(self, name: str, part: str) -> None:
+        index = json.loads((CONFIGS / name / "model_index.json").read_text())
+        library, kind = index[part]
+        cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], kind)
+        with torch.device("meta"):
+            if library == "diffusers":
+                model = cls.from_config(cls.load_config(CONFIGS / name / part))
+            else:
+                model = cls(cls.config_class.from_pretrained(CONFIGS / name / part))
+        assert sum(weight.numel() for weight in model.parameters()) == COUNTED[name, part]
+
+    def test_all_parts_are_there(self) -> None:
+        for file in CONFIGS.glob("*/model_index.json"):
+            for part, what in json.loads(file.read_text()).items():
+                if isinstance(what, list) and not part.startswith("tokenizer"):
+                    assert any((file.parent / part).glob("*config.json")), (file.parent.name, part)
+
+    def test_words_become_the_numbers_that_clip_knows(self) -> None:
+        tokenizer = clip_tokenizer("!")
+        assert len(tokenizer) == 49408
+        said = tokenizer("A photo of a cat", padding="max_length").input_ids
+        assert said[:7] == [49406, 320, 1125, 539, 320, 2368, 49407]
+        assert said[7:] == [0] * 70
+
+    def test_a_kind_without_one_is_told_of(self) -> None:
+        with pytest.raises(InputError, match=r"for which no configuration ships. Get it as a folder."):
+            config_of(Row(name="odd", family="sd3", variant="9-large"))
+
+
+class TestSchedulers:
+    def test_by_what_the_file_says(self) -> None:
+        plain = scheduler_of(Row(family="sd15", prediction="epsilon"))
+        assert isinstance(plain, EulerDiscreteScheduler)
+        assert (plain.config.prediction_type, plain.config.timestep_spacing) == ("epsilon", "leading")
+        v = scheduler_of(Row(family="sdxl", prediction="v", zero_snr=True)).config
+        assert (v.prediction_type, v.rescale_betas_zero_snr, v.timestep_spacing) == ("v_prediction", True, "trailing")
+        assert (
+            scheduler_of(Row(family="sdxl", prediction="epsilon", speed="turbo")).config.timestep_spacing == "trailing"
+        )
+        assert isinstance(scheduler_of(Row(family="sd15", prediction="epsilon", speed="lcm")), LCMScheduler)
+
+
+class TestFolders:
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_one_is_painted_with_and_black_stays(
+        self, family: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(families.FAMILIES, family, replace(families.FAMILIES[family], native=64))
+        FAMILIES[family]().save_pretrained(folder / family)
+        row = only()
+        assert (row.family, row.problem, why_not(row)) == (family, "", "")
+        request, canvas, grey = request_for(row.id)
+        finished = Studio("cpu").run(request, canvas, grey)
+        assert finished.layer is not None
+        box, rgba = finished.layer.box, np.frombuffer(finished.data, np.uint8)
+        layer = rgba.reshape(box.height, box.width, 4)
+        assert layer[:, : max(16 - box.x, 0), 3].max(initial=0) == 0
+        assert layer[..., 3].max() == 255
+
+    def test_half_precision_and_variants(self, folder: Path) -> None:
+        sd15().to(dtype=torch.float16).save_pretrained(folder / "half", variant="fp16")
+        row = only()
+        pipe = open_checkpoint(row, torch.float16)
+        assert pipe.unet.dtype == torch.float16
+        assert pipe.vae.dtype == torch.float32  # it is said to overflow
+
+    @pytest.mark.parametrize("part", ["unet", "text_encoder"])
+    def test_what_lacks_weights_is_told_of(self, part: str, folder: Path) -> None:
+        """diffusers and transformers fill them with random numbers, and warn of it where nobody reads."""
+        sd15().save_pretrained(folder / "mine")
+        file = next((folder / "mine" / part).glob("*.safetensors"))
+        tensors = load_file(file)
+        save_file({name: tensor for name, tensor in tensors.items() if "out" not in name}, file)
+        with pytest.raises(SfumatoError, match=rf"^mine lacks some of the weights of its {part.replace('_', ' ')}\."):
+            open_checkpoint(only(), torch.float32)
+
+    def test_plms_is_replaced(self, folder: Path) -> None:
+        """Started in the middle of its schedule it lags a step behind."""
+        sd15(scheduler=PNDMScheduler(skip_prk_steps=True, steps_offset=1)).save_pretrained(folder / "plms")
+        assert isinstance(open_checkpoint(only(), torch.float32).scheduler, EulerDiscreteScheduler)
+
+    def test_code_in_a_folder_is_not_run(self, folder: Path) -> None:
+        """Neither a pipeline of its own nor a part of its own."""
+        sd15().save_pretrained(folder / "own")
+        trap = folder / "ran"
+        code = f"open({str(trap)!r}, 'w')\n"
+        for name in ("pipeline.py", "unet/my_unet.py", "my_unet.py"):
+            (folder / "own" / name).write_text(code)
+        index = json.loads((folder / "own" / "model_index.json").read_text())
+        (folder / "own" / "model_index.json").write_text(json.dumps(index | {"unet": ["my_unet", "Mine"]}))
+        rows = list(listing())
+        for row in rows:
+            with pytest.raises((InputError, SfumatoError)):
+                models.load(as_model(row), "cpu")
+        assert not trap.exists()
+
+
+class TestSingleFiles:
+    """Their configurations are the tiny pipelines' own, in place of those that ship."""
+
+    def load(self, monkeypatch: pytest.MonkeyPatch, folder: Path, pipe: Any, family: str, **save: Any) -> Any:
+        configs = folder.parent / "configs"
+        pipe.save_pretrained(configs / family)
+        shutil.copytree(CONFIGS / "clip", configs / "clip")
+        for weights in configs.rglob("*.safetensors"):
+            weights.unlink()
+        monkeypatch.setattr(checkpoints, "CONFIGS", configs)
+        file = original.save(folder / "mine.safetensors", pipe, **save)
+        row = Row(
+            kind="checkpoint", family=family, layout="original", prediction="epsilon", name="mine", path=str(file)
+        )
+        return open_checkpoint(row, torch.float32)
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    @pytest.mark.parametrize("family", ["sd15", "sd2", "sdxl"])
+    def test_its_weights_are_all_there(
+        self, family: str, dtype: torch.dtype, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pipe = {"sd15": sd15, "sd2": lambda: sd15(act="gelu", use_linear_projection=True), "sdxl": sdxl}[family]()
+        loaded = self.load(monkeypatch, folder, pipe, family, dtype=dtype)
+        for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
+            if module := getattr(pipe, part, None):
+                assert original.same(getattr(loaded, part).state_dict(), module.state_dict(), dtype), part
+
+    def test_what_lacks_weights_is_told_of(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        pipe, whole = sd15(), original.unet
+        monkeypatch.setattr(original, "unet", lambda model: {n: t for n, t in whole(model).items() if "out.2" not in n})
+        with pytest.raises(SfumatoError, match=r"^mine lacks some of its weights\. Get it again"):
+            self.load(monkeypatch, folder, pipe, "sd15")
+
+    def test_what_became_damaged_is_told_of(self, folder: Path) -> None:
+        file = original.save(folder / "mine.safetensors", sd15())
+        row = Row(
+            kind="checkpoint", family="sd15", layout="original", prediction="epsilon", name="mine", path=str(file)
+        )
+        file.write_bytes(file.read_bytes()[:-1])
+        with pytest.raises(InputError, match=r"mine\.safetensors ends after .* bytes; download it again"):
+            open_checkpoint(row, torch.float32)
+        file.unlink()
+        with pytest.raises(InputError, match=r"mine.safetensors cannot be opened"):
+            open_checkpoint(row, torch.float32)
+
+
+class TestWhich:
+    @pytest.mark.parametrize(
+        ("row", "sentence"),
+        [
+            (Row(problem="It is damaged."), "It is damaged."),
+            (Row(kind="lora", name="x"), "x is no checkpoint but a lora."),
+            (
+                Row(kind="checkpoint", family="qwen-image", name="x"),
+                "x is a qwen-image, which Sfumato lists but cannot",
+            ),
+            (Row(kind="checkpoint", family="sd15", variant="inpainting", name="x"), "x is an inpainting checkpoint"),
+        ],
+    )
+    def test_why_not(self, row: Row, sentence: str) -> None:
+        with pytest.raises(InputError) as caught:
+            as_model(row)
+        assert str(caught.value).startswith(sentence)
+
+    def test_what_lacks_a_part_says_how_to_get_it(self, folder: Path) -> None:
+        pipe = sd15()
+        pipe.save_pretrained(folder / "mine")
+        shutil.rmtree(folder / "mine" / "text_encoder")
+        with pytest.raises(InputError, match=r"mine lacks the text encoder CLIP-L: `sfumato models get .*` brings it."):
+            models.find("mine")
+
+    def test_a_damaged_list_of_folders_keeps_nobody_from_painting(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from sfumato.models import places
+
+        places._list_of(__import__("os").environ).write_text("[")
+        assert [model.info.id for model in models.available()] == list(models.CATALOGUE)
+        assert "is damaged" in capsys.readouterr().err
