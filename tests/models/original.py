@@ -22,9 +22,14 @@ MIDDLE = {"resnets.0": "0", "attentions.0": "1", "resnets.1": "2"}
 
 def save(file: Path, pipe: Any, dtype: torch.dtype = torch.float16, notes: dict[str, str] | None = None) -> Path:
     """A Stable Diffusion pipeline of any generation as one file."""
-    tensors = {f"model.diffusion_model.{name}": value for name, value in unet(pipe.unet).items()}
+    denoiser = unet(pipe.unet) if hasattr(pipe, "unet") else sd3(pipe.transformer)
+    tensors = {f"model.diffusion_model.{name}": value for name, value in denoiser.items()}
     tensors |= {f"first_stage_model.{name}": value for name, value in vae(pipe.vae).items()}
-    if hasattr(pipe, "text_encoder_2"):
+    if hasattr(pipe, "text_encoder_3"):
+        tensors |= clip(pipe.text_encoder, "text_encoders.clip_l.transformer.")
+        tensors |= clip(pipe.text_encoder_2, "text_encoders.clip_g.transformer.")
+        del tensors["text_encoders.clip_l.transformer.text_projection.weight"]  # which is the identity
+    elif hasattr(pipe, "text_encoder_2"):
         tensors |= clip(pipe.text_encoder, "conditioner.embedders.0.transformer.")
         tensors |= open_clip(pipe.text_encoder_2, "conditioner.embedders.1.model.")
     elif pipe.text_encoder.config.hidden_act == "gelu":
@@ -68,6 +73,40 @@ def _inner(kind: str, rest: str) -> str:
         return rest
     first, _, last = rest.partition(".")
     return f"{RESNET[first]}.{last}"
+
+
+SD3 = (
+    (r"pos_embed\.proj", "x_embedder.proj"),
+    (r"pos_embed\.pos_embed", "pos_embed"),
+    (r"time_text_embed\.timestep_embedder\.linear_(\d)", lambda m: f"t_embedder.mlp.{2 * int(m[1]) - 2}"),
+    (r"time_text_embed\.text_embedder\.linear_(\d)", lambda m: f"y_embedder.mlp.{2 * int(m[1]) - 2}"),
+    (r"transformer_blocks\.(\d+)\.(norm1_context|ff_context|attn\.to_add_out)", r"joint_blocks.\1.context_block.\2"),
+    (r"transformer_blocks\.(\d+)\.(norm1|ff|attn\.to_out)\b", r"joint_blocks.\1.x_block.\2"),
+    (r"attn\.to_add_out|attn\.to_out\.0", "attn.proj"),
+    (r"norm1(_context)?\.linear", "adaLN_modulation.1"),
+    (r"ff(_context)?\.net\.0\.proj", "mlp.fc1"),
+    (r"ff(_context)?\.net\.2", "mlp.fc2"),
+    (r"^norm_out\.linear", "final_layer.adaLN_modulation.1"),
+    (r"^proj_out", "final_layer.linear"),
+)
+
+
+def sd3(model: Any) -> Tensors:
+    """Queries, keys and values in one; where only a shift and a scale are left, they change places."""
+    result, state, last = {}, model.state_dict(), model.config.num_layers - 1
+    for name, value in state.items():
+        block = re.match(r"transformer_blocks\.(\d+)\.attn\.(to_q|add_q_proj)\.(\w+)", name)
+        if block:
+            way = "x_block" if block[2] == "to_q" else "context_block"
+            three = [state[name.replace("_q", f"_{letter}")] for letter in "qkv"]
+            result[f"joint_blocks.{block[1]}.{way}.attn.qkv.{block[3]}"] = torch.cat(three)
+        elif not re.search(r"attn\.(to_[kv]|add_[kv]_proj)\.", name):
+            if name.startswith(("norm_out.", f"transformer_blocks.{last}.norm1_context.")):
+                value = torch.cat(value.chunk(2)[::-1])
+            for ours, theirs in SD3:
+                name = re.sub(ours, theirs, name)
+            result[name] = value
+    return result
 
 
 def vae(model: Any) -> Tensors:

@@ -95,15 +95,16 @@ def _without(component: str) -> dict[str, None]:
 
 
 def _of_file(row: Row, dtype: torch.dtype) -> Any:
-    cls = PIPELINES[row.family]
     parts: dict[str, Any] = {name: clip_tokenizer(filler) for name, filler in FILLERS[row.family].items()}
-    if name := T5S.get(row.family):
-        parts[name] = T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512, local_files_only=True)
     for part in row.missing:
         parts |= _without(part.component)
+    name = T5S.get(row.family)
+    if name and name not in parts:
+        parts[name] = T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512, local_files_only=True)
     if row.prediction != "flow":
         parts["scheduler"] = scheduler_of(row)
-    return cls.from_single_file(row.path, config=str(config_of(row)), dtype=dtype, local_files_only=True, **parts)
+    cls, config = PIPELINES[row.family], str(config_of(row))
+    return cls.from_single_file(row.path, config=config, dtype=dtype, local_files_only=True, **parts)
 
 
 def config_of(row: Row) -> Path:
