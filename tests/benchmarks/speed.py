@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import torch
+from sfumato import models
 from sfumato.change_map import ChangeMap
 from sfumato.edits import Differential
 from sfumato.models.sketchbook.paint import paint
@@ -73,7 +74,7 @@ def pairs(one: Callable[[int], Any], other: Callable[[int], Any], times: int) ->
 
 def steered_against_plain(studio: Studio) -> tuple[float, float, float]:
     """Same steps, same inputs, latents in and out: a white map under steering and the pipeline's own img2img."""
-    pipe = studio._pipes["sketchbook"]
+    pipe = studio.pipe(models.find("sketchbook"))
     image = torch.from_numpy(paint(Scene(), NATIVE)).permute(2, 0, 1)[None].float() / 127.5 - 1
     with torch.inference_mode():
         latents = encode(pipe, image)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sfumato import models
 from sfumato.change_map import ChangeMap, release_steps
 from sfumato.errors import Cancelled, InputError
 from sfumato.models.sketchbook.paint import paint
@@ -39,7 +40,7 @@ def canvas() -> np.ndarray:
 def fresh(studio: Studio) -> Studio:
     """Another one that remembers nothing, with the same model."""
     other = Studio("cpu")
-    other._pipes.update(studio._pipes)
+    other.pipe = studio.pipe
     return other
 
 
@@ -217,7 +218,7 @@ class TestRecordings:
             nonlocal calls
             calls += 1
 
-        hook = fresh._pipes["sketchbook"].unet.register_forward_hook(count)
+        hook = fresh.pipe(models.find("sketchbook")).unet.register_forward_hook(count)
         try:
             with pytest.raises(Cancelled):
                 fresh.run(*painting(canvas, self.GREY), cancelled=lambda: calls >= after)

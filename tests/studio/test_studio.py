@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sfumato import models
 from sfumato.composite import flatten
 from sfumato.errors import Cancelled, InputError
 from sfumato.models.sketchbook.paint import paint
@@ -207,7 +208,7 @@ class TestCosts:
     def test_one_sentence_is_read_once_and_one_canvas_encoded_once(self, canvas: np.ndarray) -> None:
         studio = Studio("cpu")
         studio.warm_up()
-        pipe = studio._pipes["sketchbook"]
+        pipe = studio.pipe(models.find("sketchbook"))
         counts = {"vae": 0, "text": 0}
         pipe.vae.encoder.register_forward_hook(lambda *_: counts.__setitem__("vae", counts["vae"] + 1))
         pipe.text_encoder.register_forward_hook(lambda *_: counts.__setitem__("text", counts["text"] + 1))
@@ -219,7 +220,7 @@ class TestCosts:
         studio = Studio("cpu")
         finished = studio.run(*job(canvas, np.zeros((SIDE, SIDE), np.uint16)))
         assert finished.layer is None
-        assert studio._pipes == {}
+        assert models.find("sketchbook") not in studio.pipe
 
 
 class TestEnds:

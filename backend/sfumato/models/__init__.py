@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,16 @@ def load(model: Model, device: str) -> Any:
         pipe = loading.changed(model.base, model.folder)
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device)
+
+
+def size_of(model: Model, device: str) -> int:
+    """About how many bytes a model's weights take on a device. Raises InputError where its files cannot be read."""
+    if model.row is None:
+        return 0  # hardly anything
+    from sfumato.models import checkpoints
+
+    numbers = sum(prod(shape) for shapes in checkpoints.read_all(model.row).values() for shape in shapes)
+    return numbers * dtype_on(device, model.info.family).itemsize
 
 
 def dtype_on(device: str, family: str) -> torch.dtype:

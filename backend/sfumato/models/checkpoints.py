@@ -53,7 +53,7 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
     """The pipeline of a checkpoint that `usable.as_model` takes, on the CPU, in `dtype`; its VAE in float32 where it
     is said to overflow in half precision. Raises InputError where its files have gone or are damaged since they were
     listed, SfumatoError where they are not what their names say."""
-    counted = {component: sum(len(read(file).tensors) for file in files) for component, files in _files(row).items()}
+    stored = read_all(row)
     try:
         pipe = _of_file(row, dtype) if row.layout != "folder" else _of_folder(row, dtype)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
@@ -61,12 +61,21 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
         if "meta tensor" in said:  # torch's words for weights that nothing was read into
             raise _incomplete(row, "some of its weights") from error
         raise SfumatoError("cannot_load", f"{row.name} could not be loaded: {said or type(error).__name__}.") from error
-    for component, count in counted.items():
-        if component and count < sum(1 for _ in pipe.components[component].parameters()):
+    for component, tensors in stored.items():
+        if component and len(tensors) < sum(1 for _ in pipe.components[component].parameters()):
             raise _incomplete(row, f"some of the weights of its {component.replace('_', ' ')}")
     if pipe.vae.config.force_upcast:
         pipe.vae.to(torch.float32)
     return pipe
+
+
+def read_all(row: Row) -> dict[str, list[tuple[int, ...]]]:
+    """The shapes of the tensors that are going to be loaded, by component. Raises InputError where a file cannot be
+    read or is not whole."""
+    return {
+        component: [shape for file in files for _, shape in read(file).tensors.values()]
+        for component, files in _files(row).items()
+    }
 
 
 def _files(row: Row) -> dict[str, list[Path]]:

@@ -196,7 +196,7 @@ class Job:
         return planned
 
     def _pipe(self) -> Any:
-        if not self.studio.has(self.model):
+        if self.model not in self.studio.pipe:
             self.on_progress(Progressed("loading", 0, 0))
         with self._clock("load"):
             return self.studio.pipe(self.model)

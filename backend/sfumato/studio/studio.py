@@ -15,6 +15,7 @@ from sfumato.models import texts
 from sfumato.studio.cache import TensorCache
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.job import Finished, Job, Progressed
+from sfumato.studio.pipelines import Pipelines
 
 LATENT_CACHE = 256 * 2**20  # bytes of canvases: working picture, latents and round trip
 TEXT_CACHE = 64 * 2**20
@@ -35,7 +36,7 @@ class Studio:
         self.models: tuple[ModelInfo, ...] = tuple(model.info for model in available)
         self._own = {model.info.id: model for model in available if model.row}
         self.edits: tuple[EditInfo, ...] = tuple(DECLARED.values())
-        self._pipes: dict[str, Any] = {}
+        self.pipe = Pipelines(self._device)
         self.canvases: TensorCache[tuple[Tensor, Tensor, Tensor]] = TensorCache(LATENT_CACHE)
         self.recordings: TensorCache[Any] = TensorCache(RECORDING_CACHE)
         self._texts: TensorCache[tuple[Tensor, ...]] = TensorCache(TEXT_CACHE)
@@ -66,16 +67,6 @@ class Studio:
     def find(self, name: str) -> models.Model:
         """The model of that name; the painter's own are looked for only once. Raises InputError."""
         return self._own.get(name) or models.find(name)
-
-    def has(self, model: models.Model) -> bool:
-        """Whether the model is loaded."""
-        return model.info.id in self._pipes
-
-    def pipe(self, model: models.Model) -> Any:
-        """The model's pipeline, loaded now if it is not."""
-        if not self.has(model):
-            self._pipes[model.info.id] = models.load(model, self._device)
-        return self._pipes[model.info.id]
 
     def text(self, pipe: Any, model: str, prompt: str, negative_prompt: str) -> dict[str, Any]:
         """Pipeline arguments that say these texts."""
