@@ -88,6 +88,12 @@ def test_a_checkpoint_that_is_none_is_told(tmp_path: Path, capsys: pytest.Captur
     assert "cannot be read as a checkpoint" in answered(capsys)
 
 
+def test_a_checkpoint_of_other_networks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"ema": {"encoder.conv_in.weight": torch.zeros(1)}}, tmp_path / "vae.pt")
+    assert assemble.main(["--out", str(tmp_path / "weights"), "--trained", str(tmp_path)]) == 2
+    assert "holds other networks than this version trains" in answered(capsys)
+
+
 def test_folders_that_cannot_be_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "file"
     file.write_text("a letter")

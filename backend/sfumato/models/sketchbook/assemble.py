@@ -80,6 +80,15 @@ def _checkpoint(trained: Path, stage: str) -> dict[str, Any]:
     return read(trained / f"{stage}.pt")
 
 
+def _filled(network: Any, trained: Path, stage: str, name: str) -> dict[str, Any]:
+    """The network with what that stage's checkpoint holds under the name; gives all of the checkpoint."""
+    from .training_run import fill
+
+    state = _checkpoint(trained, stage)
+    fill(network, state, name, trained / f"{stage}.pt")
+    return state
+
+
 def assemble(target: Path, trained: Path | None) -> None:
     """The folder of what lies in ``trained``, the checkpoints of the first three stages; None: random networks."""
     import torch
@@ -88,11 +97,10 @@ def assemble(target: Path, trained: Path | None) -> None:
     torch.manual_seed(0)
     vae, unet, text_encoder = make_vae(), make_unet(), make_text_encoder()
     if trained is not None:
-        state = _checkpoint(trained, "vae")
-        vae.load_state_dict(state["ema"])
+        state = _filled(vae, trained, "vae", "ema")
         fold_whitening(vae, state["mean"], state["std"])
-        text_encoder.load_state_dict(_checkpoint(trained, "text")["text"])
-        unet.load_state_dict(_checkpoint(trained, "denoiser")["ema_unet"])
+        _filled(text_encoder, trained, "text", "text")
+        _filled(unet, trained, "denoiser", "ema_unet")
     pipeline = StableDiffusionPipeline(
         vae=vae.half(),
         text_encoder=text_encoder.half(),
@@ -121,7 +129,7 @@ def assemble_few_steps(target: Path, trained: Path) -> None:
 def assemble_flow(target: Path, trained: Path) -> None:
     """The flow sibling: its transformer and its scheduler."""
     transformer = make_transformer()
-    transformer.load_state_dict(_checkpoint(trained, "flow")["ema_transformer"])
+    _filled(transformer, trained, "flow", "ema_transformer")
     with _swapped_in(target) as fresh:
         transformer.half().save_pretrained(fresh / "transformer")
         make_flow_scheduler().save_pretrained(fresh / "scheduler")
@@ -132,7 +140,7 @@ def assemble_classifier(target: Path, trained: Path) -> None:
     from .classifier import Classifier, save_classifier
 
     network = Classifier()
-    network.load_state_dict(_checkpoint(trained, "classifier")["network"])
+    _filled(network, trained, "classifier", "network")
     with _swapped_in(target) as fresh:
         save_classifier(network, fresh)
 

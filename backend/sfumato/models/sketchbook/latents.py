@@ -17,7 +17,7 @@ from .data import _paint_one, scenes
 from .networks import make_vae
 from .scene import Scene, mirrored
 from .train_vae import to_tensor
-from .training_run import read
+from .training_run import fill, read
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def load_vae(checkpoint: Path, device: torch.device) -> AutoencoderKL:
     """The trained autoencoder with whitened latents."""
     state = read(checkpoint)
     vae = make_vae()
-    vae.load_state_dict(state["ema"])
+    fill(vae, state, "ema", checkpoint)
     fold_whitening(vae, state["mean"], state["std"])
     return vae.requires_grad_(False).to(device, memory_format=torch.channels_last)
 

@@ -25,7 +25,7 @@ from .recipe import Recipe
 from .tokenizer import make_tokenizer
 from .train_denoiser import Batches
 from .train_text import taught, tokens
-from .training_run import read
+from .training_run import fill, read
 from .trajectories import LEVELS, Ways, grid, make_ways
 
 # The levels that a batch's examples start at: mostly the four of the product, and those between, so that other
@@ -97,7 +97,7 @@ def train_few_steps(out: Path, data: Path, recipe: Recipe, device: torch.device)
     pools = Batches(out, data, recipe, device).pools
     tokenizer, encoder = make_tokenizer(), taught(out).to(device)
     unet = make_unet()
-    unet.load_state_dict(read(out / "denoiser.pt")["ema_unet"])
+    fill(unet, read(out / "denoiser.pt"), "ema_unet", out / "denoiser.pt")
     unet.to(device, memory_format=torch.channels_last).requires_grad_(False)
     if device.type == "cpu":
         quick_norms(unet)

@@ -22,7 +22,7 @@ from .networks import TEXT_WIDTH, make_text_encoder
 from .recipe import Recipe
 from .scene import CHOICES
 from .tokenizer import END, make_tokenizer
-from .training_run import check, keep, read
+from .training_run import check, fill, keep, read
 
 BATCH, RATE = 96, 1e-3
 
@@ -35,7 +35,7 @@ def tokens(tokenizer: CLIPTokenizer, texts: list[str], device: torch.device) -> 
 def taught(out: Path) -> CLIPTextModel:
     """The text encoder of ``out/text.pt``, which stays as it is."""
     encoder = make_text_encoder()
-    encoder.load_state_dict(read(out / "text.pt")["text"])
+    fill(encoder, read(out / "text.pt"), "text", out / "text.pt")
     return encoder.requires_grad_(False).eval()
 
 

@@ -48,7 +48,7 @@ class TrainingRun:
             state = read(self.file, device)
             check(self.file, state, self.fixed)
             for name, part in parts.items():
-                part.load_state_dict(state[name])
+                fill(part, state, name, file)
             self.step = state["step"]
             if rank() == 0:
                 print(f"{file.stem} has {self.step} of {self.steps} steps already", flush=True)
@@ -95,6 +95,15 @@ def read(file: Path, device: torch.device | None = None) -> dict[str, Any]:
     except Exception:  # torch lets pickle's own errors through, and pickle is imported nowhere here
         sentence = f"{file} cannot be read as a checkpoint. Delete it to train it anew, or take another --out."
         raise InputError("unreadable", sentence) from None
+
+
+def fill(part: Part, state: Mapping[str, Any], name: str, file: Path) -> None:
+    """What `file` holds under `name`, into a part. Raises InputError where it is of another shape."""
+    try:
+        part.load_state_dict(state[name])
+    except (KeyError, RuntimeError, ValueError):
+        sentence = f"{file} holds other networks than this version trains. Delete it to train it anew, or take another"
+        raise InputError("other_networks", f"{sentence} --out.") from None
 
 
 def check(file: Path, state: Mapping[str, Any], now: Mapping[str, Any]) -> None:
