@@ -26,6 +26,7 @@ WINTER = "a snowy winter scene by day"
 AUTUMN = "an autumn meadow at sunset"
 WINTER_SEA = ["--prompt", "a snowy winter sea by day with a lighthouse", "--seed", "3"]
 SUMMER = Scene(sky="cloudy", background="mountains", trees="none", layout=8)
+HILLS = Scene(sky="clear", background="hills", trees="none", object="none", layout=8)
 LIGHTHOUSE = Scene(ground="sea", sky="cloudy", trees="none", object="lighthouse", place="middle", layout=4)
 
 
@@ -93,12 +94,21 @@ def fan(bench: Bench) -> list[Image.Image]:
     return [canvas, bench.open("together"), bench.open("apart")]
 
 
+def four_steps(bench: Bench) -> list[Image.Image]:
+    canvas = bench.save("canvas", Image.fromarray(paint(HILLS, SIDE)))
+    bench.grey("map", RAMP)
+    words = ["--prompt", "a snowy winter meadow by day", "--seed", "2", "--model", "sketchbook-4", "--steps", "4"]
+    ways = ("whole", "fractional")
+    return [canvas, *(bench.apply("canvas", "map", "out", *words, "--set", f"release={way}") for way in ways)]
+
+
 STRIPS = {
     "soft-inpainting": soft_inpainting,
     "sdedit": sdedit,
     "diffedit": diffedit,
     "edit-friendly": edit_friendly,
     "fan": fan,
+    "four-steps": four_steps,
 }
 
 
