@@ -159,6 +159,9 @@ def _add_models(command: argparse.ArgumentParser) -> None:
     kinds = "checkpoint, lora, vae, controlnet, text-encoder or unknown"
     command.add_argument("--kind", metavar="KIND", help=f"only one kind: {kinds}")
     ways = command.add_subparsers(dest="way", metavar="WAY")
+    add = ways.add_parser("get", help="fetch a model of the hub, as .safetensors only")
+    add.add_argument("hub_id", metavar="OWNER/NAME[/FILE]", help="a model, or one file of it")
+    add.add_argument("--revision", help="a branch, a tag or a commit (default: the newest)")
     add = ways.add_parser("add-folder", help="look for models in this folder, too")
     add.add_argument("folder", metavar="FOLDER", type=Path, help="of models, or ComfyUI's, A1111's or InvokeAI's own")
     remove = ways.add_parser("remove-folder", help="look there no more; nothing is deleted")

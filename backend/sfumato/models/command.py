@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from sfumato.errors import InputError
@@ -27,6 +28,13 @@ def run(options: argparse.Namespace, say: Callable[..., None] = print) -> int:
     if options.way == "add-folder":
         for place in add_folder(options.folder):
             say(f"{shown(str(place.path))}: {OWNERS[place.owner]}")
+    elif options.way == "get":
+        from sfumato.models.getting import get
+
+        place = get(options.hub_id, options.revision, say)
+        for row in listing():
+            if Path(row.path).is_relative_to(place):
+                say(line(row))
     elif options.way == "remove-folder":
         remove_folder(options.folder)
     elif options.json:
