@@ -68,6 +68,7 @@ def test_it_goes_on_where_it_stopped(
         '{"key": 1}',
         *(json.dumps({name: result[name] for name in result if name != missing}) for missing in result),
         json.dumps(result | {"result": {"strips": []}}),
+        json.dumps(result | {"result": result["result"] | {"tables": [{"rows": ["boo"]}]}}),
     ):
         (folder / "found.json").write_text(damage)
         assert command._stored(folder, "found", result["key"]) is None

@@ -54,6 +54,7 @@ def document(tmp_path: Path) -> dict[str, Any]:
         {"steps": 4, "rule": "<theirs>", "cam": Figure(0.5), "dam": 70.0},
         {"steps": 8, "rule": "ours", "cam": Figure(float("nan")), "dam": -1.0},
         {"steps": 8, "rule": "<theirs>", "cam": Figure(0.25), "dam": 1e-7},
+        {"steps": 8, "rule": "truth", "cam": Figure(1.0), "dam": -9.0},
     ]
     plot = Plot(
         "Trend", "column", "trend", [Line("right", [0, 1], [0, 1]), Line("ours", [0, 1], [0, 2], [0, 1], [1, 3])]
@@ -83,7 +84,7 @@ def test_page_is_whole_and_needs_nothing_else(document: dict[str, Any], tmp_path
     checked = Checked()
     checked.feed(text)
     assert checked.open == []
-    assert checked.cells == [4] * 5
+    assert checked.cells == [4] * 6
     assert "color-scheme:light dark" in text
     assert "&lt;theirs&gt;" in text
     assert "<theirs>" not in text
@@ -110,7 +111,7 @@ def test_the_best_of_rivals_are_bold(document: dict[str, Any], tmp_path: Path) -
 def test_markdown_has_as_many_cells_in_every_row(document: dict[str, Any]) -> None:
     text = markdown(document)
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(rows) == 6
+    assert len(rows) == 7
     assert {line.replace("\\|", "").count("|") for line in rows} == {5}
     assert "**0.988** 0.980–0.995" in text
     assert "2 minutes" in text

@@ -57,7 +57,7 @@ def test_a_stage_that_is_missing_is_named_with_its_command(
     assert train.main(asked(tmp_path, stages=(stage,))) == 2
     line = answered(capsys)
     assert f"{tmp_path / 'vae.pt'}, which is not there" in line
-    assert line.endswith(f"{train.PROGRAM} --recipe cpu --out {tmp_path} --stage vae")
+    assert line.endswith(f"{train.PROGRAM} --recipe smoke --out {tmp_path} --stage vae")
     assert not list(tmp_path.glob("*.pt"))
 
 
@@ -86,6 +86,16 @@ def test_a_checkpoint_that_is_none_is_told(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "vae.pt").write_bytes(b"no checkpoint")
     assert train.main(asked(tmp_path, stages=("vae",))) == 2
     assert "cannot be read as a checkpoint" in answered(capsys)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--steps", "2000"), ("--guidance", "nan"), ("--probe", "0")])
+def test_judging_with_numbers_that_cannot_be_is_told(
+    option: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        judge_siblings.main(["sketchbook", "--out", str(tmp_path / "out"), option, value])
+    assert ended.value.code == 2
+    assert f"{option} must be " in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_other_networks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

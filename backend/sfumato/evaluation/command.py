@@ -1,6 +1,6 @@
 """`sfumato evaluate`: runs the experiments, keeps what is finished, and writes JSON, a page and tables.
 
-A full run takes an hour or more. Every experiment is stored as soon as it is done, and of the longest one every part;
+A full run takes hours. Every experiment is stored as soon as it is done, and of the longest one every part;
 the page shows all that are done. A folder holds what goes together: its name says model, size and seed, and ends in a
 digest of all that figures may depend on, so that what was found before a change is neither taken for new nor written
 over.
@@ -193,6 +193,8 @@ def _stored(folder: Path, name: str, key: dict[str, Any]) -> dict[str, Any] | No
     try:
         stored: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         whole = stored.keys() >= STORED and stored["result"].keys() >= as_json(Result("", "")).keys()
+        rows = [row for table in stored["result"]["tables"] for row in table["rows"]]
+        whole = whole and all(isinstance(row, dict) for row in rows)
         there = whole and all((folder / strip["file"]).is_file() for strip in stored["result"]["strips"])
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return None

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from sfumato.evaluation import plots
-from sfumato.evaluation.results import IDEAL
+from sfumato.evaluation.results import NO_RIVALS
 from sfumato.evaluation.strips import data_uri
 
 # Rows that differ in one of these are not rivals: the best is marked among those that agree.
@@ -157,7 +157,7 @@ def _best(table: dict[str, Any]) -> set[tuple[int, str]]:
     marked: set[tuple[int, str]] = set()
     groups: dict[Any, list[int]] = {}
     for index, row in enumerate(table["rows"]):
-        if row.get("rule") != IDEAL:
+        if not any(row.get(key) in NO_RIVALS for key in ("rule", "method", "threshold")):
             groups.setdefault(_group(row), []).append(index)
     for column in table["columns"]:
         if not column["better"]:

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from .measures import Interval, student
 
 Better = Literal["", "up", "down"]
-IDEAL = "ideal"  # in place of a rule: change that is exactly right; nobody's rival
+IDEAL = "ideal"  # in place of a rule: change that is exactly right
+NO_RIVALS = (IDEAL, "unedited", "truth", "white")  # rows to compare with, which nobody competes with
 NORMAL = 1.96  # standard errors to either side that hold 95 %
 
 

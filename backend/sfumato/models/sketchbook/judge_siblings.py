@@ -49,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--guidance", type=float, help="default: the model's own")
     parser.add_argument("--probe", type=int, default=80, help="pictures to generate (default: 80)")
     parsed = parser.parse_args(arguments)
-    for name in ("steps", "probe"):
-        if (value := getattr(parsed, name)) is not None and value < 1:
-            parser.error(f"--{name} must be 1 or more")
+    for name, most in (("steps", 1000), ("probe", 10_000), ("guidance", 100)):
+        value, least = getattr(parsed, name), 0 if name == "guidance" else 1
+        if value is not None and not least <= value <= most:
+            parser.error(f"--{name} must be {least} to {most}")
     return answer(
         lambda: print(
             json.dumps(judge(parsed.model, parsed.steps, parsed.guidance, parsed.probe, parsed.out), indent=1)

@@ -78,8 +78,9 @@ def begin(
     return TrainingRun(out / f"{stage}.pt", steps, parts, device, bound(stage, out, recipe), measure)
 
 
-def check_all(asked: Collection[str], out: Path, recipe: Recipe) -> None:
+def check_all(asked: Collection[str], out: Path, recipe: Recipe, name: str = "cpu") -> None:
     """Before the first of the stages begins: raises InputError if one of them cannot be trained, or not gone on with.
+    name: the recipe's.
 
     A stage that rests on one that is still to be trained can only be begun, not gone on with.
     """
@@ -90,7 +91,7 @@ def check_all(asked: Collection[str], out: Path, recipe: Recipe) -> None:
         for needed in STAGES[stage].needs:
             missing = out / f"{needed}.pt"
             if needed not in asked and not missing.exists():
-                sentence = f"--stage {stage} needs {missing}, which is not there. {command_for(missing)}"
+                sentence = f"--stage {stage} needs {missing}, which is not there. {command_for(missing, name)}"
                 raise InputError("no_checkpoint", sentence)
         file = out / f"{stage}.pt"
         if not file.exists():

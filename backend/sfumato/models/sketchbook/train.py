@@ -106,7 +106,7 @@ def run(arguments: Namespace) -> None:
     asked = [stage for stage in STAGES if stage in (arguments.stage or STAGES)]
     writable(out, "--out")
     writable(data, "--data")
-    check_all(asked, out, recipe)
+    check_all(asked, out, recipe, arguments.recipe)
     for stage in asked:
         start(1 if stage in ALONE else recipe.workers, out.resolve() / "meeting", train, stage, out, data, recipe)
 

@@ -144,7 +144,7 @@ def follow(averaged: list[nn.Parameter], trained: list[nn.Parameter], done: int)
             torch._foreach_lerp_(averaged, trained, 1 - min(0.9985, done / (done + 40)) ** 4)
 
 
-def command_for(file: Path) -> str:
-    """What to do about a checkpoint that is not there."""
-    command = f"python -m sfumato.models.sketchbook.train --recipe cpu --out {file.parent} --stage {file.stem}"
+def command_for(file: Path, recipe: str = "cpu") -> str:
+    """What to do about a checkpoint that is not there. recipe: the one it shall be trained by."""
+    command = f"python -m sfumato.models.sketchbook.train --recipe {recipe} --out {file.parent} --stage {file.stem}"
     return f"Train it with: {command}"
