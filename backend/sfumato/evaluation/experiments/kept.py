@@ -27,7 +27,8 @@ ROUNDING = 1e-4  # of latents whose spread is 1
 def kept(bench: Bench, size: Size, seed: int) -> Result:
     """Tables `bytes` and `kept`."""
     some = cases(seed, size.kept_cases)
-    says = f"{len(some)} picture{"s" * (len(some) > 1)}, {size.kept_steps} steps, the triangle: all greys, and black around it."
+    pictures = "1 picture" if len(some) == 1 else f"{len(some)} pictures"
+    says = f"{pictures}, {size.kept_steps} steps, the triangle: all greys, and black around it."
     return Result(
         "Is what the map leaves black left alone?", says, [_bytes(bench, some, size), _cells(bench, some, size)]
     )
