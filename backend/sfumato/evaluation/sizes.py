@@ -132,7 +132,7 @@ FULL = Size(
         Place("Euler", 20),  # at 50 the schedulers agree
     ),
     curves=(
-        Curve(4, 64, 200, ("ours, perceived", *THRESHOLDS)),
+        Curve(4, 128, 200, ("ours, perceived", *THRESHOLDS)),
         Curve(4, 16, 24, ("ours", "ours, noise", "ours, perceived", "ours, spend", SOFT)),
         Curve(30, 10, 200, ("ours, perceived",)),
         Curve(30, 10, 24, ("ours", "ours, perceived", *THRESHOLDS, SOFT)),
