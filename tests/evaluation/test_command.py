@@ -266,7 +266,7 @@ def test_where_json_cannot_be_written_is_found_before_the_work(
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["--size", "huge"], 2, "There is no size 'huge'. There is: small, full."),
+        (["--size", "huge"], 2, "There is no size 'huge'. There is: small, medium, full."),
         (["--only", "luck"], 2, "There is no experiment 'luck'. There is: adherence,"),
         (["--model", "other"], 2, "There is no model 'other'."),
         (["--seed", "-1"], 2, "--seed is 0 or more; this is -1."),
