@@ -371,10 +371,17 @@ class TestWhich:
             (Row(problem="It is damaged."), "It is damaged."),
             (Row(kind="lora", name="x"), "x is no checkpoint but a lora."),
             (
-                Row(kind="checkpoint", family="qwen-image", name="x"),
-                "x is a qwen-image, which Sfumato lists but cannot",
+                Row(kind="checkpoint", family="qwen-image", name="x", layout="folder"),
+                "x is of the family qwen-image, which Sfumato lists but cannot",
             ),
-            (Row(kind="checkpoint", family="sd15", variant="inpainting", name="x"), "x is an inpainting checkpoint"),
+            (
+                Row(kind="checkpoint", family="sd15", name="x", path="x.sft"),
+                "x is safetensors under another name: rename",
+            ),
+            (
+                Row(kind="checkpoint", family="sd15", variant="inpainting", name="x", layout="folder"),
+                "x is an inpainting checkpoint",
+            ),
         ],
     )
     def test_why_not(self, row: Row, sentence: str) -> None:

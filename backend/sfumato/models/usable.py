@@ -24,8 +24,10 @@ def why_not(row: Row) -> str:
         return (
             f"{row.name} is no checkpoint but a {row.kind}. `sfumato models --kind checkpoint` lists those there are."
         )
+    if row.layout != "folder" and not row.path.endswith(".safetensors"):  # diffusers goes by that name
+        return f"{row.name} is safetensors under another name: rename it so that it ends in .safetensors."
     if row.family not in MULTIPLES:
-        return f"{row.name} is a {row.family}, which Sfumato lists but cannot load yet. Take another model."
+        return f"{row.name} is of the family {row.family}, which Sfumato lists but cannot load yet. Take another model."
     if row.variant in NOT_YET:
         return f"{row.name} is an inpainting checkpoint, which Sfumato cannot load yet. Take the plain one of its kind."
     if absent := [part for part in row.missing if part.needed]:

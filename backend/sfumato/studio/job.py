@@ -198,7 +198,7 @@ class Job:
     def _pipe(self) -> Any:
         if self.model not in self.studio.pipe:
             self.on_progress(Progressed("loading", 0, 0))
-        with self._clock("load"):
+        with self._clock("load"), enough_memory("Take a smaller model, or close other programs."):
             return self.studio.pipe(self.model)
 
     def _words(self, pipe: Any, planned: Plan) -> Words:
@@ -236,7 +236,7 @@ class Job:
     ) -> tuple[Tensor, Run | None]:
         """The result's latents and the last pass; None for the pass when nothing is to change."""
         request = self.request
-        with self._clock("text"):
+        with self._clock("text"), enough_memory(LESS):
             text = words.say(request.prompt)
         self._stop_if_cancelled()
 

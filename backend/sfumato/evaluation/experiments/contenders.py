@@ -49,7 +49,7 @@ OURS = (
 
 def contenders(bench: Bench, keys: Sequence[str] = ()) -> list[Contender]:
     """All, or those of these keys; `ours, perceived` only where the model is calibrated (`bench.uncalibrated`)."""
-    every = [*OURS, *(Contender(key, RULES[key].name, RULES[key]) for key in RULES)]
+    every = [*OURS, *(Contender(key, rule.name, rule) for key, rule in RULES.items())]
     held = [one for one in every if one.key in keys or not keys]
     return [one for one in held if one.key != "ours, perceived" or bench.curve is not None]
 
