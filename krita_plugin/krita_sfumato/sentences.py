@@ -57,6 +57,7 @@ STAGES = {
     "preparing": "Preparing …",
     "painting": "Painting",
     "finishing": "Finishing …",
+    "fitting": "The memory was not enough: beginning again in a way that needs less …",
     "placing": "Adding the layer …",
     "pause_to_read": "Beginning as soon as you pause painting …",
     "pause_to_place": "Done: the layer comes as soon as you pause painting …",

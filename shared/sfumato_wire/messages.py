@@ -171,7 +171,8 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Progress:
-    """stage: "loading", "preparing", "painting" or "finishing"; step of steps within painting."""
+    """stage: "loading", "preparing", "painting" or "finishing"; "fitting" when the job begins again for want of memory.
+    step of steps within painting."""
 
     kind: ClassVar[str] = "progress"
     job: str

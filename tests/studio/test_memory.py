@@ -1,4 +1,4 @@
-"""What does not fit into the graphics card's memory ends in a sentence, and everything else as it would."""
+"""What does not fit into memory ends in a sentence, and everything else as it would."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from sfumato import models
 from sfumato.errors import InputError
-from sfumato.studio.pipelines import Pipelines, memory_of, weights_in
+from sfumato.models import ladder
+from sfumato.studio.pipelines import Pipelines
 
 SIZE = 4 * 10 * 10  # bytes of one pipeline here
 
@@ -32,6 +33,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(models, "load", load)
     monkeypatch.setattr(models, "size_of", lambda model, device: SIZE)
+    monkeypatch.setattr(ladder, "place", lambda pipe, rung, device: None)
     return done
 
 
@@ -75,8 +77,8 @@ def test_one_that_cannot_be_read_makes_no_other_go(loads: list[str], monkeypatch
 
 
 def test_weights_that_parts_share_count_once() -> None:
-    assert weights_in(Pipe()) == SIZE
+    assert ladder.bytes_of(ladder.parts_of(Pipe())) == SIZE
 
 
 def test_there_is_memory() -> None:
-    assert memory_of("cpu") > 10**9
+    assert ladder.available_memory("cpu") == ladder.total_memory("cpu") > 10**9

@@ -88,8 +88,8 @@ def available() -> Iterator[Model]:
 
 
 def load(model: Model, device: str) -> Any:
-    """A diffusers image-to-image pipeline on `device`, from safetensors only, with nothing fetched. Raises SfumatoError
-    where it cannot be."""
+    """A diffusers image-to-image pipeline, on the CPU, with the kind of numbers that `device` works with; from
+    safetensors only, with nothing fetched. Raises SfumatoError where it cannot be."""
     base = model.base or model.folder
     if model.row is None and (not model.is_there or not (base / "model_index.json").is_file()):
         raise SfumatoError("no_weights", f"The weights of {model.info.name} are missing. Install Sfumato again.")
@@ -111,7 +111,7 @@ def load(model: Model, device: str) -> Any:
     else:
         pipe = loading.changed(model.base, model.folder)
     pipe.set_progress_bar_config(disable=True)
-    return pipe.to(device)
+    return pipe
 
 
 def size_of(model: Model, device: str) -> int:

@@ -25,6 +25,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from sfumato.errors import InputError, SfumatoError
 from sfumato.models.folders import CONFIG, SPARE, weights_of
 from sfumato.models.header import read
+from sfumato.models.ladder import is_out_of_memory
 from sfumato.models.listing import Row
 from sfumato.models.loading import SAFE
 
@@ -52,11 +53,14 @@ NEVER: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "req
 def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
     """The pipeline of a checkpoint that `usable.as_model` takes, on the CPU, in `dtype`; its VAE in float32 where it
     is said to overflow in half precision. Raises InputError where its files have gone or are damaged since they were
-    listed, SfumatoError where they are not what their names say."""
+    listed, SfumatoError where they are not what their names say; what an
+    allocation raises passes."""
     stored = read_all(row)
     try:
         pipe = _of_file(row, dtype) if row.layout != "folder" else _of_folder(row, dtype)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        if is_out_of_memory(error):
+            raise
         said = " ".join(str(error).split())[:300]
         if "meta tensor" in said:  # torch's words for weights that nothing was read into
             raise _incomplete(row, "some of its weights") from error

@@ -12,7 +12,7 @@ FLUX = ("prompt_embeds", "pooled_prompt_embeds")  # guided by a number that the 
 
 def embeddings(pipe: Any, prompt: str, negative_prompt: str) -> tuple[Tensor, ...]:
     """What is made of a prompt and of what should not show, in the order of `names`."""
-    words: dict[str, Any] = {"prompt": prompt, "device": pipe.device, "num_images_per_prompt": 1}
+    words: dict[str, Any] = {"prompt": prompt, "device": pipe._execution_device, "num_images_per_prompt": 1}
     if names(pipe) == FLUX:
         embeds, pooled, _ = pipe.encode_prompt(**words, prompt_2=None)
         return embeds, pooled

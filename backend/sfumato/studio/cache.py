@@ -31,6 +31,10 @@ class TensorCache(Generic[T]):
             self.bytes -= _size(self._entries.popitem(last=False)[1])
         return entry
 
+    def clear(self) -> None:
+        self._entries.clear()
+        self.bytes = 0
+
     def __len__(self) -> int:
         return len(self._entries)
 

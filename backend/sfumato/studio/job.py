@@ -25,7 +25,6 @@ from sfumato.models.curve import Curve, curve_of
 from sfumato.steering import Edit, Run, Steered, steer
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.found import as_grey
-from sfumato.studio.memory import enough_memory
 from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, to_working
 from sfumato.studio.plan import Plan, plan
 from sfumato.studio.request import canvas_array, laid_on, map_array, part, settings_of
@@ -34,12 +33,12 @@ if TYPE_CHECKING:
     from sfumato.studio.studio import Studio
 
 T = TypeVar("T", bound=tuple[Tensor, ...])
-LESS = "Paint a smaller area, or close other programs."
 
 
 @dataclass(frozen=True)
 class Progressed:
-    """stage: "loading", "preparing", "painting", "finishing". preview: width, height, RGB bytes."""
+    """stage: "loading", "preparing", "painting", "finishing"; "fitting" when it begins again for want of memory.
+    preview: width, height, RGB bytes."""
 
     stage: str
     step: int
@@ -68,6 +67,7 @@ class Job:
     cancelled: Callable[[], bool]
     seconds: dict[str, float] = field(default_factory=dict)
     calls: int = 0  # of the denoiser, in all passes
+    planned: Plan | None = None
 
     def __post_init__(self) -> None:
         request = self.request
@@ -111,7 +111,7 @@ class Job:
             return self._finished(None)
         self.report["steps_run"] = steps = _outer(run, len(run.calls))
         self.on_progress(Progressed("finishing", steps, steps))
-        with self._clock("decode"), enough_memory(LESS):
+        with self._clock("decode"):
             decoded = decode(pipe, result)
             if not bool(torch.isfinite(decoded).all()):
                 raise SfumatoError(
@@ -190,20 +190,25 @@ class Job:
     def _plan(self, values: NDArray[np.uint16], at: Box, visible: int) -> Plan | None:
         request, model = self.request, self.model
         document, sizes = (request.width, request.height), (model.info.native, model.multiple, model.pixels)
-        planned = plan(values, at, document, request.canvas.box, *sizes, visible, model.longest)
+        self.planned = planned = plan(values, at, document, request.canvas.box, *sizes, visible, model.longest)
         if planned is not None:
             self.report["plan"] = asdict(planned)
         return planned
 
+    @property
+    def pixels(self) -> int:
+        """Of the working picture, once it is planned."""
+        return self.planned.padded_width * self.planned.padded_height if self.planned else 0
+
     def _pipe(self) -> Any:
         if self.model not in self.studio.pipe:
             self.on_progress(Progressed("loading", 0, 0))
-        with self._clock("load"), enough_memory("Take a smaller model, or close other programs."):
-            return self.studio.pipe(self.model)
+        with self._clock("load"):
+            return self.studio.pipe(self.model, self.pixels)
 
     def _words(self, pipe: Any, planned: Plan) -> Words:
         request, studio = self.request, self.studio
-        known = (request.model, request.edit, request.canvas, planned.picture, request.negative_prompt)
+        known = (*self._seen, request.edit, planned.picture, request.negative_prompt)
         known += (request.steps, request.guidance_scale, request.seed)
 
         def say(prompt: str) -> dict[str, Any]:
@@ -223,20 +228,24 @@ class Job:
 
         def make() -> tuple[Tensor, Tensor, Tensor]:
             image = to_working(original, planned)
-            with enough_memory(LESS):
-                latents = encode(pipe, image)
-                return image, latents, decode(pipe, latents).cpu()
+            latents = encode(pipe, image)
+            return image, latents, decode(pipe, latents).cpu()
 
         with self._clock("encode"):
             original = over_white(part(canvas_array(request, self.canvas), request.canvas.box, planned.crop))
-            return original, self.studio.canvases.get((request.model, request.canvas, planned.picture), make)
+            return original, self.studio.canvases.get((*self._seen, planned.picture), make)
+
+    @property
+    def _seen(self) -> tuple[Hashable, ...]:
+        """Which picture, and by which autoencoder: tiles leave a trace."""
+        return self.request.canvas, self.request.model, self.studio.pipe.rung_of(self.model)
 
     def _steer(
         self, pipe: Any, edit: Edit, latents: Tensor, words: Words, heard: Callable[[Steered, Run], None]
     ) -> tuple[Tensor, Run | None]:
         """The result's latents and the last pass; None for the pass when nothing is to change."""
         request = self.request
-        with self._clock("text"), enough_memory(LESS):
+        with self._clock("text"):
             text = words.say(request.prompt)
         self._stop_if_cancelled()
 
@@ -245,7 +254,7 @@ class Job:
             self._stop_if_cancelled()
             heard(steered, run)
 
-        with self._clock("paint"), enough_memory(LESS), steer(pipe, edit, listener=listener) as steered:
+        with self._clock("paint"), steer(pipe, edit, listener=listener) as steered:
             result = steered(
                 image=latents,
                 num_inference_steps=request.steps,

@@ -44,7 +44,8 @@ def from_working(tensor: Tensor, plan: Plan) -> NDArray[np.float32]:
 def encode(pipe: Any, image: Tensor) -> Tensor:
     """Clean latents by the posterior's mode: it draws nothing, so the same picture gives the same latents."""
     config = pipe.vae.config
-    latents = pipe.vae.encode(image.to(pipe.vae.device, pipe.vae.dtype)).latent_dist.mode()
+    latents = pipe.vae.encode(image.to(pipe._execution_device, pipe.vae.dtype)).latent_dist.mode()
+    pipe.maybe_free_model_hooks()  # where parts take turns, its turn is over
     return (latents - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
 
 
@@ -53,6 +54,7 @@ def decode(pipe: Any, latents: Tensor) -> Tensor:
     config = pipe.vae.config
     latents = latents / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
     decoded: Tensor = pipe.vae.decode(latents.to(pipe.vae.dtype), return_dict=False)[0]
+    pipe.maybe_free_model_hooks()
     return decoded
 
 

@@ -1,66 +1,130 @@
-"""The loaded pipelines, within a budget of memory: the least recently used go when another one needs the room."""
+"""The loaded pipelines, each on a rung of the memory ladder, within a budget: the least recently used go when another
+one needs the room."""
 
 from __future__ import annotations
 
-import gc
-import os
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from sfumato import models
-from sfumato.models import Model
+from sfumato.models import Model, ladder
+from sfumato.models.ladder import Rung
+from sfumato.studio.fits import Fit, Fits
 
-SHARE = 0.6  # of the device's memory, for weights; the rest is for working
+SHARE = 0.6  # of a memory, for the weights of all pipelines; the rest is for working
+ALONE = 0.9  # for those of the one that works: whether it works with so little room left is found out by trying
+
+
+@dataclass
+class _Held:
+    """bytes: of its weights. rung: where it was placed last; None while that is not certain."""
+
+    pipe: Any
+    bytes: int
+    rung: Rung | None = None
 
 
 class Pipelines:
-    """device: as in `Studio`. budget: bytes of weights; None takes a share of the memory there is. One pipeline is kept
-    in any case: whether it fits is for its loading to find out."""
+    """device: as in `Studio`. budget: bytes of weights on it; None takes a share of the memory there is. One pipeline
+    is kept in any case: whether it fits is for the ladder to find out. rungs: None takes those of the device."""
 
-    def __init__(self, device: str, budget: int | None = None) -> None:
+    def __init__(
+        self,
+        device: str,
+        budget: int | None = None,
+        rungs: tuple[Rung, ...] | None = None,
+        fits: Fits | None = None,
+    ) -> None:
         self._device = device
-        self._budget = round(SHARE * memory_of(device)) if budget is None else budget
-        self._loaded: dict[str, Any] = {}  # in the order of their last use
-        self._bytes: dict[str, int] = {}
+        self._budgets = {place: round(SHARE * ladder.total_memory(place)) for place in {device, "cpu"}}
+        if budget is not None:
+            self._budgets[device] = budget
+        self._rungs = ladder.rungs_on(device) if rungs is None else rungs
+        self._fits = Fits() if fits is None else fits
+        self._held: dict[str, _Held] = {}  # in the order of their last use
+        self._climbed: Rung | None = None  # by the job that works now
 
     def __contains__(self, model: Model) -> bool:
-        return model.info.id in self._loaded
+        return model.info.id in self._held
 
-    def __call__(self, model: Model) -> Any:
-        """The model's pipeline, loaded now if it is not. Raises SfumatoError; a model whose files cannot be read makes
-        no other one go."""
+    def __call__(self, model: Model, pixels: int = 0) -> Any:
+        """The model's pipeline, loaded now if it is not, on the rung that a working picture of so many pixels takes, as
+        far as that is known. Raises SfumatoError; a model whose files cannot be read makes no other one go."""
         name = model.info.id
-        if name not in self._loaded:
+        if name not in self._held:
             self._make_room(models.size_of(model, self._device))
             pipe = models.load(model, self._device)
-            self._loaded[name], self._bytes[name] = pipe, weights_in(pipe)
-        self._loaded[name] = self._loaded.pop(name)
-        return self._loaded[name]
+            self._held[name] = _Held(pipe, ladder.bytes_of(ladder.parts_of(pipe)))
+        held = self._held[name] = self._held.pop(name)
+        if held.rung is not (rung := self._rung(name, held, pixels)):
+            held.rung = None
+            ladder.place(held.pipe, rung, self._device)
+            held.rung = rung
+        return held.pipe
+
+    def rung_of(self, model: Model) -> Rung:
+        """Where the model's pipeline is; the first one while it is not loaded."""
+        held = self._held.get(model.info.id)
+        return (held and held.rung) or self._rungs[0]
+
+    def climb(self, model: Model) -> bool:
+        """After a job ran out of memory: make room by letting other pipelines go; where there are none, let the model's
+        next placing be a rung further. False where there is no further one."""
+        others = [name for name in self._held if name != model.info.id]
+        for name in others:
+            del self._held[name]
+        if others:
+            ladder.let_go(None)
+            return True
+        held = self._held.get(model.info.id)
+        now = self._climbed or (held and held.rung) or self._rungs[0]
+        further = self._rungs[self._rungs.index(now) + 1 :]
+        self._climbed = further[0] if further else None
+        return bool(further)
+
+    def settled(self, model: Model, pixels: int) -> int:
+        """After a job: its peak of memory in bytes, 0 where that is not counted. What it climbed to is remembered."""
+        peak = torch.cuda.max_memory_allocated() if self._device == "cuda" else 0
+        if self._climbed is not None:
+            available = ladder.available_memory(self._device)
+            self._fits.keep(Fit(self._card, model.info.id, pixels, self._climbed.name, available, peak))
+        self.begin()
+        return peak
+
+    def begin(self) -> None:
+        """A job begins, or has failed for other reasons than memory."""
+        self._climbed = None
+        if self._device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+
+    def _rung(self, name: str, held: _Held, pixels: int) -> Rung:
+        if self._climbed is not None:
+            return self._climbed
+        available = ladder.available_memory(self._device)
+        needed = self._fits.needed(self._card, name, pixels, available)
+        known = [rung for rung in self._rungs if rung.name in needed]
+        first = ladder.first_rung(held.pipe, self._rungs, round(ALONE * available))
+        return max([first, *known], key=self._rungs.index)
+
+    @property
+    def _card(self) -> str:
+        return torch.cuda.get_device_name() if self._device == "cuda" else self._device
 
     def _make_room(self, wanted: int) -> None:
+        """For weights that are about to be loaded, which lie in the computer's memory before they go to the device."""
         gone = False
-        while self._loaded and sum(self._bytes.values()) + wanted > self._budget:
-            oldest = next(iter(self._loaded))
-            del self._loaded[oldest], self._bytes[oldest]
-            gone = True
+        for place, budget in self._budgets.items():
+            while (there := self._on(place)) and sum(self._held[name].bytes for name in there) + wanted > budget:
+                del self._held[there[0]]
+                gone = True
         if gone:
-            gc.collect()
-            if self._device == "cuda":
-                torch.cuda.empty_cache()
+            ladder.let_go(None)
 
-
-def weights_in(pipe: Any) -> int:
-    """Bytes of a pipeline's weights, those that parts share counted once."""
-    modules = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
-    each = {id(weight): weight for module in modules for weight in module.parameters()}
-    return sum(weight.numel() * weight.element_size() for weight in each.values())
-
-
-def memory_of(device: str) -> int:
-    """Bytes of memory that a device has in all."""
-    if device == "cuda":
-        return int(torch.cuda.mem_get_info()[1])
-    if hasattr(os, "sysconf"):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 16 * 2**30  # Windows has no such question; most of its machines that paint have that much
+    def _on(self, place: str) -> list[str]:
+        """The pipelines whose weights are there, the least recently used first."""
+        where = {
+            name: self._device if held.rung is None or held.rung.on_card else "cpu" for name, held in self._held.items()
+        }
+        return [name for name in where if where[name] == place]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ from sfumato_wire.request import Request
 from torch import Tensor
 
 from sfumato import models
-from sfumato.models import texts
+from sfumato.errors import SfumatoError
+from sfumato.models import ladder, texts
 from sfumato.studio.cache import TensorCache
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.job import Finished, Job, Progressed
@@ -58,11 +60,46 @@ class Studio:
     ) -> Finished:
         """Carry the request out. canvas, change_map: the bytes of its pictures; no bytes where it has no map.
 
+        Where memory does not suffice, the job begins again in a way that needs less, as long as there is one.
+
         Raises InputError (a sentence), Cancelled within a model call after `cancelled` says so, SfumatoError when the
-        model's answer is no picture or memory does not suffice.
+        model's answer is no picture or memory does not suffice in any way.
         """
-        job = Job(self, request, canvas, on_progress, cancelled)
-        return job.find() if request.task == "map" else job.paint(change_map)
+        self.pipe.begin()
+        while True:
+            job = Job(self, request, canvas, on_progress, cancelled)
+            try:
+                finished = job.find() if request.task == "map" else job.paint(change_map)
+                return self._settled(job, finished)
+            except Exception as error:
+                if not ladder.is_out_of_memory(error):
+                    raise
+                ladder.let_go(error)
+            self.canvases.clear()
+            self.recordings.clear()
+            if not self.pipe.climb(job.model):
+                raise self._too_large(job)
+            on_progress(Progressed("fitting", 0, 0))
+
+    def _settled(self, job: Job, finished: Finished) -> Finished:
+        """The report with what the job took of the memory."""
+        rung = self.pipe.rung_of(job.model)
+        memory: dict[str, Any] = {"rung": rung.name, "says": rung.words}
+        if peak := self.pipe.settled(job.model, job.pixels):
+            memory["peak"] = peak
+        return replace(finished, report=finished.report | {"memory": memory})
+
+    def _too_large(self, job: Job) -> SfumatoError:
+        wanted, total = models.size_of(job.model, self._device), ladder.total_memory(self._device)
+        free = ladder.available_memory(self._device)
+        weights = f"its weights alone take {_in_words(wanted)}" if wanted else "its weights are small"
+        size = f" at {job.planned.padded_width} x {job.planned.padded_height} pixels" if job.planned else ""
+        return SfumatoError(
+            "out_of_memory",
+            f"The memory does not suffice for {job.model.info.name}{size}: {weights}, and {self.device} has "
+            f"{_in_words(total)}, {_in_words(free)} of them free. Paint a smaller area, take a smaller model, or close "
+            "other programs.",
+        )
 
     def find(self, name: str) -> models.Model:
         """The model of that name; the painter's own are looked for only once. Raises InputError."""
@@ -72,9 +109,15 @@ class Studio:
         """Pipeline arguments that say these texts."""
 
         def encode() -> tuple[Tensor, ...]:
-            return texts.embeddings(pipe, prompt, negative_prompt)
+            embeddings = texts.embeddings(pipe, prompt, negative_prompt)
+            pipe.maybe_free_model_hooks()  # where parts take turns, theirs is over
+            return embeddings
 
         return dict(zip(texts.names(pipe), self._texts.get((model, prompt, negative_prompt), encode), strict=False))
+
+
+def _in_words(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
 
 
 def _best_device() -> str:

@@ -1,0 +1,138 @@
+"""The memory ladder: where a pipeline's weights are while it works, and what it does at once; from fast to small.
+
+diffusers and accelerate move the weights. Every rung gives the same picture, but for the seams that a VAE smooths when
+it works in tiles.
+"""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers.hooks import HookRegistry
+
+# diffusers has no public way back from group offloading; these are the names of its hooks.
+GROUP_HOOKS = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")
+# What an allocation that failed says where it is no OutOfMemoryError: of the processor, of libraries on the card, of
+# other makers' cards.
+SAID = ("out of memory", "can't allocate memory", "not enough memory", "cublas_status_alloc_failed")
+SAID += ("cudnn_status_alloc_failed", "failed to allocate", "cannot allocate memory")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """words: for the painter. on_card: whether all weights stay on the device."""
+
+    name: str
+    words: str
+    on_card: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+WHOLE = Rung("whole", "The whole model is in the memory of the device.")
+TILED = Rung("tiled", "To save memory, pictures are encoded and decoded in tiles.")
+TURNS = Rung("turns", "To save memory, the parts of the model take turns on the device: this is slower.", False)
+LAYERS = Rung("layers", "To save memory, the layers of the model take turns on the device: this is much slower.", False)
+RUNGS = (WHOLE, TILED, TURNS, LAYERS)
+
+
+def rungs_on(device: str) -> tuple[Rung, ...]:
+    """Those that save memory there: only a graphics card's is apart from the computer's own."""
+    return RUNGS if device == "cuda" else (WHOLE, TILED)
+
+
+def place(pipe: Any, rung: Rung, device: str) -> None:
+    """Put a pipeline on a rung, from whichever it was on or fell off. What it raises for want of memory leaves it
+    somewhere in between, from where it may be placed again."""
+    _take_off(pipe)
+    _tile(pipe.vae, rung is not WHOLE)
+    if rung is TURNS:
+        pipe.enable_model_cpu_offload(device=device)
+    elif rung is LAYERS:
+        pipe.to("cpu")
+        pipe.enable_group_offload(torch.device(device), offload_type="leaf_level")
+    else:
+        pipe.to(device)
+
+
+def _take_off(pipe: Any) -> None:
+    pipe.remove_all_hooks()
+    for part in parts_of(pipe):
+        for hook in GROUP_HOOKS:
+            HookRegistry.check_if_exists_or_initialize(part).remove_hook(hook, recurse=True)
+
+
+def _tile(vae: Any, tiled: bool) -> None:
+    if tiled:
+        vae.enable_slicing()
+        vae.enable_tiling()
+    else:
+        vae.disable_slicing()
+        vae.disable_tiling()
+
+
+def first_rung(pipe: Any, rungs: tuple[Rung, ...], room: int) -> Rung:
+    """The first one whose weights go into `room` bytes; the last where none does."""
+    sizes = [bytes_of([part]) for part in parts_of(pipe)]
+    for rung in rungs:
+        if rung is LAYERS or (max(sizes) if rung is TURNS else bytes_of(parts_of(pipe))) <= room:
+            return rung
+    return rungs[-1]
+
+
+def parts_of(pipe: Any) -> list[torch.nn.Module]:
+    """The networks of a pipeline, each once."""
+    return list(dict.fromkeys(part for part in pipe.components.values() if isinstance(part, torch.nn.Module)))
+
+
+def bytes_of(parts: list[torch.nn.Module]) -> int:
+    """Bytes of weights, those that parts share counted once."""
+    each = {id(weight): weight for part in parts for weight in part.parameters()}
+    return sum(weight.numel() * weight.element_size() for weight in each.values())
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is an allocation that failed."""
+    while error is not None:
+        if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+            return True
+        if isinstance(error, RuntimeError) and any(words in str(error).lower() for words in SAID):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def let_go(error: BaseException | None) -> None:
+    """Free what the frames of an error hold, and what the device keeps for later."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def total_memory(device: str) -> int:
+    """Bytes of memory that a device has in all."""
+    return int(torch.cuda.mem_get_info()[1]) if device == "cuda" else _of_the_computer()
+
+
+def available_memory(device: str) -> int:
+    """Bytes that other programs leave of a graphics card's memory; all of the computer's, whose system lends more than
+    it has."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0]) + torch.cuda.memory_reserved()
+    return _of_the_computer()
+
+
+def _of_the_computer() -> int:
+    import os
+
+    if hasattr(os, "sysconf"):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 16 * 2**30  # Windows has no such question; most of its machines that paint have that much
