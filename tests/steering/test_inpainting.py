@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -64,6 +66,12 @@ def _apart(pipe: Any, read: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, t
 
 def own(family: str, pixels: torch.Tensor, mask: Image.Image, n: int) -> torch.Tensor:
     """What diffusers' own pipeline for inpainting makes of it in the last n steps."""
+    arguments = of(family, picture()) | {"image": pixels, "height": mask.height, "width": mask.width}
+    arguments |= {"mask_image": mask, "strength": tiny.strength(tiny.inpainting(family), STEPS, n)}
+    return own_pipeline(family)(**arguments).images
+
+
+def own_pipeline(family: str) -> Any:
     pipe = tiny.inpainting(family)
     components = {name: part for name, part in pipe.components.items() if family != "flux" or "image" not in name}
     components.pop("feature_extractor" if family == "flux" else "", None)
@@ -71,8 +79,7 @@ def own(family: str, pixels: torch.Tensor, mask: Image.Image, n: int) -> torch.T
     components |= {"add_watermarker": False} if family == "sdxl" else {}
     twin = tiny.INPAINTING[family][1](**components)
     twin.set_progress_bar_config(disable=True)
-    arguments = of(family, picture()) | {"image": pixels, "height": mask.height, "width": mask.width}
-    return twin(**arguments, mask_image=mask, strength=tiny.strength(pipe, STEPS, n)).images
+    return twin
 
 
 def encoded(pipe: Any, pixels: torch.Tensor) -> torch.Tensor:
@@ -299,6 +306,22 @@ class TestManners:
             run(pipe, Differential(LEVELS), tiny.arguments(family, STEPS) | {"callback_on_step_end": stop})
         assert dict(denoiser.config) == config
         assert not denoiser._forward_pre_hooks
+
+    def test_diffusers_own_pipeline_is_refused_and_what_the_sentence_says_works(self, family: str) -> None:
+        theirs = own_pipeline(family)
+        with (
+            pytest.raises(InputError, match="whose place the change map takes") as caught,
+            steer(theirs, Differential(WHITE)),
+        ):
+            pass
+        maker = re.search(r"\((\w+)\.from_pipe makes one\)", str(caught.value))
+        assert maker is not None
+        pipe = getattr(diffusers, maker[1]).from_pipe(theirs)
+        pipe.set_progress_bar_config(disable=True)
+        results = [
+            run(one, Differential(LEVELS), tiny.arguments(family, STEPS)) for one in (pipe, tiny.inpainting(family))
+        ]
+        assert torch.equal(*results)
 
     def test_text_to_image_gives_what_image_to_image_gives(self) -> None:
         pipe = tiny.inpainting("sd")

@@ -36,7 +36,8 @@ class Route(Protocol):
 def route_of(pipe: Any) -> Route:
     """Raises InputError, with what to use instead, for a pipeline that cannot be steered."""
     name, takes = type(pipe).__name__, _takes(pipe)
-    instead = "Use the image-to-image pipeline of the same model (AutoPipelineForImage2Image.from_pipe makes one)."
+    maker = "FluxImg2ImgPipeline" if name == "FluxFillPipeline" else "AutoPipelineForImage2Image"
+    instead = f"Use the image-to-image pipeline of the same model ({maker}.from_pipe makes one)."
     if "mask_image" in takes:
         raise _refused(f"{name} is for inpainting by a mask, whose place the change map takes. {instead}")
     if {"original_inference_steps", "strength"} <= takes:
