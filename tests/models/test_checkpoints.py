@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from diffusers import (
     DDIMScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    FluxFillPipeline,
     FluxImg2ImgPipeline,
     FluxTransformer2DModel,
     LCMScheduler,
@@ -25,7 +29,9 @@ from diffusers import (
     SD3Transformer2DModel,
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
+    StableDiffusionInpaintPipeline,
     StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
     UNet2DConditionModel,
 )
 from models import original
@@ -103,7 +109,7 @@ def sd15(width: int = WIDTH, act: str = "quick_gelu", scheduler: Any = None, **s
     )
 
 
-def sdxl() -> Any:
+def sdxl(**more: Any) -> Any:
     """Two levels of attention of three; the words of both encoders side by side."""
     settings: dict[str, Any] = {"block_out_channels": (16, 16, 32), "addition_embed_type": "text_time"}
     settings |= {"addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 6 * 8 + 2 * WIDTH}
@@ -111,7 +117,7 @@ def sdxl() -> Any:
     settings |= {"up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D")}
     settings |= {"transformer_layers_per_block": (1, 1, 2), "use_linear_projection": True}
     return StableDiffusionXLImg2ImgPipeline(
-        unet=unet(3 * WIDTH, **settings),
+        unet=unet(3 * WIDTH, **settings | more),
         vae=vae(scaling_factor=0.13025),
         text_encoder=words(),
         text_encoder_2=words(2 * WIDTH, "gelu", projected=True),
@@ -148,9 +154,11 @@ def sd3() -> Any:
     )
 
 
-def flux() -> Any:
+def flux(in_channels: int = 16, channels: int = 4) -> Any:
+    """channels: of the VAE's latents; packed, there are 4 times as many."""
     transformer = FluxTransformer2DModel(
-        in_channels=16,
+        in_channels=in_channels,
+        out_channels=4 * channels,
         num_layers=1,
         num_single_layers=1,
         attention_head_dim=16,
@@ -162,7 +170,7 @@ def flux() -> Any:
     config = T5Config(vocab_size=32128, d_model=WIDTH, d_ff=32, d_kv=8, num_layers=1, num_heads=4)
     return FluxImg2ImgPipeline(
         transformer=transformer,
-        vae=vae(shift_factor=0.06),
+        vae=vae(channels, shift_factor=0.06),
         text_encoder=words(),
         text_encoder_2=T5EncoderModel(config),
         tokenizer=clip_tokenizer("<|endoftext|>"),
@@ -172,6 +180,31 @@ def flux() -> Any:
 
 
 FAMILIES = {"sd15": sd15, "sdxl": sdxl, "sd3": sd3, "flux": flux}
+
+
+def sd2_inpainting() -> Any:
+    return sd15(1024, "gelu", use_linear_projection=True, in_channels=9)
+
+
+# Checkpoints for inpainting, by family: their variant, how they are made, and the class that their folders name.
+INPAINTING: dict[str, tuple[str, Any, Any]] = {
+    "sd15": ("inpainting", partial(sd15, in_channels=9), StableDiffusionInpaintPipeline),
+    "sd2": ("inpainting", sd2_inpainting, StableDiffusionInpaintPipeline),
+    "sdxl": ("inpainting", partial(sdxl, in_channels=9), StableDiffusionXLInpaintPipeline),
+    "flux": ("fill", partial(flux, 384, 16), FluxFillPipeline),
+}
+
+
+@contextmanager
+def reading(pipe: Any) -> Iterator[list[torch.Tensor]]:
+    """What reaches the first layer of the denoiser, call by call."""
+    calls: list[torch.Tensor] = []
+    first = pipe.unet.conv_in if hasattr(pipe, "unet") else pipe.transformer.x_embedder
+    handle = first.register_forward_pre_hook(lambda _, args: calls.append(args[0].clone()))
+    try:
+        yield calls
+    finally:
+        handle.remove()
 
 
 @pytest.fixture(autouse=True)
@@ -278,6 +311,33 @@ class TestFolders:
         assert layer[:, : max(16 - box.x, 0), 3].max(initial=0) == 0
         assert layer[..., 3].max() == 255
 
+    @pytest.mark.parametrize("family", INPAINTING)
+    def test_one_for_inpainting_takes_the_same_map(
+        self, family: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Step by step more of the picture is masked, as the map lets it."""
+        monkeypatch.setitem(families.FAMILIES, family, replace(families.FAMILIES[family], native=64))
+        variant, make, cls = INPAINTING[family]
+        own = make()
+        parts = {name: own.components[name] for name in cls._get_signature_keys(cls)[0] if name in own.components}
+        more = {"requires_safety_checker": False} if cls is StableDiffusionInpaintPipeline else {}
+        cls(**parts, **more).save_pretrained(folder / family)
+        row = only()
+        assert (row.family, row.variant, row.problem, why_not(row)) == (family, variant, "", "")
+        request, canvas, grey = request_for(row.id)
+        studio = Studio("cpu")
+        with reading(studio.pipe(studio.find(row.id))) as calls:
+            finished = studio.run(request, canvas, grey)
+        assert finished.layer is not None
+        box, rgba = finished.layer.box, np.frombuffer(finished.data, np.uint8)
+        layer = rgba.reshape(box.height, box.width, 4)
+        assert layer[:, : max(16 - box.x, 0), 3].max(initial=0) == 0
+        assert layer[..., 3].max() == 255
+        masks = [call[:, 4] if call.ndim == 4 else call[..., 128:] for call in calls]
+        assert len(masks) == 2
+        assert 0 < masks[0].mean() < masks[1].mean() < 1
+        assert {call.shape[1 if call.ndim == 4 else 2] for call in calls} == {384 if family == "flux" else 9}
+
     def test_half_precision_and_variants(self, folder: Path) -> None:
         sd15().to(dtype=torch.float16).save_pretrained(folder / "half", variant="fp16")
         row = only()
@@ -319,9 +379,19 @@ class TestFolders:
 class TestSingleFiles:
     """Their configurations are the tiny pipelines' own, in place of those that ship."""
 
-    def load(self, monkeypatch: pytest.MonkeyPatch, folder: Path, pipe: Any, family: str, **save: Any) -> Any:
+    def load(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        folder: Path,
+        pipe: Any,
+        family: str,
+        variant: str = "",
+        plain: Any = None,
+        **save: Any,
+    ) -> Any:
+        """plain: whose configuration there is, if not the pipeline's own."""
         configs = folder.parent / "configs"
-        pipe.save_pretrained(configs / family)
+        (plain or pipe).save_pretrained(configs / family)
         shutil.copytree(CONFIGS / "clip", configs / "clip")
         for weights in configs.rglob("*.safetensors"):
             weights.unlink()
@@ -329,7 +399,7 @@ class TestSingleFiles:
         file = original.save(folder / "mine.safetensors", pipe, **save)
         lacking = recognise(read(file), file.name).missing if family == "sd3" else ()  # widths tell the others apart
         row = Row(kind="checkpoint", family=family, layout="original", name="mine", path=str(file), missing=lacking)
-        row = replace(row, prediction="flow" if family == "sd3" else "epsilon")
+        row = replace(row, variant=variant, prediction="flow" if family == "sd3" else "epsilon")
         return open_checkpoint(row, torch.float32)
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -344,6 +414,26 @@ class TestSingleFiles:
         for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2"):
             if module := getattr(pipe, part, None):
                 assert original.same(getattr(loaded, part).state_dict(), module.state_dict(), dtype), part
+
+    @pytest.mark.parametrize("family", ["sd15", "sd2", "sdxl"])
+    def test_one_for_inpainting_reads_the_configuration_of_the_plain_one(
+        self, family: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        torch.manual_seed(0)
+        plain = sd15(1024, "gelu", use_linear_projection=True) if family == "sd2" else FAMILIES[family]()
+        variant, make, _ = INPAINTING[family]
+        pipe = make()
+        loaded = self.load(monkeypatch, folder, pipe, family, variant, plain)
+        assert loaded.unet.config.in_channels == 9
+        assert type(loaded) is type(plain)
+        for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
+            if module := getattr(pipe, part, None):
+                assert original.same(getattr(loaded, part).state_dict(), module.state_dict(), torch.float16), part
+
+    def test_flux_fill_as_one_file_is_told_of(self, folder: Path) -> None:
+        row = Row(kind="checkpoint", family="flux", variant="fill", layout="original", name="mine")
+        with pytest.raises(InputError, match=r"^mine is a single file of the kind flux fill, .* Get it as a folder\.$"):
+            config_of(row)
 
     def test_what_lacks_weights_is_told_of(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pipe, whole = sd15(), original.unet
@@ -377,10 +467,6 @@ class TestWhich:
             (
                 Row(kind="checkpoint", family="sd15", name="x", path="x.sft"),
                 "x is safetensors under another name: rename",
-            ),
-            (
-                Row(kind="checkpoint", family="sd15", variant="inpainting", name="x", layout="folder"),
-                "x is an inpainting checkpoint",
             ),
         ],
     )

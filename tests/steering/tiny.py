@@ -18,6 +18,7 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     Flux2KleinPipeline,
     Flux2Transformer2DModel,
+    FluxFillPipeline,
     FluxImg2ImgPipeline,
     FluxTransformer2DModel,
     KandinskyV22Img2ImgPipeline,
@@ -28,7 +29,9 @@ from diffusers import (
     SD3Transformer2DModel,
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
+    StableDiffusionInpaintPipeline,
     StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
     UNet2DConditionModel,
     VQModel,
     ZImageImg2ImgPipeline,
@@ -59,12 +62,12 @@ def _vae(channels: int, halvings: int = 1) -> AutoencoderKL:
     )
 
 
-def _unet(**kwargs: Any) -> UNet2DConditionModel:
+def _unet(in_channels: int, **kwargs: Any) -> UNet2DConditionModel:
     return UNet2DConditionModel(
         block_out_channels=(8, 16),
         layers_per_block=1,
         sample_size=CELLS,
-        in_channels=4,
+        in_channels=in_channels,
         out_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
@@ -89,12 +92,12 @@ def _text_encoder_with_projection() -> CLIPTextModelWithProjection:
 
 
 @functools.cache
-def sd() -> Any:
+def sd(in_channels: int = 4) -> Any:
     torch.manual_seed(0)
     return _quiet(
         StableDiffusionImg2ImgPipeline(
             vae=_vae(4),
-            unet=_unet(),
+            unet=_unet(in_channels),
             scheduler=diffusion(DDIMScheduler),
             text_encoder=None,
             tokenizer=None,
@@ -106,9 +109,10 @@ def sd() -> Any:
 
 
 @functools.cache
-def sdxl() -> Any:
+def sdxl(in_channels: int = 4) -> Any:
     torch.manual_seed(0)
     unet = _unet(
+        in_channels,
         addition_embed_type="text_time",
         addition_time_embed_dim=8,
         projection_class_embeddings_input_dim=6 * 8 + WIDTH,
@@ -160,11 +164,12 @@ def sd3() -> Any:
 
 
 @functools.cache
-def flux() -> Any:
+def flux(in_channels: int = 16) -> Any:
     torch.manual_seed(0)
     transformer = FluxTransformer2DModel(
         patch_size=1,
-        in_channels=16,
+        in_channels=in_channels,
+        out_channels=16,
         num_layers=1,
         num_single_layers=1,
         attention_head_dim=16,
@@ -367,10 +372,26 @@ FAMILIES = {
     "flux2": flux2,
     "lumina2": lumina2,
 }
+# Channels that the checkpoints for inpainting read, and diffusers' own pipelines for them. Packed, those of Flux Fill
+# are of 4 cells of 4 channels, the same of the masked picture, and 2 x 2 pixels of the mask a cell.
+INPAINTING = {
+    "sd": (9, StableDiffusionInpaintPipeline),
+    "sdxl": (9, StableDiffusionXLInpaintPipeline),
+    "flux": (16 + 16 + 16, FluxFillPipeline),
+}
 FROM_LATENTS = ("flux2", "lumina2")  # no image-to-image pipeline
 TWICE = ("chroma", "qwen", "flux2", "lumina2")  # call the denoiser once with and once without the words
 PIXELS = {"flux2": 4, "lumina2": 8}  # of a side of a cell, where not 2
 CHANNELS = {"z_image": 16, "flux2": 16}  # of the latents, where not 4
+
+
+@functools.cache
+def inpainting(family: str) -> Any:
+    """A checkpoint for inpainting in the family's image-to-image pipeline."""
+    pipe = FAMILIES[family](INPAINTING[family][0])
+    if family != "flux":
+        pipe.vae.register_to_config(shift_factor=None)  # as theirs is
+    return pipe
 
 
 def diffusion(cls: Any, **kwargs: Any) -> Any:

@@ -107,6 +107,10 @@ class DiffEdit(PathSampler):
 
         self._inverted = self._recall(record)
 
+    def free(self, run: Run) -> None:
+        """All cells, as far as an inpainting checkpoint is told: the way back has to be asked for as the way there was,
+        which knew no map."""
+
     def path(self, run: Run) -> RecordedPath:
         calls, states = self._inverted
         return RecordedPath(run, dict(zip(calls.tolist(), states, strict=True)))

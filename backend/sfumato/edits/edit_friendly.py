@@ -107,6 +107,8 @@ class EditFriendly(SourcePass):
     model is told, the target's negative text is the source (so that guidance is the strength of the edit), and the
     residual form's last d is clipped, which gives up its exact reconstruction.
     attention: prompt-to-prompt, for SD-type UNets. move, tint: see retouch.py; residual form only.
+    Inpainting checkpoints are told in both passes that all may change (no `free`): the source pass knows no map, and
+    what the two say is compared.
     recording: an earlier edit's, of the same picture, seed, schedule and source; made anew where it covers too little.
     States are the edit's own: what a callback writes into the latents is not seen. Two passes: 2 x n_max model calls.
     """

@@ -115,6 +115,10 @@ class SoftInpainting:
         self.c = run.layout.map(self.cells, run.x0).to(_wide(run.x0)) / M
         return None
 
+    def free(self, run: Run) -> Tensor:
+        """Greys are free in every step: it is the prediction that is held."""
+        return self.c > 0
+
     def weight(self, sigma: Tensor) -> Tensor:
         """w of every cell, 0 to 1, at a level of that sigma; 0 and 1 exactly where the map is black and white."""
         w = self.c ** (sigma.to(self.c) ** self.p * self.k)

@@ -18,6 +18,7 @@ from diffusers import (
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionXLImg2ImgPipeline,
+    UNet2DConditionModel,
 )
 from transformers import CLIPTokenizer, T5Tokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
@@ -116,8 +117,10 @@ def _of_file(row: Row, dtype: torch.dtype) -> Any:
         parts[name] = T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512, local_files_only=True)
     if row.prediction != "flow":
         parts["scheduler"] = scheduler_of(row)
-    cls, config = PIPELINES[row.family], str(config_of(row))
-    return cls.from_single_file(row.path, config=config, dtype=dtype, local_files_only=True, **parts)
+    common: dict[str, Any] = {"config": str(config_of(row)), "dtype": dtype, "local_files_only": True}
+    if row.variant == "inpainting":  # like the plain one of its family, but for what it reads
+        parts["unet"] = UNet2DConditionModel.from_single_file(row.path, subfolder="unet", in_channels=9, **common)
+    return PIPELINES[row.family].from_single_file(row.path, **common, **parts)
 
 
 def config_of(row: Row) -> Path:

@@ -12,7 +12,6 @@ from sfumato.models.listing import Row
 
 # By family: sides of the working picture are multiples of this.
 MULTIPLES = {"sd15": 64, "sd2": 64, "sdxl": 64, "sd3": 16, "flux": 16}
-NOT_YET = ("inpainting", "fill")
 LARGER = 2.25  # times the pixels that it was made for are worked on at once
 
 
@@ -28,8 +27,6 @@ def why_not(row: Row) -> str:
         return f"{row.name} is safetensors under another name: rename it so that it ends in .safetensors."
     if row.family not in MULTIPLES:
         return f"{row.name} is of the family {row.family}, which Sfumato lists but cannot load yet. Take another model."
-    if row.variant in NOT_YET:
-        return f"{row.name} is an inpainting checkpoint, which Sfumato cannot load yet. Take the plain one of its kind."
     if absent := [part for part in row.missing if part.needed]:
         return f"{row.name} lacks {absent[0].part}: {absent[0].get}."
     return ""

@@ -18,6 +18,7 @@ from sfumato.errors import InputError
 from sfumato.steering.grid import noised
 from sfumato.steering.layout import Layout, packs_itself
 from sfumato.steering.scheduler import SteeredScheduler
+from sfumato.steering.vae import encoded, is_latents, scale_of
 
 
 class Route(Protocol):
@@ -35,7 +36,8 @@ class Route(Protocol):
 def route_of(pipe: Any) -> Route:
     """Raises InputError, with what to use instead, for a pipeline that cannot be steered."""
     name, takes = type(pipe).__name__, _takes(pipe)
-    instead = "Use the image-to-image pipeline of the same model (AutoPipelineForImage2Image.from_pipe makes one)."
+    maker = "FluxImg2ImgPipeline" if name == "FluxFillPipeline" else "AutoPipelineForImage2Image"
+    instead = f"Use the image-to-image pipeline of the same model ({maker}.from_pipe makes one)."
     if "mask_image" in takes:
         raise _refused(f"{name} is for inpainting by a mask, whose place the change map takes. {instead}")
     if {"original_inference_steps", "strength"} <= takes:
@@ -66,13 +68,13 @@ class ImageRoute:
 
     def cells(self, pipe: Any, image: Any, kwargs: dict[str, Any]) -> tuple[int, int]:
         first = image[0] if isinstance(image, list) else image
-        if _is_latents(pipe, first):
+        if is_latents(pipe, first):
             return int(first.shape[-2]), int(first.shape[-1])
         if "height" in (takes := inspect.signature(type(pipe).__call__).parameters):
-            side = getattr(pipe, "default_sample_size", 0) * _scale(pipe)
+            side = getattr(pipe, "default_sample_size", 0) * scale_of(pipe)
             kwargs = {name: kwargs.get(name) or takes[name].default or side for name in ("height", "width")}
         height, width = _worked_at(pipe, first, kwargs)
-        return height // _scale(pipe), width // _scale(pipe)
+        return height // scale_of(pipe), width // scale_of(pipe)
 
     def call(
         self, pipe: Any, scheduler: SteeredScheduler, args: tuple[Any, ...], image: Any, kwargs: dict[str, Any]
@@ -80,8 +82,8 @@ class ImageRoute:
         for name in ("denoising_start", "denoising_end"):
             if kwargs.get(name) is not None:
                 raise _refused(f"Leave out {name}: the map says where each pixel starts, and all end clean.")
-        if _is_latents(pipe, image) and "height" in _takes(pipe):
-            rows, columns = (_scale(pipe) * cells for cells in image.shape[-2:])
+        if is_latents(pipe, image) and "height" in _takes(pipe):
+            rows, columns = (scale_of(pipe) * cells for cells in image.shape[-2:])
             kwargs = {"height": rows, "width": columns} | kwargs
 
         def get_timesteps(*_: Any, **__: Any) -> tuple[Tensor, int]:
@@ -177,20 +179,9 @@ def _takes(pipe: Any) -> set[str]:
     return set(inspect.signature(type(pipe).__call__).parameters)
 
 
-def _scale(pipe: Any) -> int:
-    """Pixels of a side of a cell of the VAE's latents."""
-    return int(getattr(pipe, "vae_scale_factor", None) or pipe.image_processor.config.vae_scale_factor)
-
-
 def _cell(pipe: Any) -> int:
     """Pixels of a side of a cell of the latents that a pipeline's `latents` are; Flux.2's are patches of 2 x 2."""
-    return _scale(pipe) * (2 if hasattr(pipe, "_patchify_latents") else 1)
-
-
-def _is_latents(pipe: Any, image: Any) -> bool:
-    config = (getattr(pipe, "vae", None) or pipe.movq).config
-    channels = config.get("latent_channels") or config.get("z_dim") or 4
-    return isinstance(image, Tensor) and image.shape[0 if image.ndim == 3 else 1] == channels
+    return scale_of(pipe) * (2 if hasattr(pipe, "_patchify_latents") else 1)
 
 
 def _worked_at(pipe: Any, picture: Any, kwargs: dict[str, Any]) -> tuple[int, int]:
@@ -212,7 +203,7 @@ def _worked_at(pipe: Any, picture: Any, kwargs: dict[str, Any]) -> tuple[int, in
 @contextmanager
 def _left_alone(pipe: Any, latents: Any) -> Iterator[None]:
     """Latents pass a pipeline's image processor as they are: some processors would take them for a picture."""
-    if not isinstance(latents, Tensor) or not _is_latents(pipe, latents):
+    if not isinstance(latents, Tensor) or not is_latents(pipe, latents):
         yield
         return
     processor = pipe.image_processor
@@ -237,8 +228,4 @@ def _encoded(pipe: Any, image: Any, height: int, width: int, generator: Any) -> 
         return latents
     if pipe.vae.config.get("scaling_factor") is None:
         raise _refused(f"How {type(pipe).__name__} encodes pictures is not known: give clean latents as `image`.")
-    encoded = pipe.vae.encode(pixels)
-    clean: Tensor = encoded.latent if hasattr(encoded, "latent") else encoded.latent_dist.mode()
-    shift = pipe.vae.config.get("shift_factor") or 0.0
-    scaled: Tensor = (clean - shift) * pipe.vae.config.scaling_factor
-    return scaled
+    return encoded(pipe, pixels)

@@ -51,7 +51,11 @@ class Run:
 
 
 class Policy(Protocol):
-    """What one pass of a pipeline does. own_steps: it never asks the pipeline's solver for a step."""
+    """What one pass of a pipeline does. own_steps: it never asks the pipeline's solver for a step.
+
+    A policy may also have `free(run)`: bool, in the denoiser's form, the cells that may change in the step under way.
+    Inpainting checkpoints are told of them, and shown the rest of the picture; without it, that all may change.
+    """
 
     own_steps: bool
 

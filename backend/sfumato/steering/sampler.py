@@ -45,6 +45,10 @@ class PathSampler:
         self.value = run.layout.map(self.release.value, run.x0)
         return None if type(self.reference) is NoisedPath else self.reference(run.call)
 
+    def free(self, run: Run) -> Tensor | None:
+        """The cells that take part in the step under way, be it partly."""
+        return self.release.weight(run.step, self.value) > 0
+
     def step(self, run: Run, sample: Tensor, output: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
         w = self.release.weight(run.step, self.value)
         frozen = w == 0

@@ -18,6 +18,7 @@ from sfumato.change_map import M
 from sfumato.composite import flatten, layer, over_pixels
 from sfumato.errors import InputError
 from sfumato.steering.grid import Grid
+from sfumato.steering.inpainting import shown
 from sfumato.steering.routes import Route, batch_of, route_of
 from sfumato.steering.run import Edit, Policy, Run
 from sfumato.steering.scheduler import Listener, SteeredScheduler
@@ -30,6 +31,8 @@ class Steered:
     image: pictures or clean latents. The caller owns `generator`; its draws are the pipeline's own, in their order
     (VAE draw, then noise), then the edit's. Pictures come back composited: where the map is 0 they are the original's
     pixels. A map that changes nothing gives the images back as they came, with no model call and nothing drawn.
+    picture: of clean latents, the pixels in -1..1 that they are of, [B, 3, height, width]. Inpainting checkpoints alone
+    look at it; where it is left out, they see what the latents decode to.
 
     run: the last pass. listener: called after every denoiser call of every pass, an edit's preparing ones too; what it
     raises ends the work.
@@ -40,9 +43,10 @@ class Steered:
         self._scheduler, self._listener, self.closed = pipe.scheduler, listener, False
         self.run: Run | None = None
         self._first: Run | None = None  # of several repeats
+        self._original: tuple[Any, torch.Tensor | None] = None, None
         self.preparing = False
 
-    def __call__(self, *args: Any, image: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, image: Any, picture: torch.Tensor | None = None, **kwargs: Any) -> Any:
         if self.closed:
             raise InputError("closed", "This steering is over: call it inside its `with steer(...)` block.")
         if "strength" in kwargs:
@@ -68,13 +72,14 @@ class Steered:
             raise InputError(
                 "bad_output", "Pictures are composited as pictures: ask for output_type 'pil' or 'latent'."
             )
-        for picture in originals:
-            self._edit.change_map.check_fits(*_size(picture))
+        for original in originals:
+            self._edit.change_map.check_fits(*_size(original))
         if not self._edit.change_map.changes:
             return self._unchanged(args, image, kwargs)
+        self._original = _as_rgb(image), picture
         try:
             with self._edit.attached(self._pipe) if hasattr(self._edit, "attached") else nullcontext():
-                return self._composited(image, self._all_passes(args, _as_rgb(image), kwargs))
+                return self._composited(image, self._all_passes(args, self._original[0], kwargs))
         except _NothingChanges:
             return self._unchanged(args, image, kwargs)
 
@@ -133,7 +138,8 @@ class Steered:
         scheduler = SteeredScheduler(self._scheduler, self._pipe, policy, begun, cells, generator, heard)
         self._pipe.scheduler = scheduler
         try:
-            output = self._route.call(self._pipe, scheduler, args, image, kwargs)
+            with shown(self._pipe, scheduler, policy, *self._original):
+                output = self._route.call(self._pipe, scheduler, args, image, kwargs)
         finally:
             self._pipe.scheduler = self._scheduler
         return output

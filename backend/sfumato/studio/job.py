@@ -106,7 +106,7 @@ class Job:
             else:
                 self.on_progress(Progressed("painting", done, steps, previewer(run.layout.unlike(run.denoised()))))
 
-        result, run = self._steer(pipe, edit, latents, words, heard)
+        result, run = self._steer(pipe, edit, image, latents, words, heard)
         if run is None:
             return self._finished(None)
         self.report["steps_run"] = steps = _outer(run, len(run.calls))
@@ -152,13 +152,13 @@ class Job:
         looked_at = ChangeMap(white, covered=planned.covered)
         own = {p.name: settings[p.name] for p in self.module.INFO.map_parameters}
         finder = self.module.finder(looked_at, words, **own)
-        _, (_, latents, _) = self._encoded(pipe, planned)
+        _, (image, latents, _) = self._encoded(pipe, planned)
 
         def heard(steered: Steered, run: Run) -> None:
             # A pass for each text, as long as one another.
             self.on_progress(Progressed("painting", self.calls, 2 * len(run.calls)))
 
-        self._steer(pipe, finder, latents, words, heard)
+        self._steer(pipe, finder, image, latents, words, heard)
         self.on_progress(Progressed("finishing", self.calls, self.calls))
         with self._clock("composite"):
             found = finder.found()[0]
@@ -241,7 +241,7 @@ class Job:
         return self.request.canvas, self.request.model, self.studio.pipe.rung_of(self.model)
 
     def _steer(
-        self, pipe: Any, edit: Edit, latents: Tensor, words: Words, heard: Callable[[Steered, Run], None]
+        self, pipe: Any, edit: Edit, image: Tensor, latents: Tensor, words: Words, heard: Callable[[Steered, Run], None]
     ) -> tuple[Tensor, Run | None]:
         """The result's latents and the last pass; None for the pass when nothing is to change."""
         request = self.request
@@ -257,6 +257,7 @@ class Job:
         with self._clock("paint"), steer(pipe, edit, listener=listener) as steered:
             result = steered(
                 image=latents,
+                picture=image,
                 num_inference_steps=request.steps,
                 guidance_scale=request.guidance_scale,
                 generator=torch.Generator("cpu").manual_seed(request.seed),

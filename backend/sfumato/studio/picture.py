@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from sfumato.steering.vae import decoded, encoded
 from sfumato.studio.plan import CELL, Plan
 
 
@@ -43,19 +44,16 @@ def from_working(tensor: Tensor, plan: Plan) -> NDArray[np.float32]:
 
 def encode(pipe: Any, image: Tensor) -> Tensor:
     """Clean latents by the posterior's mode: it draws nothing, so the same picture gives the same latents."""
-    config = pipe.vae.config
-    latents = pipe.vae.encode(image.to(pipe._execution_device, pipe.vae.dtype)).latent_dist.mode()
+    latents = encoded(pipe, image)
     pipe.maybe_free_model_hooks()  # where parts take turns, its turn is over
-    return (latents - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
+    return latents
 
 
 def decode(pipe: Any, latents: Tensor) -> Tensor:
     """float [B, 3, H, W] in about -1..1."""
-    config = pipe.vae.config
-    latents = latents / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
-    decoded: Tensor = pipe.vae.decode(latents.to(pipe.vae.dtype), return_dict=False)[0]
+    pixels = decoded(pipe, latents)
     pipe.maybe_free_model_hooks()
-    return decoded
+    return pixels
 
 
 class Previewer:
