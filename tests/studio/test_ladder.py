@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from models import test_checkpoints as tiny
@@ -289,6 +290,33 @@ class TestFurther:
         assert ladder.first_rung(pipe, RUNGS, sum(sizes) - 1) is TURNS
         assert ladder.first_rung(pipe, RUNGS, max(sizes) - 1) is LAYERS
         assert ladder.first_rung(pipe, RUNGS[:2], 0) is TILED
+
+    def test_rounded_weights_where_they_are_asked_for(self, desk: Desk) -> None:
+        """They stay where parts or layers take turns, and go with the next job that fits without."""
+        rungs = ladder.rungs_on("cuda", {"SFUMATO_QUANTISE": "int8"})
+        assert [rung.name for rung in rungs] == ["whole", "tiled", "quantised", "turns", "layers"]
+        desk.studio.pipe = Pipelines("cpu", rungs=rungs, fits=Forgetful())
+        usual, rounded = desk.run(), set()
+        for enough in rungs[2:]:
+
+            def fault(progressed: Progressed, enough: ladder.Rung = enough) -> None:
+                if progressed.stage == "painting" and desk.studio.pipe.rung_of(desk.model) is not enough:
+                    raise torch.OutOfMemoryError
+
+            finished = desk.run(fault)
+            assert finished.report["memory"]["rung"] == enough.name
+            rounded.add(finished.data)
+            assert desk.run().data == usual.data
+        assert len(rounded) == 1
+        before, after = (np.frombuffer(data, np.uint8).astype(int) for data in (usual.data, *rounded))
+        assert 0 < abs(before - after).mean() < 4
+
+    def test_rounding_that_cannot_be_is_told_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(SfumatoError, match=r"^SFUMATO_QUANTISE is 'int3'. It can be int8, or left out\.$"):
+            ladder.rungs_on("cuda", {"SFUMATO_QUANTISE": "int3"})
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with pytest.raises(SfumatoError, match=r"^SFUMATO_QUANTISE needs the package torchao"):
+            ladder.rungs_on("cuda", {"SFUMATO_QUANTISE": "int8"})
 
     def test_what_fits_is_remembered(self, desk: Desk, tmp_path: Path) -> None:
         file = tmp_path / "memory.json"

@@ -1,19 +1,25 @@
 """The memory ladder: where a pipeline's weights are while it works, and what it does at once; from fast to small.
 
-diffusers and accelerate move the weights. Every rung gives the same picture, but for the seams that a VAE smooths when
-it works in tiles.
+diffusers and accelerate move the weights, torchao rounds them where that is asked for. Every rung gives the same
+picture, but for the seams that a VAE smooths when it works in tiles, and for rounded weights.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib.util
+import os
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from diffusers.hooks import HookRegistry
 
+from sfumato.errors import SfumatoError
+
+QUANTISE = "SFUMATO_QUANTISE"  # "int8" where the painter would rather have rounded weights than slow ones
 # diffusers has no public way back from group offloading; these are the names of its hooks.
 GROUP_HOOKS = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")
 # What an allocation that failed says where it is no OutOfMemoryError: of the processor, of libraries on the card, of
@@ -24,11 +30,12 @@ SAID += ("cudnn_status_alloc_failed", "failed to allocate", "cannot allocate mem
 
 @dataclass(frozen=True)
 class Rung:
-    """words: for the painter. on_card: whether all weights stay on the device."""
+    """words: for the painter. on_card: whether all weights stay on the device. quantised: to 8 bits, for good."""
 
     name: str
     words: str
     on_card: bool = True
+    quantised: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -36,14 +43,36 @@ class Rung:
 
 WHOLE = Rung("whole", "The whole model is in the memory of the device.")
 TILED = Rung("tiled", "To save memory, pictures are encoded and decoded in tiles.")
+QUANTISED = Rung("quantised", "To save memory, the model's weights are rounded to 8 bits.", quantised=True)
 TURNS = Rung("turns", "To save memory, the parts of the model take turns on the device: this is slower.", False)
 LAYERS = Rung("layers", "To save memory, the layers of the model take turns on the device: this is much slower.", False)
 RUNGS = (WHOLE, TILED, TURNS, LAYERS)
 
 
-def rungs_on(device: str) -> tuple[Rung, ...]:
-    """Those that save memory there: only a graphics card's is apart from the computer's own."""
-    return RUNGS if device == "cuda" else (WHOLE, TILED)
+def rungs_on(device: str, environ: Mapping[str, str] = os.environ) -> tuple[Rung, ...]:
+    """Those that save memory there: only a graphics card's is apart from the computer's own. Rounded weights are one of
+    them where the painter asks for it; those further down have them, too. Raises SfumatoError where they cannot be."""
+    rungs = RUNGS if device == "cuda" else (WHOLE, TILED)
+    if not (asked := environ.get(QUANTISE, "")):
+        return rungs
+    if asked != "int8":
+        raise SfumatoError("quantise", f"{QUANTISE} is '{asked}'. It can be int8, or left out.")
+    if importlib.util.find_spec("torchao") is None:
+        sentence = f"{QUANTISE} needs the package torchao: install it beside Sfumato, or leave {QUANTISE} out."
+        raise SfumatoError("quantise", sentence)
+    return (WHOLE, TILED, QUANTISED, *(replace(rung, quantised=True) for rung in rungs[2:]))
+
+
+def quantise(pipe: Any) -> None:
+    """Round the weights of the linear layers of all parts but the VAE to 8 bits, a scale for every row. There is no way
+    back; the pipeline has to be placed again."""
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    _take_off(pipe)
+    pipe.to("cpu")
+    for part in parts_of(pipe):
+        if part is not pipe.vae:
+            quantize_(part, Int8WeightOnlyConfig())
 
 
 def place(pipe: Any, rung: Rung, device: str) -> None:
@@ -51,9 +80,9 @@ def place(pipe: Any, rung: Rung, device: str) -> None:
     somewhere in between, from where it may be placed again."""
     _take_off(pipe)
     _tile(pipe.vae, rung is not WHOLE)
-    if rung is TURNS:
+    if rung.name == TURNS.name:
         pipe.enable_model_cpu_offload(device=device)
-    elif rung is LAYERS:
+    elif rung.name == LAYERS.name:
         pipe.to("cpu")
         pipe.enable_group_offload(torch.device(device), offload_type="leaf_level")
     else:
@@ -78,9 +107,10 @@ def _tile(vae: Any, tiled: bool) -> None:
 
 def first_rung(pipe: Any, rungs: tuple[Rung, ...], room: int) -> Rung:
     """The first one whose weights go into `room` bytes; the last where none does."""
-    sizes = [bytes_of([part]) for part in parts_of(pipe)]
+    parts = parts_of(pipe)
     for rung in rungs:
-        if rung is LAYERS or (max(sizes) if rung is TURNS else bytes_of(parts_of(pipe))) <= room:
+        turns = [[part] for part in parts] if rung.name == TURNS.name else [parts]
+        if rung.name == LAYERS.name or max(bytes_of(those, rung.quantised) for those in turns) <= room:
             return rung
     return rungs[-1]
 
@@ -90,10 +120,10 @@ def parts_of(pipe: Any) -> list[torch.nn.Module]:
     return list(dict.fromkeys(part for part in pipe.components.values() if isinstance(part, torch.nn.Module)))
 
 
-def bytes_of(parts: list[torch.nn.Module]) -> int:
-    """Bytes of weights, those that parts share counted once."""
+def bytes_of(parts: list[torch.nn.Module], quantised: bool = False) -> int:
+    """Bytes of weights, those that parts share counted once. quantised: about how many if they were."""
     each = {id(weight): weight for part in parts for weight in part.parameters()}
-    return sum(weight.numel() * weight.element_size() for weight in each.values())
+    return sum(weight.numel() * (1 if quantised else weight.element_size()) for weight in each.values())
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
@@ -131,8 +161,6 @@ def available_memory(device: str) -> int:
 
 
 def _of_the_computer() -> int:
-    import os
-
     if hasattr(os, "sysconf"):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return 16 * 2**30  # Windows has no such question; most of its machines that paint have that much

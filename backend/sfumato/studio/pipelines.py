@@ -3,7 +3,7 @@ one needs the room."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,11 +19,12 @@ ALONE = 0.9  # for those of the one that works: whether it works with so little 
 
 @dataclass
 class _Held:
-    """bytes: of its weights. rung: where it was placed last; None while that is not certain."""
+    """bytes: of its weights. rung: where it was placed last; None while that is not certain. quantised: for good."""
 
     pipe: Any
     bytes: int
     rung: Rung | None = None
+    quantised: bool = False
 
 
 class Pipelines:
@@ -53,16 +54,25 @@ class Pipelines:
         """The model's pipeline, loaded now if it is not, on the rung that a working picture of so many pixels takes, as
         far as that is known. Raises SfumatoError; a model whose files cannot be read makes no other one go."""
         name = model.info.id
-        if name not in self._held:
-            self._make_room(models.size_of(model, self._device))
-            pipe = models.load(model, self._device)
-            self._held[name] = _Held(pipe, ladder.bytes_of(ladder.parts_of(pipe)))
-        held = self._held[name] = self._held.pop(name)
-        if held.rung is not (rung := self._rung(name, held, pixels)):
+        held = self._held.pop(name, None) or self._loaded(model)
+        rung = self._rung(name, held, pixels)
+        if held.quantised and not rung.quantised:
+            held = self._loaded(model)
+        self._held[name] = held
+        if held.rung is not rung:
             held.rung = None
+            if rung.quantised and not held.quantised:
+                del self._held[name]  # rounded in part it would be of no use
+                ladder.quantise(held.pipe)
+                held = self._held[name] = replace(held, quantised=True)
             ladder.place(held.pipe, rung, self._device)
             held.rung = rung
         return held.pipe
+
+    def _loaded(self, model: Model) -> _Held:
+        self._make_room(models.size_of(model, self._device))
+        pipe = models.load(model, self._device)
+        return _Held(pipe, ladder.bytes_of(ladder.parts_of(pipe)))
 
     def rung_of(self, model: Model) -> Rung:
         """Where the model's pipeline is; the first one while it is not loaded."""
