@@ -194,6 +194,18 @@ class TestAlignment:
         assert both[meadow[1]]
         assert index[meadow[1]] == meadow[0]
 
+    def test_texts_that_were_said_in_another_way_are_aligned_by_it(self) -> None:
+        said: dict[str, list[int]] = {"a": [1, 5, 2], "a b": [1, 5, 6, 2]}
+        control = PromptToPrompt(source="a", target="a b", tokens=lambda text, length: (said[text] + [0] * 9)[:length])
+        index, both = control._aligned_by(make_tokenizer())(6)
+        assert both.tolist() == [True, True, False, True, True, True]
+        assert index[both].tolist() == [0, 1, 2, 3, 4]
+
+    def test_embeddings_that_the_tokenizer_does_not_reach_get_a_sentence(self) -> None:
+        control, tokenizer = PromptToPrompt(source="a meadow", target="a lake"), make_tokenizer()
+        with pytest.raises(InputError, match=r"said with 80 tokens.* has 40 for them.* turn attention control off\.$"):
+            control._aligned_by(tokenizer)(2 * tokenizer.model_max_length)
+
 
 class TestElsewhere:
     @pytest.mark.parametrize("family", ["sd3", "flux"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from sfumato_wire.messages import Parameter
 from torch import Tensor
 
 from sfumato.edits.checks import check
+from sfumato.edits.words import Tokens
 from sfumato.errors import InputError
 from sfumato.steering import Run
 
@@ -33,6 +35,8 @@ class PromptToPrompt:
 
     source, target: the texts, from which words are matched through the pipeline's tokenizer. Without them, and for
     pipelines without a tokenizer, every token takes the attention of the one at its place.
+    tokens: what stands at each place of a text's embedding of that length, where something else than the pipeline made
+    the embeddings of the texts.
     self_cells: self-attention is shared in layers with at most this part of the latent cells: 16 x 16 of 64 x 64.
     """
 
@@ -43,9 +47,11 @@ class PromptToPrompt:
         source: str | None = None,
         target: str | None = None,
         self_cells: float = 1 / 16,
+        tokens: Tokens | None = None,
     ) -> None:
         check(SHARES, cross_steps=cross, self_steps=self_)
         self.cross, self.self_, self.source, self.target, self.self_cells = cross, self_, source, target, self_cells
+        self.tokens = tokens
         self.text: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
         self._run: Run | None = None
         self._state: Callable[[], Tensor] | None = None
@@ -69,7 +75,7 @@ class PromptToPrompt:
                 f"The UNet's attention is taken already ({', '.join(sorted(other))}). Turn attention control off, or "
                 "take what uses it out of the pipeline.",
             )
-        self._alignment = self._aligned_by(getattr(pipe, "tokenizer", None))
+        self._alignment = cache(self._aligned_by(getattr(pipe, "tokenizer", None)))
         self._pipe = pipe
         unet.set_attn_processor({name: _Sharing(self, plain) for name, plain in processors.items()})
         before = unet.register_forward_pre_hook(self._with_source, with_kwargs=True)
@@ -94,11 +100,21 @@ class PromptToPrompt:
     def _aligned_by(self, tokenizer: Any) -> Callable[[int], tuple[Tensor, Tensor]]:
         if tokenizer is None or self.source is None or self.target is None:
             return lambda length: (torch.arange(length), torch.ones(length, dtype=torch.bool))
-        tokens = [
-            tokenizer(text, padding="max_length", truncation=True, max_length=tokenizer.model_max_length).input_ids
-            for text in (self.source, self.target)
-        ]
-        return lambda length: aligned(tokens[0][:length], tokens[1][:length])
+        source, target, tokens = self.source, self.target, self.tokens
+
+        def of(text: str, length: int) -> Sequence[int]:
+            if tokens is not None:
+                return tokens(text, length)
+            known: Sequence[int] = tokenizer(text, padding="max_length", truncation=True).input_ids
+            if len(known) != length:
+                raise InputError(
+                    "lengths",
+                    f"The texts are said with {length} tokens, and the pipeline's tokenizer has {len(known)} for them, "
+                    "so their words cannot be matched. Shorten the texts, or turn attention control off.",
+                )
+            return known
+
+        return lambda length: aligned(of(source, length), of(target, length))
 
     def _with_source(self, unet: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         run = self._run
@@ -123,7 +139,11 @@ class PromptToPrompt:
         self._count, self._cells, self._own = count, sample.shape[-2] * sample.shape[-1], state is None
         told, pooled = self.text
         if told.shape[1:] != text.shape[1:]:
-            raise InputError("lengths", "The two texts have different lengths in tokens. Turn attention control off.")
+            raise InputError(
+                "lengths",
+                f"The two texts have different lengths, {told.shape[1]} and {text.shape[1]} tokens with what fills "
+                "them up. Shorten the longer one, or turn attention control off.",
+            )
         args, kwargs = (_with_last(value, rows, count) for value in (args, kwargs))
         if state is not None:
             args[0][rows:] = self._pipe.scheduler.scale_model_input(state(), args[1]).to(sample.dtype)

@@ -248,6 +248,9 @@ def create(
     def remember(key: Hashable, make: Callable[[], T]) -> T:
         return words.remember((words.source, source_guidance, key), make)
 
+    control = None
+    if attention:
+        control = PromptToPrompt(cross_steps, self_steps, words.source, words.prompt, tokens=words.tokens)
     return EditFriendly(
         change_map,
         {**words.say(words.source), "guidance_scale": source_guidance},
@@ -258,6 +261,6 @@ def create(
         release=release,
         axis=axis,
         few_steps=few_steps,
-        attention=PromptToPrompt(cross_steps, self_steps, words.source, words.prompt) if attention else None,
+        attention=control,
         remember=remember,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -14,6 +14,11 @@ T = TypeVar("T", bound=tuple[Tensor, ...])
 class Say(Protocol):
     def __call__(self, prompt: str) -> dict[str, Any]:
         """Pipeline arguments that say `prompt` in place of the request's own."""
+
+
+class Tokens(Protocol):
+    def __call__(self, prompt: str, length: int) -> Sequence[int]:
+        """What stands at each place of the embedding of `prompt` when it is so long, as `Say` says it."""
 
 
 class Remember(Protocol):
@@ -31,9 +36,11 @@ def made_now(key: Hashable, make: Callable[[], T]) -> T:
 class Words:
     """say: turns a text into pipeline arguments. source: what the picture shows, as the painter wrote it.
     remember: keeps recordings between requests, within bounds. prompt: the request's own text, which the pipeline says.
+    tokens: of a text as it is said; None where the pipeline's tokenizer knows them.
     """
 
     say: Say
     source: str = ""
     remember: Remember = made_now
     prompt: str = ""
+    tokens: Tokens | None = None

@@ -21,6 +21,7 @@ from sfumato.change_map import M as FULL
 from sfumato.composite import Difference, faintest, layer, over_pixels
 from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
+from sfumato.models import texts
 from sfumato.models.curve import Curve, curve_of
 from sfumato.steering import Edit, Run, Steered, steer
 from sfumato.studio.declared import DECLARED
@@ -214,11 +215,14 @@ class Job:
         def say(prompt: str) -> dict[str, Any]:
             return studio.text(pipe, request.model, prompt, request.negative_prompt)
 
+        def tokens(prompt: str, length: int) -> list[int]:
+            return texts.tokens(pipe, prompt, length)
+
         def remember(key: Hashable, make: Callable[[], T]) -> T:
             remembered: T = studio.recordings.get((known, key), make)
             return remembered
 
-        return Words(say, request.source_prompt, remember, request.prompt)
+        return Words(say, request.source_prompt, remember, request.prompt, tokens)
 
     def _encoded(self, pipe: Any, planned: Plan) -> tuple[NDArray[np.uint8], tuple[Tensor, Tensor, Tensor]]:
         """The crop as RGB; at its working size, its latents, and what the VAE makes of them."""
