@@ -13,6 +13,7 @@ from sfumato_wire import (
     Failed,
     Hello,
     Levels,
+    Lora,
     Message,
     ModelInfo,
     NeedBlobs,
@@ -49,6 +50,7 @@ REQUEST = Request(
     soften=3,
     settings={"axis": "steps", "fractional": True, "radius": 3, "power": 0.5},
     layer_format="bgra8",
+    loras=(Lora("owner/soft", 0.8), Lora("Aquarell, 水彩", -1.5)),
 )
 # The map that an edit finds is asked for without one, and is where a source prompt counts most.
 MAP_REQUEST = Request(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,9 +22,11 @@ from sfumato.composite import Difference, faintest, layer, over_pixels
 from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.models.curve import Curve, curve_of
+from sfumato.models.wearing import worn
 from sfumato.steering import Edit, Run, Steered, steer
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.found import as_grey
+from sfumato.studio.loras import taken_out, weighed
 from sfumato.studio.memory import enough_memory
 from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, to_working
 from sfumato.studio.plan import Plan, plan
@@ -59,7 +61,8 @@ class Finished:
 
 @dataclass
 class Job:
-    """A request on its way. paint() and find() raise what `Studio.run` says."""
+    """A request on its way. paint() and find() raise what `Studio.run` says. lent: what the pipeline is given for this
+    job only; it gives it back when this is left."""
 
     studio: Studio
     request: Request
@@ -68,13 +71,19 @@ class Job:
     cancelled: Callable[[], bool]
     seconds: dict[str, float] = field(default_factory=dict)
     calls: int = 0  # of the denoiser, in all passes
+    lent: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
+        self.request, asked = taken_out(self.request)
         request = self.request
         self.model, self.module = self.studio.find(request.model), _find_edit(request.edit)
         self.info = DECLARED[request.edit]
+        self.loras = weighed(asked, self.studio.find_lora, self.model)
+        self.reader = (request.model, *sorted((file.adapter, weight) for file, weight in self.loras.items()))
         self.report: dict[str, Any] = {"model": request.model, "edit": request.edit, "seed": request.seed}
         self.report |= {"steps": request.steps, "device": self.studio.device}
+        if self.loras:
+            self.report["loras"] = [{"id": file.row.id, "weight": weight} for file, weight in self.loras.items()]
 
     def paint(self, change_map: bytes) -> Finished:
         """The task "edit": a layer where the map asks for change."""
@@ -199,15 +208,17 @@ class Job:
         if self.model not in self.studio.pipe:
             self.on_progress(Progressed("loading", 0, 0))
         with self._clock("load"), enough_memory("Take a smaller model, or close other programs."):
-            return self.studio.pipe(self.model)
+            pipe = self.studio.pipe(self.model)
+            self.lent.enter_context(worn(pipe, self.loras))
+            return pipe
 
     def _words(self, pipe: Any, planned: Plan) -> Words:
         request, studio = self.request, self.studio
-        known = (request.model, request.edit, request.canvas, planned.picture, request.negative_prompt)
+        known = (self.reader, request.edit, request.canvas, planned.picture, request.negative_prompt)
         known += (request.steps, request.guidance_scale, request.seed)
 
         def say(prompt: str) -> dict[str, Any]:
-            return studio.text(pipe, request.model, prompt, request.negative_prompt)
+            return studio.text(pipe, self.reader, prompt, request.negative_prompt)
 
         def remember(key: Hashable, make: Callable[[], T]) -> T:
             remembered: T = studio.recordings.get((known, key), make)
