@@ -135,6 +135,7 @@ def _common(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, 
         "seed": options.seed,
         "steps": info.steps if options.steps is None else options.steps,
         "settings": settings,
+        "scheduler": options.scheduler,
         "loras": tuple(lora_of(said) for said in options.lora),
     }
 

@@ -93,6 +93,7 @@ class Request:
     layer_format: "rgba8" or "bgra8", how the result is wanted.
     loras: what changes the model for this job, beside those that the prompt names (`<lora:name:0.8>`); the weights of
     one that is named twice add up.
+    scheduler: one that the model's family is offered (`Welcome.schedulers`); "" is the model's own.
     """
 
     model: str
@@ -115,6 +116,7 @@ class Request:
     settings: dict[str, bool | int | float | str] = field(default_factory=dict)
     layer_format: str = "rgba8"
     loras: tuple[Lora, ...] = ()
+    scheduler: str = ""
 
     def __post_init__(self) -> None:
         if not (0 < self.width <= MAX_SIDE and 0 < self.height <= MAX_SIDE):
@@ -129,7 +131,7 @@ class Request:
             raise ValueError("An edit needs a map to go by; a map is found without one.")
         if self.change_map and self.change_map.format not in ("gray8", "gray16", "graya16"):
             raise ValueError(f"The map must be gray8, gray16 or graya16, not {self.change_map.format}.")
-        for name in ("prompt", "negative_prompt", "source_prompt", "model", "edit"):
+        for name in ("prompt", "negative_prompt", "source_prompt", "model", "edit", "scheduler"):
             _check_text(name.replace("_", " "), getattr(self, name))
         if not 1 <= self.steps <= MAX_STEPS:
             raise ValueError(f"Steps must lie between 1 and {MAX_STEPS}; this is {self.steps}.")

@@ -22,8 +22,10 @@ from sfumato.composite import Difference, faintest, layer, over_pixels
 from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.models.curve import Curve, curve_of
+from sfumato.models.schedulers import check_scheduler_name, scheduled
 from sfumato.models.wearing import worn
 from sfumato.steering import Edit, Run, Steered, steer
+from sfumato.steering.support import check_scheduler
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.found import as_grey
 from sfumato.studio.loras import taken_out, weighed
@@ -78,6 +80,7 @@ class Job:
         request = self.request
         self.model, self.module = self.studio.find(request.model), _find_edit(request.edit)
         self.info = DECLARED[request.edit]
+        check_scheduler_name(request.scheduler, self.model)
         self.loras = weighed(asked, self.studio.find_lora, self.model)
         self.reader = (request.model, *sorted((file.adapter, weight) for file, weight in self.loras.items()))
         self.report: dict[str, Any] = {"model": request.model, "edit": request.edit, "seed": request.seed}
@@ -209,13 +212,15 @@ class Job:
             self.on_progress(Progressed("loading", 0, 0))
         with self._clock("load"), enough_memory("Take a smaller model, or close other programs."):
             pipe = self.studio.pipe(self.model)
+            self.lent.enter_context(scheduled(pipe, self.request.scheduler))
             self.lent.enter_context(worn(pipe, self.loras))
-            return pipe
+        self.report["scheduler"] = check_scheduler(pipe.scheduler).name
+        return pipe
 
     def _words(self, pipe: Any, planned: Plan) -> Words:
         request, studio = self.request, self.studio
         known = (self.reader, request.edit, request.canvas, planned.picture, request.negative_prompt)
-        known += (request.steps, request.guidance_scale, request.seed)
+        known += (request.scheduler, request.steps, request.guidance_scale, request.seed)
 
         def say(prompt: str) -> dict[str, Any]:
             return studio.text(pipe, self.reader, prompt, request.negative_prompt)

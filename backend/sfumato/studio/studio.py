@@ -13,6 +13,7 @@ from torch import Tensor
 from sfumato import models
 from sfumato.models import texts
 from sfumato.models.loras import LoraFile, find_lora
+from sfumato.models.schedulers import SCHEDULERS
 from sfumato.studio.cache import TensorCache
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.job import Finished, Job, Progressed
@@ -38,6 +39,7 @@ class Studio:
         self._own = {model.info.id: model for model in available if model.row}
         self._loras: dict[str, LoraFile] = {}
         self.edits: tuple[EditInfo, ...] = tuple(DECLARED.values())
+        self.schedulers: dict[str, tuple[str, ...]] = SCHEDULERS
         self.pipe = Pipelines(self._device)
         self.canvases: TensorCache[tuple[Tensor, Tensor, Tensor]] = TensorCache(LATENT_CACHE)
         self.recordings: TensorCache[Any] = TensorCache(RECORDING_CACHE)
