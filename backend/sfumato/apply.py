@@ -124,6 +124,8 @@ def find_map_file(options: argparse.Namespace, settings: dict[str, Any]) -> dict
 
 def _common(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
     """The fields of a request that both commands fill in alike."""
+    from sfumato.studio.loras import lora_of
+
     info = models.find(options.model).info
     return {
         "model": options.model,
@@ -133,6 +135,8 @@ def _common(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, 
         "seed": options.seed,
         "steps": info.steps if options.steps is None else options.steps,
         "settings": settings,
+        "scheduler": options.scheduler,
+        "loras": tuple(lora_of(said) for said in options.lora),
     }
 
 

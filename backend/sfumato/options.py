@@ -118,7 +118,17 @@ def _add_common(command: argparse.ArgumentParser, source: str, edit: str) -> Non
     add("--model", default="sketchbook", help="the model (default: %(default)s; see `sfumato models`)")
     add("--steps", type=int, help=f"1 to {MAX_STEPS} (default: the model's own)")
     add("--seed", type=int, default=0, help="another number, another result (default: 0)")
+    add(
+        "--scheduler",
+        default="",
+        metavar="NAME",
+        help="how the steps are taken, such as UniPC (default: the model's own)",
+    )
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of it (see `sfumato edits`)")
+    more = (
+        "and how much of it (default: 1); several times for several, and <lora:NAME:WEIGHT> in the prompt is the same"
+    )
+    add("--lora", action="append", default=[], metavar="NAME[:WEIGHT]", help=f"a LoRA of `sfumato models`, {more}")
     add("--json", action="store_true", help="print the plan, the steps and the seconds as JSON")
 
 

@@ -81,7 +81,14 @@ class Worker:
             return 1
         self._greeted.wait()
         self._say(
-            wire.Welcome("Sfumato worker", wire.PROTOCOL_VERSION, studio.device, tuple(studio.models), studio.edits)
+            wire.Welcome(
+                "Sfumato worker",
+                wire.PROTOCOL_VERSION,
+                studio.device,
+                tuple(studio.models),
+                studio.edits,
+                studio.schedulers,
+            )
         )
         try:
             studio.warm_up()

@@ -30,7 +30,7 @@ from .messages import (
     Submit,
     Welcome,
 )
-from .request import BYTES_PER_PIXEL, Pixels, Request, digest_of
+from .request import BYTES_PER_PIXEL, Lora, Pixels, Request, digest_of
 
 __all__ = [
     "BYTES_PER_PIXEL",
@@ -51,6 +51,7 @@ __all__ = [
     "Hello",
     "Levels",
     "LocalProtocolError",
+    "Lora",
     "Message",
     "ModelInfo",
     "NeedBlobs",

@@ -19,3 +19,5 @@ MAX_OWED = 4 * MAX_JOBS  # different blobs of one connection that were asked for
 MAX_INCOMING = 2 * MAX_BLOB  # bytes of one connection's blobs that have begun to come and not ended
 MAX_STEPS = 1_000
 MAX_SEED = 2**63 - 1
+MAX_LORAS = 16  # of one request
+MAX_LORA_WEIGHT = 10.0  # either way: a negative weight takes away what the LoRA would add

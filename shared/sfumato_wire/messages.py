@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from .limits import MAX_BLOB, MAX_PREVIEW, MAX_STEPS
 from .request import Pixels, Request
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 _KINDS: dict[str, type] = {"int": Integral, "float": Real, "bool": bool, "choice": str}
 
@@ -102,7 +102,10 @@ class Hello:
 
 @dataclass(frozen=True)
 class Welcome:
-    """The server's answer: what it can do. Comes once its worker is ready; `Status` may come before."""
+    """The server's answer: what it can do. Comes once its worker is ready; `Status` may come before.
+
+    schedulers: what can be chosen beside a model's own, by family: there may be a thousand models.
+    """
 
     kind: ClassVar[str] = "welcome"
     software: str
@@ -110,6 +113,7 @@ class Welcome:
     device: str
     models: tuple[ModelInfo, ...]
     edits: tuple[EditInfo, ...]
+    schedulers: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .geometry import Box
 from .levels import Levels
-from .limits import MAX_BLOB, MAX_SEED, MAX_SIDE, MAX_STEPS, MAX_TEXT
+from .limits import MAX_BLOB, MAX_LORA_WEIGHT, MAX_LORAS, MAX_SEED, MAX_SIDE, MAX_STEPS, MAX_TEXT
 
 BYTES_PER_PIXEL = {
     "rgba8": 4,  # straight alpha
@@ -60,6 +60,24 @@ class Pixels:
 
 
 @dataclass(frozen=True)
+class Lora:
+    """A small change of the model. id: its id or name among the backend's; weight: how much of it, 1 as it was made."""
+
+    id: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_text("name of a LoRA", self.id)
+        if not self.id:
+            raise ValueError("A LoRA has no name. Name one, or leave it out.")
+        if not -MAX_LORA_WEIGHT <= self.weight <= MAX_LORA_WEIGHT:
+            limit = f"{MAX_LORA_WEIGHT:g}"
+            raise ValueError(
+                f"A LoRA's weight must lie between -{limit} and {limit}; that of {self.id} is {self.weight}."
+            )
+
+
+@dataclass(frozen=True)
 class Request:
     """Everything relevant to a result.
 
@@ -73,6 +91,9 @@ class Request:
     soften: radius in pixels of a blur of the map; 0 leaves it as painted.
     settings: the edit's declared parameters; what is missing takes its declared default.
     layer_format: "rgba8" or "bgra8", how the result is wanted.
+    loras: what changes the model for this job, beside those that the prompt names (`<lora:name:0.8>`); the weights of
+    one that is named twice add up.
+    scheduler: one that the model's family is offered (`Welcome.schedulers`); "" is the model's own.
     """
 
     model: str
@@ -94,6 +115,8 @@ class Request:
     soften: int = 0
     settings: dict[str, bool | int | float | str] = field(default_factory=dict)
     layer_format: str = "rgba8"
+    loras: tuple[Lora, ...] = ()
+    scheduler: str = ""
 
     def __post_init__(self) -> None:
         if not (0 < self.width <= MAX_SIDE and 0 < self.height <= MAX_SIDE):
@@ -108,12 +131,8 @@ class Request:
             raise ValueError("An edit needs a map to go by; a map is found without one.")
         if self.change_map and self.change_map.format not in ("gray8", "gray16", "graya16"):
             raise ValueError(f"The map must be gray8, gray16 or graya16, not {self.change_map.format}.")
-        for name in ("prompt", "negative_prompt", "source_prompt", "model", "edit"):
-            text = getattr(self, name)
-            if len(text) > MAX_TEXT:
-                raise ValueError(f"The {name.replace('_', ' ')} has {len(text)} characters; at most {MAX_TEXT} fit.")
-            if any("\ud800" <= c <= "\udfff" for c in text):
-                raise ValueError(f"The {name.replace('_', ' ')} holds characters that are no text. Write it again.")
+        for name in ("prompt", "negative_prompt", "source_prompt", "model", "edit", "scheduler"):
+            _check_text(name.replace("_", " "), getattr(self, name))
         if not 1 <= self.steps <= MAX_STEPS:
             raise ValueError(f"Steps must lie between 1 and {MAX_STEPS}; this is {self.steps}.")
         if not 0 <= self.seed <= MAX_SEED:
@@ -128,8 +147,17 @@ class Request:
             raise ValueError(f"Soften must lie between 0 and 1000 pixels; this is {self.soften}.")
         if self.layer_format not in ("rgba8", "bgra8"):
             raise ValueError(f"The layer can be rgba8 or bgra8, not {self.layer_format}.")
+        if len(self.loras) > MAX_LORAS:
+            raise ValueError(f"At most {MAX_LORAS} LoRAs can be used at once; these are {len(self.loras)}.")
 
     @property
     def pictures(self) -> tuple[Pixels, ...]:
         """What travels as blobs."""
         return (self.canvas,) if self.change_map is None else (self.canvas, self.change_map)
+
+
+def _check_text(name: str, text: str) -> None:
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"The {name} has {len(text)} characters; at most {MAX_TEXT} fit.")
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError(f"The {name} holds characters that are no text. Write it again.")

@@ -61,7 +61,7 @@ EDITS = (
     ),
     EditInfo("edit-friendly", "Edit-friendly inversion", "Keeps the structure.", (REPEATS, POWER), source_prompt=True),
 )
-WELCOME = Welcome("scripted", 2, "cpu", (ModelInfo("m", "Model", "sd", 64, 6, 4.0),), EDITS)
+WELCOME = Welcome("scripted", 3, "cpu", (ModelInfo("m", "Model", "sd", 64, 6, 4.0),), EDITS)
 
 
 class Scripted:

@@ -13,6 +13,7 @@ from sfumato_wire import (
     Failed,
     Hello,
     Levels,
+    Lora,
     Message,
     ModelInfo,
     NeedBlobs,
@@ -49,6 +50,8 @@ REQUEST = Request(
     soften=3,
     settings={"axis": "steps", "fractional": True, "radius": 3, "power": 0.5},
     layer_format="bgra8",
+    loras=(Lora("owner/soft", 0.8), Lora("Aquarell, 水彩", -1.5)),
+    scheduler="DPM++ 2M Karras",
 )
 # The map that an edit finds is asked for without one, and is where a source prompt counts most.
 MAP_REQUEST = Request(
@@ -78,6 +81,7 @@ WELCOME = Welcome(
         EditInfo("differential", "Differential diffusion", "How much, per pixel.", PARAMETERS),
         EditInfo("diffedit", "DiffEdit", "Where, from two texts.", PARAMETERS[:1], True, True, PARAMETERS[1:]),
     ),
+    {"sd": ("DDIM", "DPM++ 2M Karras"), "flux": ()},
 )
 
 FROM_CLIENT: tuple[Message, ...] = (

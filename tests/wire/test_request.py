@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sfumato_wire import BYTES_PER_PIXEL, Box, Pixels, Request, digest_of
-from sfumato_wire.limits import MAX_BLOB, MAX_SEED, MAX_SIDE, MAX_STEPS, MAX_TEXT
+from sfumato_wire import BYTES_PER_PIXEL, Box, Lora, Pixels, Request, digest_of
+from sfumato_wire.limits import MAX_BLOB, MAX_LORA_WEIGHT, MAX_LORAS, MAX_SEED, MAX_SIDE, MAX_STEPS, MAX_TEXT
 from wire.samples import MAP_REQUEST, REQUEST, changed
 
 DIGEST = digest_of(b"")
@@ -64,6 +64,8 @@ def test_a_canvas_lies_inside_its_document_and_a_map_anywhere(
         ("map_channel", ["luminance", "alpha"], ["", "red"]),
         ("soften", [0, 1000], [-1, 1001]),
         ("layer_format", ["rgba8", "bgra8"], ["gray8", ""]),
+        ("scheduler", ["", "UniPC"], ["x" * (MAX_TEXT + 1), "\ud800"]),
+        ("loras", [(), (Lora("x"),) * MAX_LORAS], [(Lora("x"),) * (MAX_LORAS + 1)]),
         ("canvas", [], [Pixels(0, 0, 1, 1, "gray8", DIGEST)]),
         ("change_map", [], [Pixels(0, 0, 1, 1, "rgba8", DIGEST)]),
     ],
@@ -95,3 +97,22 @@ def test_only_the_task_map_goes_without_a_map() -> None:
     for wrong in ({"change_map": REQUEST.change_map}, {"task": "edit"}):
         with pytest.raises(ValueError, match="An edit needs a map to go by; a map is found without one"):
             changed(MAP_REQUEST, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "weight", "sentence"),
+    [
+        ("", 1.0, "A LoRA has no name"),
+        ("x" * (MAX_TEXT + 1), 1.0, "The name of a LoRA has 8193 characters"),
+        ("\ud800", 1.0, "The name of a LoRA holds characters that are no text"),
+        ("soft", MAX_LORA_WEIGHT + 0.1, "weight must lie between -10 and 10; that of soft is 10.1"),
+        ("soft", -MAX_LORA_WEIGHT - 0.1, "that of soft is -10.1"),
+        ("soft", float("nan"), "that of soft is nan"),
+        ("soft", float("inf"), "that of soft is inf"),
+    ],
+)
+def test_a_lora_has_a_name_and_a_weight_within_limits(name: str, weight: float, sentence: str) -> None:
+    for good in (-MAX_LORA_WEIGHT, 0.0, MAX_LORA_WEIGHT):
+        assert Lora("soft", good).weight == good
+    with pytest.raises(ValueError, match=sentence):
+        Lora(name, weight)

@@ -68,7 +68,7 @@ def quantise(pipe: Any) -> None:
     back; the pipeline has to be placed again."""
     from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
-    _take_off(pipe)
+    take_off(pipe)
     pipe.to("cpu")
     for part in parts_of(pipe):
         if part is not pipe.vae:
@@ -78,7 +78,7 @@ def quantise(pipe: Any) -> None:
 def place(pipe: Any, rung: Rung, device: str) -> None:
     """Put a pipeline on a rung, from whichever it was on or fell off. What it raises for want of memory leaves it
     somewhere in between, from where it may be placed again."""
-    _take_off(pipe)
+    take_off(pipe)
     _tile(pipe.vae, rung is not WHOLE)
     if rung.name == TURNS.name:
         pipe.enable_model_cpu_offload(device=device)
@@ -89,7 +89,8 @@ def place(pipe: Any, rung: Rung, device: str) -> None:
         pipe.to(device)
 
 
-def _take_off(pipe: Any) -> None:
+def take_off(pipe: Any) -> None:
+    """Off its rung: no weights move any more; they lie where they are."""
     pipe.remove_all_hooks()
     for part in parts_of(pipe):
         for hook in GROUP_HOOKS:

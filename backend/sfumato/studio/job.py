@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,9 +23,13 @@ from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.models import texts
 from sfumato.models.curve import Curve, curve_of
+from sfumato.models.schedulers import check_scheduler_name, scheduled
+from sfumato.models.wearing import worn
 from sfumato.steering import Edit, Run, Steered, steer
+from sfumato.steering.support import check_scheduler
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.found import as_grey
+from sfumato.studio.loras import taken_out, weighed
 from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, to_working
 from sfumato.studio.plan import Plan, plan
 from sfumato.studio.request import canvas_array, laid_on, map_array, part, settings_of
@@ -59,7 +63,8 @@ class Finished:
 
 @dataclass
 class Job:
-    """A request on its way. paint() and find() raise what `Studio.run` says."""
+    """A request on its way. paint() and find() raise what `Studio.run` says. lent: what the pipeline is given for this
+    job only; it gives it back when this is left."""
 
     studio: Studio
     request: Request
@@ -69,13 +74,20 @@ class Job:
     seconds: dict[str, float] = field(default_factory=dict)
     calls: int = 0  # of the denoiser, in all passes
     planned: Plan | None = None
+    lent: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
+        self.request, asked = taken_out(self.request)
         request = self.request
         self.model, self.module = self.studio.find(request.model), _find_edit(request.edit)
         self.info = DECLARED[request.edit]
+        check_scheduler_name(request.scheduler, self.model)
+        self.loras = weighed(asked, self.studio.find_lora, self.model)
+        self.reader = (request.model, *sorted((file.adapter, weight) for file, weight in self.loras.items()))
         self.report: dict[str, Any] = {"model": request.model, "edit": request.edit, "seed": request.seed}
         self.report |= {"steps": request.steps, "device": self.studio.device}
+        if self.loras:
+            self.report["loras"] = [{"id": file.row.id, "weight": weight} for file, weight in self.loras.items()]
 
     def paint(self, change_map: bytes) -> Finished:
         """The task "edit": a layer where the map asks for change."""
@@ -205,15 +217,21 @@ class Job:
         if self.model not in self.studio.pipe:
             self.on_progress(Progressed("loading", 0, 0))
         with self._clock("load"):
-            return self.studio.pipe(self.model, self.pixels)
+            pipe = self.studio.pipe(self.model, self.pixels)
+            self.lent.enter_context(scheduled(pipe, self.request.scheduler))
+            if self.loras:
+                with self.studio.pipe.in_hand(self.model):
+                    self.lent.enter_context(worn(pipe, self.loras))
+        self.report["scheduler"] = check_scheduler(pipe.scheduler).name
+        return pipe
 
     def _words(self, pipe: Any, planned: Plan) -> Words:
         request, studio = self.request, self.studio
-        known = (*self._seen, request.edit, planned.picture, request.negative_prompt)
-        known += (request.steps, request.guidance_scale, request.seed)
+        known = (self.reader, *self._seen, request.edit, planned.picture, request.negative_prompt)
+        known += (request.scheduler, request.steps, request.guidance_scale, request.seed)
 
         def say(prompt: str) -> dict[str, Any]:
-            return studio.text(pipe, request.model, prompt, request.negative_prompt)
+            return studio.text(pipe, self.reader, prompt, request.negative_prompt)
 
         def tokens(prompt: str, length: int) -> list[int]:
             return texts.tokens(pipe, prompt, length)

@@ -3,6 +3,8 @@ one needs the room."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +75,19 @@ class Pipelines:
         self._make_room(models.size_of(model, self._device))
         pipe = models.load(model, self._device)
         return _Held(pipe, ladder.bytes_of(ladder.parts_of(pipe)))
+
+    @contextmanager
+    def in_hand(self, model: Model) -> Iterator[None]:
+        """Meanwhile the pipeline's layers may be exchanged: no weights of it move by themselves."""
+        held = self._held[model.info.id]
+        if (rung := held.rung) is None or rung.on_card:
+            yield
+            return
+        held.rung = None
+        ladder.take_off(held.pipe)
+        yield
+        ladder.place(held.pipe, rung, self._device)
+        held.rung = rung
 
     def rung_of(self, model: Model) -> Rung:
         """Where the model's pipeline is; the first one while it is not loaded."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import Tensor
 from sfumato import models
 from sfumato.errors import SfumatoError
 from sfumato.models import ladder, texts
+from sfumato.models.loras import LoraFile, find_lora
+from sfumato.models.schedulers import SCHEDULERS
 from sfumato.studio.cache import TensorCache
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.job import Finished, Job, Progressed
@@ -37,7 +39,9 @@ class Studio:
         available = list(models.available())
         self.models: tuple[ModelInfo, ...] = tuple(model.info for model in available)
         self._own = {model.info.id: model for model in available if model.row}
+        self._loras: dict[str, LoraFile] = {}
         self.edits: tuple[EditInfo, ...] = tuple(DECLARED.values())
+        self.schedulers: dict[str, tuple[str, ...]] = SCHEDULERS
         self.pipe = Pipelines(self._device)
         self.canvases: TensorCache[tuple[Tensor, Tensor, Tensor]] = TensorCache(LATENT_CACHE)
         self.recordings: TensorCache[Any] = TensorCache(RECORDING_CACHE)
@@ -69,7 +73,8 @@ class Studio:
         while True:
             job = Job(self, request, canvas, on_progress, cancelled)
             try:
-                finished = job.find() if request.task == "map" else job.paint(change_map)
+                with job.lent:
+                    finished = job.find() if request.task == "map" else job.paint(change_map)
                 return self._settled(job, finished)
             except Exception as error:
                 if not ladder.is_out_of_memory(error):
@@ -105,15 +110,21 @@ class Studio:
         """The model of that name; the painter's own are looked for only once. Raises InputError."""
         return self._own.get(name) or models.find(name)
 
-    def text(self, pipe: Any, model: str, prompt: str, negative_prompt: str) -> dict[str, Any]:
-        """Pipeline arguments that say these texts."""
+    def find_lora(self, name: str) -> LoraFile:
+        """The LoRA of that name; looked for anew only where its file has changed. Raises InputError."""
+        if (known := self._loras.get(name)) is None or not known.is_as_it_was:
+            known = self._loras[name] = find_lora(name)
+        return known
+
+    def text(self, pipe: Any, reader: Hashable, prompt: str, negative_prompt: str) -> dict[str, Any]:
+        """Pipeline arguments that say these texts. reader: the model, and whatever changes how it reads."""
 
         def encode() -> tuple[Tensor, ...]:
             embeddings = texts.embeddings(pipe, prompt, negative_prompt)
             pipe.maybe_free_model_hooks()  # where parts take turns, theirs is over
             return embeddings
 
-        return dict(zip(texts.names(pipe), self._texts.get((model, prompt, negative_prompt), encode), strict=False))
+        return dict(zip(texts.names(pipe), self._texts.get((reader, prompt, negative_prompt), encode), strict=False))
 
 
 def _in_words(size: int) -> str:
