@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -26,7 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code: 0 done, 1 failed, 2 bad input, 130 interrupted, 141 nobody reads what it prints."""
     # Read when torch is loaded. Threads that wait without spinning leave the cores to whoever paints meanwhile.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its hints are for programmers
+    # Hints for programmers, torchao's among them, which diffusers loads wherever it is installed.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    for library in ("torchao", "torch.utils._pytree"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     try:
         options = _parse(arguments)
         return COMMANDS[options.command](options)

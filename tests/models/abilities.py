@@ -1,0 +1,112 @@
+"""What can be done with which kind of checkpoint: the tables of docs/models.md, every yes and no of which
+test_abilities.py measures.
+
+`PYTHONPATH=tests python -c "from models.abilities import page; print(page())" > docs/models.md` writes the page anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from models import test_checkpoints as tiny
+from sfumato.edits import EDITS
+from sfumato.models.checkpoints import CONFIGS
+
+OTHERS = {"lora": "LoRA", "controlnet": "ControlNet"}
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Kind:
+    """name: as painters know it. make: a tiny one. without: what it cannot do. config: of its real size."""
+
+    name: str
+    family: str
+    make: Callable[[], Any]
+    file: bool = True
+    without: tuple[str, ...] = ()
+
+
+KINDS = (
+    Kind("Stable Diffusion 1.x", "sd15", tiny.sd15),
+    Kind("1.x for inpainting", "sd15", partial(tiny.sd15, in_channels=9)),
+    Kind("Stable Diffusion 2.x", "sd2", partial(tiny.sd15, 1024, "gelu", use_linear_projection=True)),
+    Kind("2.x for inpainting", "sd2", tiny.sd2_inpainting),
+    Kind("Stable Diffusion XL", "sdxl", tiny.sdxl),
+    Kind("XL for inpainting", "sdxl", partial(tiny.sdxl, in_channels=9)),
+    Kind("Stable Diffusion 3, 3.5", "sd3", tiny.sd3, without=("controlnet",)),
+    Kind("Flux", "flux", tiny.flux, file=False),
+    Kind("Flux Fill", "flux", partial(tiny.flux, 384, 16), file=False, without=("controlnet",)),
+)
+REAL = {
+    "sd15": "Stable Diffusion 1.x",
+    "sd2": "Stable Diffusion 2.x",
+    "sdxl": "Stable Diffusion XL",
+    "sd3-3.5-medium": "Stable Diffusion 3.5 medium",
+    "sd3-3.5-large": "Stable Diffusion 3.5 large",
+    "flux-dev": "Flux dev, schnell",
+}
+CARDS = (4, 6, 8, 10, 12, 16, 24, 32, 48, 80)
+WORKING = 1.5  # GiB, set aside for what is no weight
+
+
+def page() -> str:
+    """docs/models.md."""
+    columns = [*(edit.INFO.name for edit in EDITS.values()), *OTHERS.values()]
+    lines = [_INTRODUCTION, f"| | folder | single file | {' | '.join(columns)} |", f"|---{'|---' * (len(columns) + 2)}|"]
+    for kind in KINDS:
+        able = [True, kind.file, *(name not in kind.without for name in [*EDITS, *OTHERS])]
+        lines.append(" | ".join([f"| {kind.name}", *("yes" if one else "no" for one in able)]) + " |")
+    lines += [_MEMORY, "| | weights | largest part | all on a card of | taking turns on a card of |", "|---|---|---|---|---|"]
+    for config, name in REAL.items():
+        sizes = _sizes(config)
+        lines.append(
+            f"| {name} | {sum(sizes):.1f} GiB | {max(sizes):.1f} GiB | {_card(sum(sizes))} | {_card(max(sizes))} |"
+        )
+    return "\n".join(lines)
+
+
+def _card(weights: float) -> str:
+    return next(f"{card} GB" for card in CARDS if 0.9 * card * 10**9 / GIB >= weights + WORKING)
+
+
+@cache
+def _sizes(config: str) -> tuple[float, ...]:
+    """GiB of each network in half precision."""
+    index = json.loads((CONFIGS / config / "model_index.json").read_text())
+    sizes = []
+    for part, what in index.items():
+        if (CONFIGS / config / part / "config.json").is_file() and part != "scheduler":
+            library, kind = what
+            cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], kind)
+            with torch.device("meta"):
+                if library == "diffusers":
+                    network = cls.from_config(cls.load_config(CONFIGS / config / part))
+                else:
+                    network = cls(cls.config_class.from_pretrained(CONFIGS / config / part))
+            sizes.append(sum(weight.numel() for weight in network.parameters()) * 2 / GIB)
+    return tuple(sizes)
+
+
+_INTRODUCTION = """\
+# Which models, and what with them
+
+Printed by `PYTHONPATH=tests python -c "from models.abilities import page; print(page())"`; a test paints with every one
+of these, as folders of diffusers and as single files, and fails when a yes or a no is not so. They are tiny there, of the
+real classes and in the real formats, with random weights: real weights were not at hand.
+"""
+_MEMORY = """
+## How much memory they take
+
+Calculated, not measured: the weights in half precision, the largest part of them, and the smallest common card that has
+room for the one or the other and for 1.5 GiB beside, of which a tenth is left to the system. Where a card has less, the
+layers take turns. A sensible choice: with 4 to 6 GB a model of Stable Diffusion 1.x or its kin, with 8 to 12 GB one of
+Stable Diffusion XL, with 16 to 24 GB also Stable Diffusion 3.5 medium, and Flux from 24 GB on, or slowly.
+"""
