@@ -89,6 +89,26 @@ def kohya_flux(file: Path, pipe: Any, seed: int = 0) -> dict:
     return changes
 
 
+def kohya_sd3(file: Path, pipe: Any, seed: int = 0) -> dict[str, Tensor]:
+    """By its authors' names, all layers of the blocks and some outside. Gives the changes by those names."""
+    changes, tensors = {}, {}
+    for number, (name, weight) in enumerate(original.sd3(pipe.transformer).items()):
+        if name.endswith(".weight") and re.search(r"joint_blocks|final_layer|_embedder", name):
+            down, up = pair(weight, seed + number)
+            key = f"lora_unet_{name.removesuffix('.weight').replace('.', '_')}"
+            tensors |= {f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}
+            tensors[f"{key}.alpha"] = torch.tensor(ALPHA)
+            changes[name] = change(down, up)
+    for number, component in enumerate(("text_encoder", "text_encoder_2"), 1):
+        part = getattr(pipe, component)
+        down, up = pair(part.get_submodule("text_model.encoder.layers.1.mlp.fc1").weight, seed)
+        key = f"lora_te{number}_text_model_encoder_layers_1_mlp_fc1"
+        tensors |= {f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}  # alpha is the rank
+        changes[component] = change(down, up, RANK)
+    write(file, tensors, "sd3")
+    return changes
+
+
 def of_diffusers(folder: Path, pipe: Any, family: str, seed: int = 0) -> dict:
     """Saves one with diffusers, made by peft on a copy of the denoiser and the text encoder."""
     torch.manual_seed(seed)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from models import lora_files
+from models import lora_files, original
 from models.test_checkpoints import flux, sd3, sd15, sdxl
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
@@ -86,6 +86,25 @@ class TestFormats:
         with worn(pipe, {find_lora("soft"): -1.5}):
             assert_changed(pipe, wanted, -1.5)
 
+    def test_of_kohya_for_stable_diffusion_3(self, folder: Path) -> None:
+        """By the authors' names before and after, so that what diffusers splits and turns round is put together."""
+        pipe = sd3()
+        wanted = lora_files.kohya_sd3(folder / "soft.safetensors", pipe)
+        before, changed = original.sd3(pipe.transformer), sd3().transformer
+        with worn(pipe, {find_lora("soft"): 0.5}):
+            found = changes_in(pipe)
+        weights = pipe.transformer.state_dict().items()
+        state = {name.replace(".base_layer", ""): value for name, value in weights if "lora" not in name}
+        for component, layer in found:
+            if component == "transformer":
+                state[f"{layer}.weight"] = state[f"{layer}.weight"] + found[component, layer]
+            else:
+                torch.testing.assert_close(found[component, layer], 0.5 * wanted.pop(component))
+        changed.load_state_dict(state)
+        after = original.sd3(changed)
+        for name, value in before.items():
+            torch.testing.assert_close(after[name] - value, 0.5 * wanted.get(name, torch.zeros_like(value)), msg=name)
+
     @pytest.mark.parametrize("family", FAMILIES)
     def test_of_diffusers(self, family: str, folder: Path) -> None:
         pipe = FAMILIES[family]()
@@ -134,15 +153,19 @@ class TestOnAndOff:
         with worn(pipe, {soft: 1.0}):
             assert changes_in(pipe)
 
-    def test_one_for_other_layers(self, folder: Path) -> None:
-        tensors = {
-            f"lora_unet_joint_blocks_0_x_block_attn_proj.lora_{way}.weight": torch.ones(2, 2) for way in ("down", "up")
-        }
-        lora_files.write(folder / "soft.safetensors", tensors, "sd3")
-        with pytest.raises(
-            InputError, match=r"^soft does not fit this model: none of its 2 tensors belongs to a layer"
-        ):
-            worn(sd3(), {find_lora("soft"): 1.0}).__enter__()
+    @pytest.mark.parametrize(
+        ("family", "key", "why"),
+        [
+            ("sd3", "lora_unet_joint_blocks_0_x_block_nothing", "lora_unet_joint_blocks_0_x_block_nothing is none of"),
+            ("sd3", "lora_unet_joint_blocks_0_x_block_attn_proj", "size mismatch for transformer_blocks"),
+            ("sd15", "lora_te3_x", "none of its 2 tensors belongs to a layer of it"),
+        ],
+    )
+    def test_one_for_other_layers(self, family: str, key: str, why: str, folder: Path) -> None:
+        tensors = {f"{key}.lora_{way}.weight": torch.ones(2, 2) for way in ("down", "up")}
+        lora_files.write(folder / "soft.safetensors", tensors, family)
+        with pytest.raises(InputError, match=rf"^soft does not fit this model: .*{why}"):
+            worn(FAMILIES[family](), {find_lora("soft"): 1.0}).__enter__()
 
     def test_one_that_replaces_weights_of_flux(self, folder: Path) -> None:
         """diffusers would write them over."""

@@ -1,7 +1,8 @@
 """LoRAs on a loaded pipeline, for one job at a time.
 
-diffusers reads the files, kohya's format and its own. What a pipeline wore last stays loaded but switched off, so that
-the next job with the same ones reads nothing; switched off, the pipeline computes what it did before, bit for bit.
+diffusers reads the files, its own format and kohya's; that for Stable Diffusion 3 is translated first. What a pipeline
+wore last stays loaded but switched off, so that the next job with the same ones reads nothing; switched off, the
+pipeline computes what it did before, bit for bit.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from sfumato.errors import InputError
 from sfumato.models.header import read
+from sfumato.models.kohya_sd3 import translated
 from sfumato.models.ladder import is_out_of_memory
 from sfumato.models.listing import Row
 from sfumato.models.loras import LoraFile
@@ -60,7 +63,11 @@ def _load(pipe: Any, file: LoraFile) -> None:
         if row.family == "flux":
             _check_sizes(pipe.transformer, pipe.lora_state_dict(folder, weight_name=name, **SAFE))
         with warnings.catch_warnings(action="ignore"):  # hints for programmers
-            pipe.load_lora_weights(folder, weight_name=name, adapter_name=file.adapter, **SAFE)
+            if (row.family, row.layout) == ("sd3", "kohya"):
+                weights = translated(load_file(row.path), pipe.transformer.config.num_layers)
+                pipe.load_lora_weights(weights, adapter_name=file.adapter)
+            else:
+                pipe.load_lora_weights(folder, weight_name=name, adapter_name=file.adapter, **SAFE)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
@@ -68,10 +75,10 @@ def _load(pipe: Any, file: LoraFile) -> None:
         cause = error.__context__ if isinstance(error, KeyError) and error.__context__ else error
         said = " ".join(str(cause).split())[:200].rstrip(".") or type(cause).__name__
         raise _unfitting(row, said) from error
-    weights = _weights_of(pipe, file.adapter)
-    if not weights:
+    brought = _weights_of(pipe, file.adapter)
+    if not brought:
         raise _unfitting(row, f"none of its {len(tensors)} tensors belongs to a layer of it")
-    if any(weight.is_meta for weight in weights):  # nothing was read into it
+    if any(weight.is_meta for weight in brought):  # nothing was read into it
         raise InputError("incomplete", f"{row.name} lacks some of its weights. Get it again, or another version of it.")
 
 
