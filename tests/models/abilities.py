@@ -60,11 +60,11 @@ WORKING = 1.5  # GiB, set aside for what is no weight
 def page() -> str:
     """docs/models.md."""
     columns = [*(edit.INFO.name for edit in EDITS.values()), *OTHERS.values()]
-    lines = [_INTRODUCTION, f"| | folder | single file | {' | '.join(columns)} |", f"|---{'|---' * (len(columns) + 2)}|"]
+    lines = [_INTRODUCTION, f"| | folder | single file | {' | '.join(columns)} |", "|---" * (len(columns) + 3) + "|"]
     for kind in KINDS:
         able = [True, kind.file, *(name not in kind.without for name in [*EDITS, *OTHERS])]
         lines.append(" | ".join([f"| {kind.name}", *("yes" if one else "no" for one in able)]) + " |")
-    lines += [_MEMORY, "| | weights | largest part | all on a card of | taking turns on a card of |", "|---|---|---|---|---|"]
+    lines += [_MEMORY, "| | weights | largest part | all on a card of | taking turns on a card of |", "|---" * 5 + "|"]
     for config, name in REAL.items():
         sizes = _sizes(config)
         lines.append(
@@ -98,8 +98,8 @@ def _sizes(config: str) -> tuple[float, ...]:
 _INTRODUCTION = """\
 # Which models, and what with them
 
-Printed by `PYTHONPATH=tests python -c "from models.abilities import page; print(page())"`; a test paints with every one
-of these, as folders of diffusers and as single files, and fails when a yes or a no is not so. They are tiny there, of the
+Printed by `PYTHONPATH=tests python -c "from models.abilities import page; print(page())"`; a test paints with each of
+these, as folders of diffusers and as single files, and fails when a yes or a no is not so. They are tiny there, of the
 real classes and in the real formats, with random weights: real weights were not at hand.
 """
 _MEMORY = """

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from models import lora_files
 from models import test_checkpoints as tiny
 from sfumato import models
 from sfumato.errors import SfumatoError
@@ -25,6 +26,7 @@ from sfumato.models.places import add_folder
 from sfumato.studio import Finished, Progressed, Studio
 from sfumato.studio.fits import Fit, Fits
 from sfumato.studio.pipelines import Pipelines
+from sfumato_wire import Lora
 from torch.utils._python_dispatch import TorchDispatchMode
 
 OPERATIONS = 200
@@ -243,6 +245,18 @@ class TestFurther:
             assert finished.data == usual.data
             assert other.heard.count("fitting") == RUNGS.index(enough)
         assert other.run().report["memory"]["rung"] == "whole"
+
+    @pytest.mark.parametrize("enough", RUNGS[1:], ids=str)
+    def test_a_lora_is_worn_on_every_rung(self, desk: Desk, tmp_path: Path, enough: ladder.Rung) -> None:
+        usual = desk.run()
+        lora_files.of_diffusers(tmp_path / "my models" / "soft", desk.studio.pipe(desk.model), "sd15")
+        request, canvas, grey = desk.request
+        worn = desk.studio.run(replace(request, loras=(Lora("soft", 0.8),)), canvas, grey)
+        desk.studio.pipe = Pipelines("cpu", rungs=(enough,), fits=Forgetful())
+        again = desk.studio.run(replace(request, loras=(Lora("soft", 0.8),)), canvas, grey)
+        assert again.report["memory"]["rung"] == enough.name
+        assert usual.data != worn.data == again.data
+        assert desk.run().data == usual.data
 
     def test_where_no_rung_is_enough_it_ends_in_numbers(self, desk: Desk) -> None:
         usual = desk.run()
