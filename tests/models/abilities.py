@@ -19,7 +19,7 @@ from models import test_checkpoints as tiny
 from sfumato.edits import EDITS
 from sfumato.models.checkpoints import CONFIGS
 
-OTHERS = {"lora": "LoRA", "controlnet": "ControlNet"}
+OTHERS = {"lora": "LoRA"}
 GIB = 2**30
 
 
@@ -41,9 +41,9 @@ KINDS = (
     Kind("2.x for inpainting", "sd2", tiny.sd2_inpainting),
     Kind("Stable Diffusion XL", "sdxl", tiny.sdxl),
     Kind("XL for inpainting", "sdxl", partial(tiny.sdxl, in_channels=9)),
-    Kind("Stable Diffusion 3, 3.5", "sd3", tiny.sd3, without=("controlnet",)),
+    Kind("Stable Diffusion 3, 3.5", "sd3", tiny.sd3),
     Kind("Flux", "flux", tiny.flux, file=False),
-    Kind("Flux Fill", "flux", partial(tiny.flux, 384, 16), file=False, without=("controlnet",)),
+    Kind("Flux Fill", "flux", partial(tiny.flux, 384, 16), file=False),
 )
 REAL = {
     "sd15": "Stable Diffusion 1.x",

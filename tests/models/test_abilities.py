@@ -1,0 +1,104 @@
+"""Every yes and no of docs/models.md: each kind of checkpoint paints with each edit."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from house.source import text
+from models import lora_files, original
+from models.abilities import KINDS, Kind, page
+from models.test_checkpoints import request_for
+from sfumato.edits import EDITS
+from sfumato.errors import InputError
+from sfumato.models import checkpoints, families
+from sfumato.models.checkpoints import CONFIGS
+from sfumato.models.header import read
+from sfumato.models.listing import Row
+from sfumato.models.places import add_folder
+from sfumato.models.recognise import recognise
+from sfumato.models.usable import as_model
+from sfumato.studio import Finished, Studio
+from sfumato_wire import Lora
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the user named, with models of 64 pixels."""
+    for name, family in list(families.FAMILIES.items()):
+        monkeypatch.setitem(families.FAMILIES, name, replace(family, native=64))
+    torch.manual_seed(0)
+    place = tmp_path / "my models"
+    place.mkdir()
+    add_folder(place)
+    return place
+
+
+def painted(studio: Studio, **changes: Any) -> Finished:
+    """Something has changed, and nothing where the map is black. All change is shown: random weights make little."""
+    request, canvas, grey = request_for("mine")
+    if "task" in changes:
+        return studio.run(replace(request, **changes), canvas, b"")
+    finished = studio.run(replace(request, settings={"composite": "plain"}, **changes), canvas, grey)
+    assert finished.layer is not None
+    box, rgba = finished.layer.box, np.frombuffer(finished.data, np.uint8)
+    layer = rgba.reshape(box.height, box.width, 4)
+    before = np.frombuffer(canvas, np.uint8).reshape(64, 64, 4)[box.y : box.bottom, box.x : box.right]
+    assert layer[:, : max(16 - box.x, 0), 3].max(initial=0) == 0
+    assert (layer != before)[layer[..., 3] > 0].any()
+    return finished
+
+
+def test_the_page_is_what_is_measured() -> None:
+    assert text("docs/models.md") == page() + "\n"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_folders(kind: Kind, folder: Path) -> None:
+    pipe = kind.make()
+    pipe.save_pretrained(folder / "mine")
+    lora_files.of_diffusers(folder / "soft", pipe, kind.family)
+    studio = Studio("cpu")
+    assert next(info.family for info in studio.models if info.name == "mine") == kind.family
+    results = {}
+    for edit in EDITS.values():
+        info = edit.INFO
+        source = "a blue sea" if info.source_prompt else ""
+        results[info.id] = painted(studio, edit=info.id, source_prompt=source).data
+        if info.finds_map:
+            found = painted(studio, edit=info.id, task="map", change_map=None, source_prompt=source)
+            assert len(set(found.data[::4])) > 1
+    assert len(set(results.values())) == len(EDITS)
+    assert painted(studio, loras=(Lora("soft", 1.0),)).data != results["differential"]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_single_files(kind: Kind, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their configurations are the tiny pipelines' own; and they are not told from their widths, which are tiny, too."""
+    pipe = kind.make()
+    plain = next(other for other in KINDS if other.family == kind.family).make()
+    configs = folder.parent / "configs"
+    plain.save_pretrained(configs / kind.family)
+    shutil.copytree(CONFIGS / "clip", configs / "clip")
+    for weights in configs.rglob("*.safetensors"):
+        weights.unlink()
+    monkeypatch.setattr(checkpoints, "CONFIGS", configs)
+    flow = kind.family in ("sd3", "flux")
+    variant = "inpainting" if "inpainting" in kind.name else "fill" if "Fill" in kind.name else ""
+    row = Row(kind="checkpoint", family=kind.family, variant=variant, layout="original", id="mine", name="mine")
+    row = replace(row, prediction="flow" if flow else "epsilon", native=64, path=str(folder / "mine.safetensors"))
+    studio = Studio("cpu")
+    if not kind.file:
+        monkeypatch.undo()
+        with pytest.raises(InputError, match=r"Get it as a folder\.$"):
+            checkpoints.config_of(row)
+        return
+    file = original.save(folder / "mine.safetensors", pipe)
+    lacking = recognise(read(file), file.name).missing if kind.family == "sd3" else ()
+    studio._own["mine"] = as_model(replace(row, missing=lacking))
+    painted(studio)
