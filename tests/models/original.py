@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import diffusers
 import torch
+import transformers
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -27,8 +31,22 @@ def save(file: Path, pipe: Any, dtype: torch.dtype = torch.float16, notes: dict[
     return file
 
 
+def without_contents(folder: Path, more: Mapping[str, dict[str, Any]] | None = None) -> SimpleNamespace:
+    """The models that a folder has configurations of, on the meta device. more: what else they are told, by part."""
+    parts: dict[str, Any] = {}
+    for part, what in json.loads((folder / "model_index.json").read_text()).items():
+        if (folder / part / "config.json").is_file():
+            cls = getattr({"diffusers": diffusers, "transformers": transformers}[what[0]], what[1])
+            with torch.device("meta"):
+                if what[0] == "diffusers":
+                    parts[part] = cls.from_config(cls.load_config(folder / part), **(more or {}).get(part, {}))
+                else:
+                    parts[part] = cls(cls.config_class.from_pretrained(folder / part))
+    return SimpleNamespace(**parts)
+
+
 def whole(pipe: Any) -> Tensors:
-    """What is in the file of a Stable Diffusion pipeline of any generation, or of Flux. pipe: whatever has its parts."""
+    """What is in the file of a Stable Diffusion of any generation, or of Flux. pipe: whatever has its parts."""
     if type(getattr(pipe, "transformer", None)).__name__ == "FluxTransformer2DModel":
         return _whole_flux(pipe)
     denoiser = unet(pipe.unet) if hasattr(pipe, "unet") else sd3(pipe.transformer)

@@ -56,6 +56,7 @@ MORE_INPUTS: dict[str, tuple[str, Any, dict[str, int]]] = {
 }
 MADE_FROM = {"fill": "dev"}
 PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
+TENSORS = (".weight'", ".bias'", ".scale'")
 NEVER: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 
 
@@ -71,7 +72,8 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
         if is_out_of_memory(error):
             raise
         said = " ".join(str(error).split())[:300]
-        if "meta tensor" in said:  # torch's words for weights that nothing was read into
+        # torch's words for weights that nothing was read into, and what conversions say of a tensor that is not there
+        if "meta tensor" in said or (isinstance(error, KeyError) and said.endswith(TENSORS)):
             raise _incomplete(row, "some of its weights") from error
         raise SfumatoError("cannot_load", f"{row.name} could not be loaded: {said or type(error).__name__}.") from error
     for component, tensors in stored.items():
