@@ -25,25 +25,25 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Kind:
-    """name: as painters know it. make: a tiny one. without: what it cannot do. config: of its real size."""
+    """name: as painters know it. make: a tiny one. without: what cannot be done with it."""
 
     name: str
     family: str
     make: Callable[[], Any]
-    file: bool = True
+    variant: str = ""
     without: tuple[str, ...] = ()
 
 
 KINDS = (
     Kind("Stable Diffusion 1.x", "sd15", tiny.sd15),
-    Kind("1.x for inpainting", "sd15", partial(tiny.sd15, in_channels=9)),
+    Kind("1.x for inpainting", "sd15", partial(tiny.sd15, in_channels=9), "inpainting"),
     Kind("Stable Diffusion 2.x", "sd2", partial(tiny.sd15, 1024, "gelu", use_linear_projection=True)),
-    Kind("2.x for inpainting", "sd2", tiny.sd2_inpainting),
+    Kind("2.x for inpainting", "sd2", tiny.sd2_inpainting, "inpainting"),
     Kind("Stable Diffusion XL", "sdxl", tiny.sdxl),
-    Kind("XL for inpainting", "sdxl", partial(tiny.sdxl, in_channels=9)),
+    Kind("XL for inpainting", "sdxl", partial(tiny.sdxl, in_channels=9), "inpainting"),
     Kind("Stable Diffusion 3, 3.5", "sd3", tiny.sd3),
-    Kind("Flux", "flux", tiny.flux, file=False),
-    Kind("Flux Fill", "flux", partial(tiny.flux, 384, 16), file=False),
+    Kind("Flux", "flux", tiny.flux),
+    Kind("Flux Fill", "flux", partial(tiny.flux, 384, 16, guided=True), "fill"),
 )
 REAL = {
     "sd15": "Stable Diffusion 1.x",
@@ -62,7 +62,7 @@ def page() -> str:
     columns = [*(edit.INFO.name for edit in EDITS.values()), *OTHERS.values()]
     lines = [_INTRODUCTION, f"| | folder | single file | {' | '.join(columns)} |", "|---" * (len(columns) + 3) + "|"]
     for kind in KINDS:
-        able = [True, kind.file, *(name not in kind.without for name in [*EDITS, *OTHERS])]
+        able = [True, True, *(name not in kind.without for name in [*EDITS, *OTHERS])]
         lines.append(" | ".join([f"| {kind.name}", *("yes" if one else "no" for one in able)]) + " |")
     lines += [_MEMORY, "| | weights | largest part | all on a card of | taking turns on a card of |", "|---" * 5 + "|"]
     for config, name in REAL.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ import pytest
 import torch
 from house.source import text
 from models import lora_files, original
+from models import test_checkpoints as tiny
 from models.abilities import KINDS, Kind, page
-from models.test_checkpoints import request_for
+from models.test_checkpoints import narrow, request_for
 from sfumato.edits import EDITS
-from sfumato.errors import InputError
-from sfumato.models import checkpoints, families
-from sfumato.models.checkpoints import CONFIGS
+from sfumato.models import families
 from sfumato.models.header import read
 from sfumato.models.listing import Row
 from sfumato.models.places import add_folder
@@ -25,6 +23,8 @@ from sfumato.models.recognise import recognise
 from sfumato.models.usable import as_model
 from sfumato.studio import Finished, Studio
 from sfumato_wire import Lora
+
+__all__ = ["narrow"]
 
 
 @pytest.fixture
@@ -77,28 +77,17 @@ def test_folders(kind: Kind, folder: Path) -> None:
     assert painted(studio, loras=(Lora("soft", 1.0),)).data != results["differential"]
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_single_files(kind: Kind, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their configurations are the tiny pipelines' own; and they are not told from their widths, which are tiny, too."""
+    """With the configurations of tiny pipelines; what they are is told to them, for their widths cannot tell."""
     pipe = kind.make()
-    plain = next(other for other in KINDS if other.family == kind.family).make()
-    configs = folder.parent / "configs"
-    plain.save_pretrained(configs / kind.family)
-    shutil.copytree(CONFIGS / "clip", configs / "clip")
-    for weights in configs.rglob("*.safetensors"):
-        weights.unlink()
-    monkeypatch.setattr(checkpoints, "CONFIGS", configs)
-    flow = kind.family in ("sd3", "flux")
-    variant = "inpainting" if "inpainting" in kind.name else "fill" if "Fill" in kind.name else ""
-    row = Row(kind="checkpoint", family=kind.family, variant=variant, layout="original", id="mine", name="mine")
-    row = replace(row, prediction="flow" if flow else "epsilon", native=64, path=str(folder / "mine.safetensors"))
+    plain = tiny.flux(64, 16, guided=True) if kind.variant == "fill" else None
+    plain = plain or next(other for other in KINDS if other.family == kind.family).make()
+    tiny.configured(monkeypatch, folder, plain, kind.family)
+    file, flow = original.save(folder / "mine.safetensors", pipe), kind.family in ("sd3", "flux")
+    row = Row(kind="checkpoint", family=kind.family, variant=kind.variant, layout="original", id="mine", name="mine")
+    row = replace(row, prediction="flow" if flow else "epsilon", native=64, path=str(file))
     studio = Studio("cpu")
-    if not kind.file:
-        monkeypatch.undo()
-        with pytest.raises(InputError, match=r"Get it as a folder\.$"):
-            checkpoints.config_of(row)
-        return
-    file = original.save(folder / "mine.safetensors", pipe)
-    lacking = recognise(read(file), file.name).missing if kind.family == "sd3" else ()
-    studio._own["mine"] = as_model(replace(row, missing=lacking))
+    studio._own["mine"] = as_model(replace(row, missing=recognise(read(file), file.name).missing if flow else ()))
     painted(studio)

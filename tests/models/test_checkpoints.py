@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import diffusers
@@ -34,7 +35,8 @@ from diffusers import (
     StableDiffusionXLInpaintPipeline,
     UNet2DConditionModel,
 )
-from models import original
+from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES
+from models import original, samples
 from safetensors.torch import load_file, save_file
 from sfumato import models
 from sfumato.errors import InputError, SfumatoError
@@ -128,7 +130,15 @@ def sdxl(**more: Any) -> Any:
     )
 
 
-def sd3() -> Any:
+def t5(width: int) -> T5EncoderModel:
+    return T5EncoderModel(T5Config(vocab_size=32128, d_model=width, d_ff=32, d_kv=8, num_layers=1, num_heads=4))
+
+
+def t5_tokenizer() -> Any:
+    return transformers.T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512)
+
+
+def sd3(third: bool = False) -> Any:
     """Without its third text encoder, as many have it."""
     transformer = SD3Transformer2DModel(
         sample_size=8,
@@ -146,16 +156,16 @@ def sd3() -> Any:
         vae=vae(shift_factor=0.06),
         text_encoder=words(projected=True),
         text_encoder_2=words(2 * WIDTH, "gelu", projected=True),
-        text_encoder_3=None,
+        text_encoder_3=t5(4 * WIDTH) if third else None,
         tokenizer=clip_tokenizer("<|endoftext|>"),
         tokenizer_2=clip_tokenizer("!"),
-        tokenizer_3=None,
+        tokenizer_3=t5_tokenizer() if third else None,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
     )
 
 
-def flux(in_channels: int = 16, channels: int = 4) -> Any:
-    """channels: of the VAE's latents; packed, there are 4 times as many."""
+def flux(in_channels: int = 16, channels: int = 4, guided: bool = False) -> Any:
+    """channels: of the VAE's latents; packed, there are 4 times as many. guided: whether guidance is an input of it."""
     transformer = FluxTransformer2DModel(
         in_channels=in_channels,
         out_channels=4 * channels,
@@ -166,15 +176,15 @@ def flux(in_channels: int = 16, channels: int = 4) -> Any:
         joint_attention_dim=WIDTH,
         pooled_projection_dim=WIDTH,
         axes_dims_rope=(4, 4, 8),
+        guidance_embeds=guided,
     )
-    config = T5Config(vocab_size=32128, d_model=WIDTH, d_ff=32, d_kv=8, num_layers=1, num_heads=4)
     return FluxImg2ImgPipeline(
         transformer=transformer,
         vae=vae(channels, shift_factor=0.06),
         text_encoder=words(),
-        text_encoder_2=T5EncoderModel(config),
+        text_encoder_2=t5(WIDTH),
         tokenizer=clip_tokenizer("<|endoftext|>"),
-        tokenizer_2=transformers.T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512),
+        tokenizer_2=t5_tokenizer(),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
     )
 
@@ -210,6 +220,17 @@ def reading(pipe: Any) -> Iterator[list[torch.Tensor]]:
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """diffusers' own conversion of Flux, with our width in place of the only one that it knows; test_real_size has it
+    as it is."""
+    entry = SINGLE_FILE_LOADABLE_CLASSES["FluxTransformer2DModel"]
+    convert = entry["checkpoint_mapping_fn"]
+    consts = tuple(WIDTH if const == 3072 else const for const in convert.__code__.co_consts)
+    code = convert.__code__.replace(co_consts=consts)
+    monkeypatch.setitem(entry, "checkpoint_mapping_fn", FunctionType(code, convert.__globals__))
 
 
 @pytest.fixture
@@ -376,6 +397,25 @@ class TestFolders:
         assert not trap.exists()
 
 
+def configured(monkeypatch: pytest.MonkeyPatch, folder: Path, pipe: Any, name: str) -> None:
+    """The configuration of a pipeline in place of those that ship."""
+    configs = folder.parent / "configs"
+    pipe.save_pretrained(configs / name)
+    for tokenizer in ("clip", "t5"):
+        shutil.copytree(CONFIGS / tokenizer, configs / tokenizer)
+    for weights in configs.rglob("*.safetensors"):
+        weights.unlink()
+    monkeypatch.setattr(checkpoints, "CONFIGS", configs)
+
+
+# By variant. What Fill makes has 16 channels, as every real one's, so that it is told by what it reads.
+FLUX_FILES: dict[str, Any] = {
+    "schnell": flux,
+    "dev": partial(flux, guided=True),
+    "fill": partial(flux, 384, 16, guided=True),
+}
+
+
 class TestSingleFiles:
     """Their configurations are the tiny pipelines' own, in place of those that ship."""
 
@@ -390,30 +430,30 @@ class TestSingleFiles:
         **save: Any,
     ) -> Any:
         """plain: whose configuration there is, if not the pipeline's own."""
-        configs = folder.parent / "configs"
-        (plain or pipe).save_pretrained(configs / family)
-        shutil.copytree(CONFIGS / "clip", configs / "clip")
-        for weights in configs.rglob("*.safetensors"):
-            weights.unlink()
-        monkeypatch.setattr(checkpoints, "CONFIGS", configs)
+        configured(monkeypatch, folder, plain or pipe, family)
         file = original.save(folder / "mine.safetensors", pipe, **save)
-        lacking = recognise(read(file), file.name).missing if family == "sd3" else ()  # widths tell the others apart
+        flow = family in ("sd3", "flux")
+        lacking = recognise(read(file), file.name).missing if flow else ()  # widths tell the others apart
         row = Row(kind="checkpoint", family=family, layout="original", name="mine", path=str(file), missing=lacking)
-        row = replace(row, variant=variant, prediction="flow" if family == "sd3" else "epsilon")
+        row = replace(row, variant=variant, prediction="flow" if flow else "epsilon")
         return open_checkpoint(row, torch.float32)
 
-    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-    @pytest.mark.parametrize("family", ["sd15", "sd2", "sdxl", "sd3"])
+    @pytest.mark.usefixtures("narrow")
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn])
+    @pytest.mark.parametrize("family", ["sd15", "sd2", "sdxl", "sd3", "sd3 with T5", "flux"])
     def test_its_weights_are_all_there(
         self, family: str, dtype: torch.dtype, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        pipe = sd15(act="gelu", use_linear_projection=True) if family == "sd2" else FAMILIES[family]()
+        makers = FAMILIES | {"sd2": partial(sd15, act="gelu", use_linear_projection=True)}
+        pipe = (makers | {"sd3 with T5": partial(sd3, third=True)})[family]()
+        family = family.partition(" ")[0]
         if family == "sd3":
             pipe.text_encoder.text_projection.weight.data = torch.eye(WIDTH)
         loaded = self.load(monkeypatch, folder, pipe, family, dtype=dtype)
-        for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2"):
+        for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"):
             if module := getattr(pipe, part, None):
                 assert original.same(getattr(loaded, part).state_dict(), module.state_dict(), dtype), part
+                assert not getattr(loaded, part).training, part
 
     @pytest.mark.parametrize("family", ["sd15", "sd2", "sdxl"])
     def test_one_for_inpainting_reads_the_configuration_of_the_plain_one(
@@ -430,10 +470,49 @@ class TestSingleFiles:
             if module := getattr(pipe, part, None):
                 assert original.same(getattr(loaded, part).state_dict(), module.state_dict(), torch.float16), part
 
-    def test_flux_fill_as_one_file_is_told_of(self, folder: Path) -> None:
-        row = Row(kind="checkpoint", family="flux", variant="fill", layout="original", name="mine")
-        with pytest.raises(InputError, match=r"^mine is a single file of the kind flux fill, .* Get it as a folder\.$"):
-            config_of(row)
+    @pytest.mark.usefixtures("narrow")
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn])
+    @pytest.mark.parametrize("variant", FLUX_FILES)
+    def test_flux_is_painted_with_and_black_stays(
+        self, variant: str, dtype: torch.dtype, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As it is found on the disk."""
+        monkeypatch.setitem(families.FAMILIES, "flux", replace(families.FAMILIES["flux"], native=64))
+        pipe = FLUX_FILES[variant]()
+        plain = flux(64, 16, guided=True) if variant == "fill" else pipe
+        configured(monkeypatch, folder, plain, f"flux-{'dev' if variant == 'fill' else variant}")
+        original.save(folder / "mine.safetensors", pipe, dtype)
+        row = only()
+        assert (row.family, row.variant, row.layout, why_not(row)) == ("flux", variant, "original", "")
+        request, canvas, grey = request_for(row.id)
+        studio = Studio("cpu")
+        with reading(studio.pipe(studio.find(row.id))) as calls:
+            finished = studio.run(request, canvas, grey)
+        assert finished.layer is not None
+        box, rgba = finished.layer.box, np.frombuffer(finished.data, np.uint8)
+        layer = rgba.reshape(box.height, box.width, 4)
+        assert layer[:, : max(16 - box.x, 0), 3].max(initial=0) == 0
+        assert layer[..., 3].max() == 255
+        assert {call.shape[2] for call in calls} == {pipe.transformer.config.in_channels}
+        assert studio.run(request, canvas, grey).data == finished.data
+
+    @pytest.mark.usefixtures("narrow")
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "model.diffusion_model.img_in.bias",
+            "vae.decoder.conv_out.bias",
+            "text_encoders.clip_l.transformer.text_model.final_layer_norm.bias",
+            "text_encoders.t5xxl.transformer.encoder.final_layer_norm.weight",
+        ],
+    )
+    def test_flux_that_lacks_a_weight_is_told_of(
+        self, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = original.whole
+        monkeypatch.setattr(original, "whole", lambda pipe: {n: t for n, t in whole(pipe).items() if n != name})
+        with pytest.raises(SfumatoError, match=r"^mine lacks some of its weights\. Get it again"):
+            self.load(monkeypatch, folder, flux(), "flux")
 
     def test_what_lacks_weights_is_told_of(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pipe, whole = sd15(), original.unet
@@ -479,8 +558,18 @@ class TestWhich:
         pipe = sd15()
         pipe.save_pretrained(folder / "mine")
         shutil.rmtree(folder / "mine" / "text_encoder")
-        with pytest.raises(InputError, match=r"mine lacks the text encoder CLIP-L: `sfumato models get .*` brings it."):
+        with pytest.raises(InputError, match=r"^mine lacks the text encoder CLIP-L, which .*: `sfumato models get .*`"):
             models.find("mine")
+
+    def test_flux_without_its_companions_says_what_to_get(self, folder: Path) -> None:
+        """As most of its files are: the denoiser alone."""
+        samples.write(folder / "mine.safetensors", samples.flux())
+        with pytest.raises(InputError) as caught:
+            models.find("mine")
+        assert str(caught.value) == (
+            "mine lacks the text encoder CLIP-L, the text encoder T5-XXL and the VAE, which no other file can lend it "
+            "yet: `sfumato models get black-forest-labs/FLUX.1-dev` brings a whole model."
+        )
 
     def test_a_damaged_list_of_folders_keeps_nobody_from_painting(
         self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

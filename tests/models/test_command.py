@@ -67,7 +67,8 @@ def test_in_words(capsys: pytest.CaptureFixture[str], comfy: Path) -> None:
     text = said(capsys)
     assert "Stable Diffusion XL lightning checkpoint, predicts epsilon, 1024 pixels, 4 steps, guidance 1" in text
     assert "speed lightning by its name" in text
-    assert "lacks the text encoder T5-XXL: `sfumato models get black-forest-labs/FLUX.1-schnell` brings it" in text
+    get = "`sfumato models get black-forest-labs/FLUX.1-dev` brings a whole model that has it"
+    assert f"lacks the text encoder T5-XXL: {get}" in text
     assert "broken.safetensors is a pickle" in text
     assert "add-folder FOLDER" not in text
 

@@ -14,19 +14,20 @@ import torch
 from diffusers import (
     EulerDiscreteScheduler,
     FluxImg2ImgPipeline,
+    FluxTransformer2DModel,
     LCMScheduler,
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionXLImg2ImgPipeline,
     UNet2DConditionModel,
 )
-from transformers import CLIPTokenizer, T5Tokenizer
+from transformers import CLIPTokenizer, T5EncoderModel, T5Tokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from sfumato.errors import InputError, SfumatoError
 from sfumato.models.folders import CONFIG, SPARE, weights_of
 from sfumato.models.header import read
-from sfumato.models.ladder import is_out_of_memory
+from sfumato.models.ladder import is_out_of_memory, parts_of
 from sfumato.models.listing import Row
 from sfumato.models.loading import SAFE
 
@@ -47,7 +48,15 @@ FILLERS = {
     "flux": {"tokenizer": "<|endoftext|>"},
 }
 T5S = {"sd3": "tokenizer_3", "flux": "tokenizer_2"}
+# Variants whose denoiser is that of the plain one but for what it reads: its component, class, and what else is said.
+# Flux Fill was made from the one called dev.
+MORE_INPUTS: dict[str, tuple[str, Any, dict[str, int]]] = {
+    "inpainting": ("unet", UNet2DConditionModel, {"in_channels": 9}),
+    "fill": ("transformer", FluxTransformer2DModel, {"in_channels": 384, "out_channels": 64}),
+}
+MADE_FROM = {"fill": "dev"}
 PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
+TENSORS = (".weight'", ".bias'", ".scale'")
 NEVER: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 
 
@@ -63,7 +72,8 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
         if is_out_of_memory(error):
             raise
         said = " ".join(str(error).split())[:300]
-        if "meta tensor" in said:  # torch's words for weights that nothing was read into
+        # torch's words for weights that nothing was read into, and what conversions say of a tensor that is not there
+        if "meta tensor" in said or (isinstance(error, KeyError) and said.endswith(TENSORS)):
             raise _incomplete(row, "some of its weights") from error
         raise SfumatoError("cannot_load", f"{row.name} could not be loaded: {said or type(error).__name__}.") from error
     for component, tensors in stored.items():
@@ -118,14 +128,23 @@ def _of_file(row: Row, dtype: torch.dtype) -> Any:
     if row.prediction != "flow":
         parts["scheduler"] = scheduler_of(row)
     common: dict[str, Any] = {"config": str(config_of(row)), "dtype": dtype, "local_files_only": True}
-    if row.variant == "inpainting":  # like the plain one of its family, but for what it reads
-        parts["unet"] = UNet2DConditionModel.from_single_file(row.path, subfolder="unet", in_channels=9, **common)
-    return PIPELINES[row.family].from_single_file(row.path, **common, **parts)
+    if row.variant in MORE_INPUTS:
+        component, cls, reads = MORE_INPUTS[row.variant]
+        parts[component] = cls.from_single_file(row.path, subfolder=component, **reads, **common)
+    pipe = PIPELINES[row.family].from_single_file(row.path, **common, **parts)
+    for part in parts_of(pipe):
+        if isinstance(part, T5EncoderModel):
+            # diffusers fills one of the two places of its words, and leaves it as it is while it learns: with dropout.
+            part.set_input_embeddings(part.shared)
+            part.eval()
+        if any(weight.is_meta for weight in part.parameters()):
+            raise _incomplete(row, "some of its weights")
+    return pipe
 
 
 def config_of(row: Row) -> Path:
     """The folder with the configuration of a single file's family. Raises InputError where there is none for it."""
-    for name in (f"{row.family}-{row.variant}", row.family):
+    for name in (f"{row.family}-{MADE_FROM.get(row.variant, row.variant)}", row.family):
         if (CONFIGS / name).is_dir():
             return CONFIGS / name
     kind = " ".join(word for word in (row.family, row.variant) if word)

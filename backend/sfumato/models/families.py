@@ -94,7 +94,19 @@ FAMILIES = {
             VAE,
         ),
     ),
-    "flux": Family("Flux", 1024, 28, 3.5, "flow", {"": "black-forest-labs/FLUX.1-schnell"}, (CLIP_L, T5, VAE)),
+    "flux": Family(
+        "Flux",
+        1024,
+        28,
+        3.5,
+        "flow",
+        {
+            "": "black-forest-labs/FLUX.1-schnell",
+            "dev": "black-forest-labs/FLUX.1-dev",
+            "fill": "black-forest-labs/FLUX.1-Fill-dev",
+        },
+        (CLIP_L, T5, VAE),
+    ),
     "flux2": Family(
         "Flux.2",
         1024,

@@ -39,7 +39,7 @@ class Missing:
 
     @property
     def get(self) -> str:
-        return f"`sfumato models get {self.hub}` brings it"
+        return f"`sfumato models get {self.hub}` brings a whole model that has it"
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,10 @@ def why_not(row: Row) -> str:
     if row.family not in MULTIPLES:
         return f"{row.name} is of the family {row.family}, which Sfumato lists but cannot load yet. Take another model."
     if absent := [part for part in row.missing if part.needed]:
-        return f"{row.name} lacks {absent[0].part}: {absent[0].get}."
+        *most, last = (part.part for part in absent)
+        parts = f"{', '.join(most)} and {last}" if most else last
+        where = f"`sfumato models get {absent[0].hub}` brings a whole model"
+        return f"{row.name} lacks {parts}, which no other file can lend it yet: {where}."
     return ""
 
 
