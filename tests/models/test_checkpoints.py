@@ -48,6 +48,7 @@ from sfumato.models.places import add_folder
 from sfumato.models.recognise import recognise
 from sfumato.models.usable import as_model, why_not
 from sfumato.studio import Studio
+from sfumato.studio.pipelines import Pipelines
 from sfumato_wire import Pixels, Request, digest_of
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
@@ -358,6 +359,24 @@ class TestFolders:
         assert len(masks) == 2
         assert 0 < masks[0].mean() < masks[1].mean() < 1
         assert {call.shape[1 if call.ndim == 4 else 2] for call in calls} == {384 if family == "flux" else 9}
+
+    def test_one_that_is_deleted_while_it_is_loaded_goes_on(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Until it is to be loaded again, which is told; what else there is can be painted with."""
+        monkeypatch.setitem(families.FAMILIES, "sd15", replace(families.FAMILIES["sd15"], native=64))
+        sd15().save_pretrained(folder / "mine")
+        sd15().save_pretrained(folder / "other")
+        mine, other = sorted((row.id for row in listing()), key=lambda id: id.startswith("other"))
+        studio = Studio("cpu")
+        before = studio.run(*request_for(mine))
+        shutil.rmtree(folder / "mine")
+        assert studio.run(*request_for(mine)).data == before.data
+        studio.pipe = Pipelines("cpu", budget=0)
+        studio.run(*request_for(other))
+        with pytest.raises(InputError, match=r"^The files of mine have gone or cannot be read"):
+            studio.run(*request_for(mine))
+        assert studio.find(other) in studio.pipe
 
     def test_half_precision_and_variants(self, folder: Path) -> None:
         sd15().to(dtype=torch.float16).save_pretrained(folder / "half", variant="fp16")

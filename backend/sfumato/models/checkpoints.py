@@ -97,7 +97,11 @@ def _files(row: Row) -> dict[str, list[Path]]:
     """What is going to be read, by component; a single file under ""."""
     if row.layout != "folder":
         return {"": [Path(row.path)]}
-    found = {place.name: weights_of(place)[0] for place in Path(row.path).iterdir() if (place / CONFIG).is_file()}
+    try:
+        found = {place.name: weights_of(place)[0] for place in Path(row.path).iterdir() if (place / CONFIG).is_file()}
+    except OSError as error:
+        said = f"The files of {row.name} have gone or cannot be read ({error.strerror or error})."
+        raise InputError("gone", f"{said} `sfumato models` lists what there is.") from None
     return {component: files for component, files in found.items() if files and component not in SPARE}
 
 
