@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from sfumato import models
-from sfumato.errors import InputError
+from sfumato.errors import InputError, SfumatoError
 from sfumato.models import ladder
 from sfumato.studio.pipelines import Pipelines
 
@@ -81,4 +81,17 @@ def test_weights_that_parts_share_count_once() -> None:
 
 
 def test_there_is_memory() -> None:
-    assert ladder.available_memory("cpu") == ladder.total_memory("cpu") > 10**9
+    assert 10**9 < ladder.available_memory("cpu") <= ladder.total_memory("cpu")
+
+
+def test_one_that_the_computer_has_no_memory_for_is_not_begun(
+    loads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system would end the process, and with it whatever else it was at."""
+    pipes = Pipelines("cpu", SIZE)
+    pipes(named("a"))
+    monkeypatch.setattr(models, "size_of", lambda model, device: 10**15)
+    sentence = r"^Sketchbook takes 931322\.6 GiB of the computer's memory, which has [\d.]+ GiB in all\. Close"
+    with pytest.raises(SfumatoError, match=sentence):
+        pipes(named("b"))
+    assert named("a") in pipes

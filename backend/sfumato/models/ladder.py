@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psutil
 import torch
 from diffusers.hooks import HookRegistry
 
@@ -150,18 +151,11 @@ def let_go(error: BaseException | None) -> None:
 
 def total_memory(device: str) -> int:
     """Bytes of memory that a device has in all."""
-    return int(torch.cuda.mem_get_info()[1]) if device == "cuda" else _of_the_computer()
+    return int(torch.cuda.mem_get_info()[1]) if device == "cuda" else int(psutil.virtual_memory().total)
 
 
 def available_memory(device: str) -> int:
-    """Bytes that other programs leave of a graphics card's memory; all of the computer's, whose system lends more than
-    it has."""
+    """Bytes that other programs leave of a device's memory, what this process holds of it included."""
     if device == "cuda":
         return int(torch.cuda.mem_get_info()[0]) + torch.cuda.memory_reserved()
-    return _of_the_computer()
-
-
-def _of_the_computer() -> int:
-    if hasattr(os, "sysconf"):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 16 * 2**30  # Windows has no such question; most of its machines that paint have that much
+    return int(psutil.virtual_memory().available) + int(psutil.Process().memory_info().rss)

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psutil
 import torch
 
 from sfumato import models
+from sfumato.errors import SfumatoError
 from sfumato.models import Model, ladder
 from sfumato.models.ladder import Rung
 from sfumato.studio.fits import Fit, Fits
@@ -72,9 +74,21 @@ class Pipelines:
         return held.pipe
 
     def _loaded(self, model: Model) -> _Held:
-        self._make_room(models.size_of(model, self._device))
+        wanted = models.size_of(model, self._device)
+        self._check_room(model, wanted, ladder.total_memory("cpu"), "in all")
+        self._make_room(wanted)
+        self._check_room(model, wanted, int(psutil.virtual_memory().available), "free")
         pipe = models.load(model, self._device)
         return _Held(pipe, ladder.bytes_of(ladder.parts_of(pipe)))
+
+    def _check_room(self, model: Model, wanted: int, room: int, which: str) -> None:
+        """Weights lie in the computer's memory before they go anywhere; without room the system ends this process."""
+        if wanted > room:
+            raise SfumatoError(
+                "out_of_memory",
+                f"{model.info.name} takes {in_words(wanted)} of the computer's memory, which has {in_words(room)} "
+                f"{which}. Close other programs, or take a smaller model.",
+            )
 
     @contextmanager
     def in_hand(self, model: Model) -> Iterator[None]:
@@ -153,3 +167,7 @@ class Pipelines:
             name: self._device if held.rung is None or held.rung.on_card else "cpu" for name, held in self._held.items()
         }
         return [name for name in where if where[name] == place]
+
+
+def in_words(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"

@@ -19,7 +19,7 @@ from sfumato.models.schedulers import SCHEDULERS
 from sfumato.studio.cache import TensorCache
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.job import Finished, Job, Progressed
-from sfumato.studio.pipelines import Pipelines
+from sfumato.studio.pipelines import Pipelines, in_words
 
 LATENT_CACHE = 256 * 2**20  # bytes of canvases: working picture, latents and round trip
 TEXT_CACHE = 64 * 2**20
@@ -97,12 +97,12 @@ class Studio:
     def _too_large(self, job: Job) -> SfumatoError:
         wanted, total = models.size_of(job.model, self._device), ladder.total_memory(self._device)
         free = ladder.available_memory(self._device)
-        weights = f"its weights alone take {_in_words(wanted)}" if wanted else "its weights are small"
+        weights = f"its weights alone take {in_words(wanted)}" if wanted else "its weights are small"
         size = f" at {job.planned.padded_width} x {job.planned.padded_height} pixels" if job.planned else ""
         return SfumatoError(
             "out_of_memory",
             f"The memory does not suffice for {job.model.info.name}{size}: {weights}, and {self.device} has "
-            f"{_in_words(total)}, {_in_words(free)} of them free. Paint a smaller area, take a smaller model, or close "
+            f"{in_words(total)}, {in_words(free)} of them free. Paint a smaller area, take a smaller model, or close "
             "other programs.",
         )
 
@@ -125,10 +125,6 @@ class Studio:
             return embeddings
 
         return dict(zip(texts.names(pipe), self._texts.get((reader, prompt, negative_prompt), encode), strict=False))
-
-
-def _in_words(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"
 
 
 def _best_device() -> str:
