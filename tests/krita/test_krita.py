@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from models import lora_files
+from models import test_checkpoints as tiny
+from sfumato.models.places import add_folder, remove_folder
 from sfumato_wire import Box
 
 from . import harness
@@ -61,6 +66,28 @@ def test_every_edit_of_the_real_backend_and_its_map(krita: harness.Krita, scene:
     for name, picture in after.items():
         assert np.array_equal(picture[height // 2 :], before[height // 2 :]), f"{name} changed what is black"
         assert (picture[20:70, 20:70] != before[20:70, 20:70]).any(), f"{name} changed nothing where it is white"
+
+
+def test_the_painters_own_models(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
+    place = tmp_path / "my models"
+    torch.manual_seed(0)
+    makers = {"small fifteen": tiny.sd15, "small XL": tiny.sdxl}
+    for name, make in makers.items():
+        make().save_pretrained(place / name)
+    lora_files.of_diffusers(place / "soft", tiny.sd15(), "sd15")
+    (place / "broken.safetensors").write_bytes(b"PK")
+    krita.state.mkdir(mode=0o700, exist_ok=True)
+    add_folder(place, {"SFUMATO_HOME": str(krita.state)})
+    own = {"SFUMATO_OWN": json.dumps(list(makers)), "SFUMATO_GOES": str(place / "small XL")}
+    try:
+        report = run(krita, "own_models", tmp_path, SFUMATO_PICTURE=str(scene), **own)
+    finally:
+        remove_folder(place, {"SFUMATO_HOME": str(krita.state)})
+    width, height = report.results["size"]
+    before = pixels(tmp_path / "before.raw", width, height)
+    for name in makers:
+        after = pixels(tmp_path / f"after {name}.raw", width, height)
+        assert np.array_equal(after[height // 2 :], before[height // 2 :]), f"{name} changed what is black"
 
 
 def test_edits_parameters_and_found_maps(krita: harness.Krita, tmp_path: Path) -> None:

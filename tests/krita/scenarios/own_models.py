@@ -1,0 +1,75 @@
+"""A painter's own checkpoints: found by the backend, in the docker's chooser, painted with; and one that went."""
+
+import json
+import os
+import shutil
+
+from sfumato_driver.painter import Painter
+
+
+def scenario(kit):
+    kit.window()
+    yield 1
+    painter = Painter(kit)
+    model = kit.find("sfumato_model")
+    document = kit.app.openDocument(os.environ["SFUMATO_PICTURE"])
+    kit.app.activeWindow().addView(document)
+    yield 1
+    width, height = document.width(), document.height()
+    kit.note("size", [width, height])
+    kit.bytes_of(document, "before")
+    grey = b"".join(bytes([255 * x // (width - 1)] * 3 + [255]) for x in range(width)) * (height // 2)
+    painter.layer(document, grey, 0, 0, width, height // 2)
+    yield from painter.choose("map")
+
+    # The first Apply starts the backend, and what it has comes into the chooser.
+    painter.steps.setValue(2)
+    painter.press_apply()
+    yield from painter.until_done("Sketchbook")
+    names = [model.itemText(index) for index in range(model.count())]
+    own = json.loads(os.environ["SFUMATO_OWN"])
+    kit.check("all are offered", names[0] == "Sketchbook" and set(own) <= set(names), names)
+    kit.check(
+        "what cannot be painted with is not", not any("broken" in name or "soft" in name for name in names), names
+    )
+    kit.app.action("edit_undo").trigger()
+    yield 0.3
+
+    for name in own:
+        model.setCurrentIndex(model.findText(name))
+        yield 0.2
+        painter.steps.setValue(2)
+        before = painter.names(document)
+        painter.prompt.setPlainText("a winter day, (snow:1.2) on the hills")
+        painter.press_apply()
+        yield from painter.until_done(name)
+        kit.check(f"{name}: done", "Done" in painter.says, painter.says)
+        kit.check(f"{name}: a layer", len(painter.names(document)) == len(before) + 1, painter.names(document))
+        kit.bytes_of(document, f"after {name}")
+        kit.screenshot(f"window {name}")
+        kit.app.action("edit_undo").trigger()
+        yield 0.3
+
+    # A LoRA in the prompt; one for another family; one that there is not.
+    model.setCurrentIndex(model.findText(own[0]))
+    for said, answer in (
+        ("<lora:soft:0.8>", "Done"),
+        ("<lora:nowhere:1>", "There is no LoRA 'nowhere'"),
+    ):
+        painter.prompt.setPlainText(f"a winter day {said}")
+        painter.press_apply()
+        yield from painter.until_done(said)
+        kit.check(said, answer in painter.says, painter.says)
+    model.setCurrentIndex(model.findText(own[1]))
+    painter.prompt.setPlainText("a winter day <lora:soft:0.8>")
+    painter.press_apply()
+    yield from painter.until_done("another family's")
+    kit.check("another family's", "is a LoRA for sd15" in painter.says, painter.says)
+    kit.screenshot("docker_wrong_family", kit.docker())
+
+    # One that is deleted: it goes on while it is loaded.
+    painter.prompt.setPlainText("a winter day")
+    shutil.rmtree(os.environ["SFUMATO_GOES"])
+    painter.press_apply()
+    yield from painter.until_done("deleted")
+    kit.check("deleted, and loaded still", "Done" in painter.says, painter.says)
