@@ -118,7 +118,7 @@ def test_what_fails_leaves_the_model_loaded_and_clean(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("lora", "sentence"),
     [
-        ("other", r"^other is a LoRA for sdxl, and mine is of the family sd15\. Leave it out, or take a checkpoint"),
+        ("other", r"^other is a LoRA for Stable Diffusion XL, and mine is of Stable Diffusion 1\.x\. Leave it out"),
         ("none", r"^There is no LoRA 'none'"),
         ("lokr", r"^lokr\.safetensors changes a model by LoKr, which is not a LoRA"),
         ("cut", r"^cut\.safetensors ends after"),

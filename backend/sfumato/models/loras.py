@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sfumato.errors import InputError
 from sfumato.models import Model
+from sfumato.models.families import FAMILIES
 from sfumato.models.listing import Row, listing
 
 LIST = "`sfumato models --kind lora` lists the ones there are."
@@ -51,11 +52,17 @@ def check_fits(row: Row, model: Model) -> None:
         sentence = f"{row.name} is safetensors under another name: rename it so that it ends in .safetensors."
         raise InputError("unusable_lora", sentence)
     if model.row is None:
-        sentence = f"{model.info.name} takes no LoRA: {row.name} is for {row.family}. Take a checkpoint of that family."
+        sentence = f"{model.info.name} takes no LoRA: {row.name} is for {_kin(row.family)}. Take a model of that kind."
         raise InputError("wrong_family", sentence)
     if row.family != model.info.family:
-        what = f"{row.name} is a LoRA for {row.family}, and {model.info.name} is of the family {model.info.family}"
-        raise InputError("wrong_family", f"{what}. Leave it out, or take a checkpoint of its family.")
+        sentence = (
+            f"{row.name} is a LoRA for {_kin(row.family)}, and {model.info.name} is of {_kin(model.info.family)}."
+        )
+        raise InputError("wrong_family", f"{sentence} Leave it out, or take a model of its kind.")
+
+
+def _kin(family: str) -> str:
+    return FAMILIES[family].name if family in FAMILIES else family
 
 
 def _names(row: Row) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def scenario(kit):
     painter.prompt.setPlainText("a winter day <lora:soft:0.8>")
     painter.press_apply()
     yield from painter.until_done("another family's")
-    kit.check("another family's", "is a LoRA for sd15" in painter.says, painter.says)
+    kit.check("another family's", "is a LoRA for Stable Diffusion 1.x" in painter.says, painter.says)
     kit.screenshot("docker_wrong_family", kit.docker())
 
     # One that is deleted: it goes on while it is loaded.
