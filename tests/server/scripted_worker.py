@@ -42,7 +42,9 @@ class ScriptedStudio:
     def warm_up(self) -> None:
         print("a stray print must not reach the wire")
 
-    def run(self, request: Request, canvas: bytes, change_map: bytes, *, on_progress: Any, cancelled: Any) -> Finished:
+    def run(
+        self, request: Request, canvas: bytes, change_map: bytes, control: bytes, *, on_progress: Any, cancelled: Any
+    ) -> Finished:
         act = request.prompt
         if act == "wrong request":
             raise InputError("steps", "Steps 0 cannot be painted: choose at least 1.")
