@@ -16,8 +16,9 @@ import torch
 from diffusers import ControlNetModel, FluxControlNetModel, UNet2DConditionModel
 from models import lora_files, original
 from models.test_checkpoints import FAMILIES, INPAINTING, request_for
+from PIL import Image
 from safetensors.torch import load_file, save_file
-from sfumato import models
+from sfumato import cli, models
 from sfumato.errors import Cancelled, InputError
 from sfumato.models import checkpoints, controlled, families, ladder
 from sfumato.models.controlnets import IN_ONE_FILE, find_controlnet
@@ -275,6 +276,74 @@ def test_checkpoints_for_inpainting_take_one(family: str, folder: Path) -> None:
     before = painted(studio)
     assert painted(studio, control()).data != before.data
     assert painted(studio, control(begin=0.3, end=0.45)).data == before.data
+
+
+class TestFromTheCommandLine:
+    @pytest.fixture
+    def asked(self, folder: Path, tmp_path: Path) -> list[str]:
+        saved(folder)
+        canvas, grey, lines = (tmp_path / f"{name}.png" for name in ("canvas", "map", "lines"))
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)).save(canvas)
+        Image.fromarray(np.full((SIDE, SIDE), 255, np.uint8)).save(grey)
+        Image.fromarray(LINES).save(lines)
+        apply = ["apply", str(canvas), "--map", str(grey), "--prompt", "a boat", "--model", "mine", "--steps", "2"]
+        return [*apply, "--layer", str(tmp_path / "layer.png"), "--json"]
+
+    def test_it_guides_and_the_report_says_so(
+        self, asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        lines, layer = tmp_path / "lines.png", tmp_path / "layer.png"
+        control = ["--controlnet", "lines", "--control", str(lines)]
+        assert cli.main(asked) == 0
+        assert "control" not in json.loads(capsys.readouterr().out)
+        before = layer.read_bytes()
+        assert cli.main([*asked, *control, "--control-weight", "0.5", "--control-range", "0.25..1"]) == 0
+        said = json.loads(capsys.readouterr().out)["control"]
+        assert (said["id"][:6], said["weight"], said["range"]) == ("lines-", 0.5, [0.25, 1.0])
+        assert layer.read_bytes() != before
+        assert cli.main([*asked, *control]) == 0
+        whole = layer.read_bytes()
+        Image.fromarray(LINES).resize((2 * SIDE, 2 * SIDE), Image.Resampling.NEAREST).save(lines)
+        assert cli.main([*asked, *control]) == 0
+        assert layer.read_bytes() not in (whole, before)  # scaled, with a soft edge
+
+    @pytest.mark.parametrize(
+        ("control", "sentence"),
+        [
+            (["--controlnet", "lines"], "A ControlNet needs --controlnet and --control: add --control FILE."),
+            (["--control", "lines.png"], "A ControlNet needs --controlnet and --control: add --controlnet NAME."),
+            (["--controlnet", "lines", "--control", "none.png"], "There is no control at none.png. Check the name."),
+            (["--controlnet", "lines", "--control", "wide.png"], "The control wide.png is 128 x 64, and the canvas"),
+            (["--controlnet", "none", "--control", "lines.png"], "There is no ControlNet 'none'."),
+            (
+                ["--controlnet", "lines", "--control", "lines.png", "--control-weight", "3"],
+                "A ControlNet's weight must lie between 0 and 2; this is 3.0.",
+            ),
+            (
+                ["--controlnet", "lines", "--control", "lines.png", "--control-range", "0.5"],
+                "--control-range takes BEGIN..END, such as 0..0.5; this is 0.5.",
+            ),
+            (
+                ["--controlnet", "lines", "--control", "lines.png", "--control-range", "1..0"],
+                "A ControlNet's range must begin before it ends, both between 0 and 1; this is 1.0 to 0.0.",
+            ),
+        ],
+    )
+    def test_what_cannot_be_gets_one_sentence(
+        self,
+        control: list[str],
+        sentence: str,
+        asked: list[str],
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Image.fromarray(np.zeros((SIDE, 2 * SIDE, 3), np.uint8)).save("wide.png")
+        assert cli.main([*asked, *control]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"sfumato: {sentence}")
+        assert error.count("\n") == 1
 
 
 class TestSingleFiles:
