@@ -19,7 +19,7 @@ from models.test_checkpoints import FAMILIES, INPAINTING, request_for
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from sfumato import cli, models
-from sfumato.errors import Cancelled, InputError
+from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.models import checkpoints, controlled, families, ladder
 from sfumato.models.controlnets import IN_ONE_FILE, find_controlnet
 from sfumato.models.ladder import RUNGS
@@ -128,6 +128,20 @@ def test_its_range_is_of_the_whole_schedule(family: str, folder: Path) -> None:
     assert late.report["steps_run"] == 2
     assert painted(studio, control(end=0.5), **half).data == late.data
     assert painted(studio, control(begin=0.5), **half).data == painted(studio, control(), **half).data != late.data
+
+
+def test_one_of_flux_that_reads_pixels(folder: Path) -> None:
+    """As those of XLabs do, in diffusers' layout: the picture is not encoded for them."""
+    pipe = saved(folder, "flux")
+    settings = {name: value for name, value in controlnet(pipe).config.items() if not name.startswith("_")}
+    torch.manual_seed(2)
+    made = FluxControlNetModel.from_config(settings | {"conditioning_embedding_channels": 4, "patch_size": 2})
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    made.save_pretrained(folder / "pixels")
+    studio = Studio("cpu")
+    data = {painted(studio).data, painted(studio, control("pixels")).data}
+    assert len(data | {painted(studio, control("pixels", rgba=np.full_like(LINES, 255))).data}) == 3
 
 
 def test_weight_0_is_none_and_is_not_even_loaded(folder: Path) -> None:
@@ -276,6 +290,30 @@ def test_checkpoints_for_inpainting_take_one(family: str, folder: Path) -> None:
     before = painted(studio)
     assert painted(studio, control()).data != before.data
     assert painted(studio, control(begin=0.3, end=0.45)).data == before.data
+
+
+def test_a_map_is_found_with_it(folder: Path) -> None:
+    saved(folder)
+    studio = Studio("cpu")
+    request, canvas, _ = request_for("mine", SIDE)
+    said, data = control()
+    request = replace(request, edit="diffedit", task="map", change_map=None, source_prompt="a blue house", steps=4)
+    before = studio.run(request, canvas, b"")
+    found = studio.run(replace(request, control=said), canvas, b"", data)
+    assert found.report["control"]["id"].startswith("lines-")
+    assert found.data != before.data
+
+
+@pytest.mark.parametrize("family", ["sdxl", "flux"])
+def test_in_half_precision_beside_a_vae_in_full(family: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = saved(folder, family)
+    pipe.vae.register_to_config(force_upcast=True)
+    pipe.vae.save_pretrained(folder / "mine" / "vae")
+    monkeypatch.setattr(models, "dtype_on", lambda device, family: torch.bfloat16)
+    studio = Studio("cpu")
+    assert painted(studio, control()).data != painted(studio).data
+    loaded = studio.pipe(studio.find("mine"), guide=studio.find_controlnet("lines"))
+    assert (loaded.controlnet.dtype, loaded.vae.dtype) == (torch.bfloat16, torch.float32)
 
 
 class TestFromTheCommandLine:
@@ -470,6 +508,17 @@ class TestMemory:
         assert painted(studio).report["memory"]["rung"] == "whole"  # which is known to fit, without it
         assert painted(studio).data == plain
 
+    def test_where_no_rung_is_enough_the_sentence_names_both(self, folder: Path) -> None:
+        saved(folder)
+        studio = Studio("cpu")
+
+        def fault(progressed: Progressed) -> None:
+            if progressed.stage == "finishing":
+                raise torch.OutOfMemoryError
+
+        with pytest.raises(SfumatoError, match=r"^The memory does not suffice for mine with lines at 64 x 64 pixels"):
+            painted(studio, control(), fault)
+
     def test_its_weights_count(self, folder: Path) -> None:
         pipe = saved(folder)
         guide = find_controlnet("lines")
@@ -477,6 +526,11 @@ class TestMemory:
         size = ladder.bytes_of([network])
         assert controlled.size_of(guide.row, torch.float32) == size
         both = controlled.controlled(pipe, network)
+        held = Pipelines("cpu", budget=2**40)
+        model = Studio("cpu").find("mine")
+        for asked, wanted in ((None, 0), (guide, size), (None, 0)):
+            held(model, guide=asked)
+            assert held._held[model.info.id].bytes == ladder.bytes_of(ladder.parts_of(pipe)) + wanted
         every = ladder.bytes_of(ladder.parts_of(pipe)) + size
         assert ladder.bytes_of(ladder.parts_of(both)) == every
         together = ladder.bytes_of([pipe.unet, network])

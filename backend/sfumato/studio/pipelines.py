@@ -95,10 +95,11 @@ class Pipelines:
         if held.guide == guide:
             return
         ladder.take_off(held.pipe)
+        held.rung = None
         if held.guide is not None:
             held.pipe, held.guide = held.plain, None
+            held.bytes = ladder.bytes_of(ladder.parts_of(held.plain))
             ladder.let_go(None)
-        held.rung = None
         if guide is not None:
             from sfumato.models import controlled  # here, since it takes as long to import as a model does
 
@@ -108,7 +109,7 @@ class Pipelines:
             if held.quantised:
                 ladder.quantise_part(network)
             held.pipe, held.guide = controlled.controlled(held.plain, network), guide
-        held.bytes = ladder.bytes_of(ladder.parts_of(held.pipe))
+            held.bytes = ladder.bytes_of(ladder.parts_of(held.pipe))
 
     @contextmanager
     def in_hand(self, model: Model) -> Iterator[None]:

@@ -99,12 +99,18 @@ class Studio:
 
     def _too_large(self, job: Job) -> SfumatoError:
         wanted, total = models.size_of(job.model, self._device), ladder.total_memory(self._device)
+        name = job.model.info.name
+        if job.guide is not None:
+            from sfumato.models import controlled  # here, since it takes as long to import as a model does
+
+            wanted += controlled.size_of(job.guide.row, models.dtype_on(self._device, job.model.info.family))
+            name += f" with {job.guide.row.name}"
         free = ladder.available_memory(self._device)
         weights = f"its weights alone take {_in_words(wanted)}" if wanted else "its weights are small"
         size = f" at {job.planned.padded_width} x {job.planned.padded_height} pixels" if job.planned else ""
         return SfumatoError(
             "out_of_memory",
-            f"The memory does not suffice for {job.model.info.name}{size}: {weights}, and {self.device} has "
+            f"The memory does not suffice for {name}{size}: {weights}, and {self.device} has "
             f"{_in_words(total)}, {_in_words(free)} of them free. Paint a smaller area, take a smaller model, or close "
             "other programs.",
         )
