@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sfumato_wire.geometry import Box, crop_box
 from sfumato_wire.levels import Levels
-from sfumato_wire.request import Pixels, Request, digest_of
+from sfumato_wire.request import Control, Pixels, Request, digest_of
 
 from sfumato import models
 from sfumato.change_map import ChangeMap, softened_reach, support
@@ -36,8 +36,9 @@ def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[s
             "lay it over the picture in your painting program: what the map keeps stays as it is.",
         )
     grey = map_of(options.map, canvas)
+    control = _control_of(options, canvas)
     read = time.perf_counter() - start
-    finished, layer = paint(options, settings, canvas, grey)
+    finished, layer = paint(options, settings, canvas, grey, control=control)
     if options.layer:
         write_png(options.layer, layer, image)
     flat = flatten(canvas, layer)
@@ -55,17 +56,48 @@ def map_of(path: Path, canvas: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return grey
 
 
+def _control_of(options: argparse.Namespace, canvas: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """The picture for a ControlNet at the canvas's size, RGBA uint8 [h, w, 4], if there is one. Raises InputError."""
+    if (options.controlnet is None) != (options.control is None):
+        lacking = "--controlnet NAME" if options.controlnet is None else "--control FILE"
+        raise InputError("half_control", f"A ControlNet needs --controlnet and --control: add {lacking}.")
+    if options.control is None:
+        return None
+    rgba, image = read_canvas(options.control, "control")
+    height, width = canvas.shape[:2]
+    if abs(image.width * height - image.height * width) > max(width, height, *image.size):  # more than rounding
+        raise InputError(
+            "shapes_differ",
+            f"The control {options.control} is {image.width} x {image.height}, and the canvas {width} x {height} is "
+            "of another shape. Crop one of them.",
+        )
+    if image.size == (width, height):
+        return rgba
+    return np.asarray(Image.fromarray(rgba).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _range_of(said: str) -> tuple[float, float]:
+    """BEGIN..END. Raises InputError."""
+    begin, dots, end = said.partition("..")
+    try:
+        return float(begin), float(end if dots else "no end")
+    except ValueError:
+        raise InputError("bad_range", f"--control-range takes BEGIN..END, such as 0..0.5; this is {said}.") from None
+
+
 def paint(
     options: argparse.Namespace,
     settings: dict[str, Any],
     canvas: NDArray[np.uint8],
     grey: NDArray[np.uint16],
     studio: Studio | None = None,
+    control: NDArray[np.uint8] | None = None,
 ) -> tuple[Finished, NDArray[np.uint8]]:
     """One job with the options of `sfumato apply` and its layer on the whole canvas, RGBA uint8 [h, w, 4].
 
     canvas: RGBA uint8 [h, w, 4]. grey: the map as painted, uint16 [h, w]. studio: what several jobs share, such as the
-    loaded model; None makes one. Raises InputError, SfumatoError."""
+    loaded model; None makes one. control: the picture for a ControlNet, at the canvas's size. Raises InputError,
+    SfumatoError."""
     height, width = canvas.shape[:2]
     info = models.find(options.model).info
     painted = support(65535 - grey if options.invert_map else grey) or Box(0, 0, 1, 1)
@@ -76,6 +108,10 @@ def paint(
     try:
         canvas_bytes, canvas_pixels = _pixels(canvas, canvas_box, "rgba8")
         map_bytes, map_pixels = _pixels(grey, painted, "gray16")
+        guide, guide_bytes = None, b""
+        if control is not None:
+            guide_bytes, shown = _pixels(control, canvas_box, "rgba8")
+            guide = Control(options.controlnet, shown, options.control_weight, *_range_of(options.control_range))
         request = Request(
             **_common(options, settings),
             negative_prompt=options.negative_prompt,
@@ -87,10 +123,11 @@ def paint(
             strength=round(options.strength * 1000),
             levels=Levels(invert=options.invert_map),
             soften=options.soften,
+            control=guide,
         )
     except ValueError as error:
         raise InputError("bad_request", str(error)) from None
-    finished = _run(request, canvas_bytes, map_bytes, studio)
+    finished = _run(request, canvas_bytes, map_bytes, guide_bytes, studio)
     layer = np.zeros_like(canvas)
     if finished.layer is not None:
         box = finished.layer.box
@@ -117,7 +154,7 @@ def find_map_file(options: argparse.Namespace, settings: dict[str, Any]) -> dict
     except ValueError as error:
         raise InputError("bad_request", str(error)) from None
     read = time.perf_counter() - start
-    finished = _run(request, canvas_bytes, b"")
+    finished = _run(request, canvas_bytes)
     write_png(options.out, _rgba(finished)[..., 0])
     return _report(finished, start, read)
 
@@ -140,7 +177,9 @@ def _common(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, 
     }
 
 
-def _run(request: Request, canvas: bytes, change_map: bytes, studio: Studio | None = None) -> Finished:
+def _run(
+    request: Request, canvas: bytes, change_map: bytes = b"", control: bytes = b"", studio: Studio | None = None
+) -> Finished:
     from sfumato.studio import Progressed, Studio
 
     def show(progress: Progressed) -> None:
@@ -148,7 +187,7 @@ def _run(request: Request, canvas: bytes, change_map: bytes, studio: Studio | No
             step = f" {progress.step}/{progress.steps}" if progress.step < progress.steps else ""
             print(f"\r\x1b[K{progress.stage}{step}", end="", file=sys.stderr, flush=True)
 
-    finished = (studio or Studio()).run(request, canvas, change_map, on_progress=show)
+    finished = (studio or Studio()).run(request, canvas, change_map, control, on_progress=show)
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     return finished

@@ -148,7 +148,7 @@ def _apply(options: argparse.Namespace) -> int:
         raise InputError("no_output", "Say what to write: --layer OUT.png, --flat OUT.png, or both.")
     from sfumato.pictures import check_outputs
 
-    check_outputs([options.layer, options.flat], [options.canvas, options.map])
+    check_outputs([options.layer, options.flat], [options.canvas, options.map, options.control])
     if not 0 <= options.strength <= 1:
         raise InputError("bad_strength", f"--strength must lie between 0 and 1; this is {options.strength:g}.")
 

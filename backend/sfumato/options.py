@@ -44,6 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     apply.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the whole map (default: 1)")
     apply.add_argument("--invert-map", action="store_true", help="the map is painted the other way round: white keeps")
     apply.add_argument("--soften", type=int, default=0, metavar="PX", help="blur the map by so many pixels")
+    _add_control(apply)
     apply.add_argument("--layer", type=Path, metavar="OUT.png", help="write what changed, transparent elsewhere")
     apply.add_argument("--flat", type=Path, metavar="OUT.png", help="write the whole picture with the change in it")
 
@@ -136,6 +137,19 @@ def _add_painting(command: argparse.ArgumentParser) -> None:
     """What commands share that paint."""
     command.add_argument("--negative-prompt", default="", metavar="TEXT", help="what should not appear")
     command.add_argument("--guidance", type=float, help="how closely to follow the prompt (default: the model's own)")
+
+
+def _add_control(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--controlnet", metavar="NAME", help="a ControlNet of `sfumato models`, for the model's family")
+    add("--control", type=Path, metavar="FILE", help="the picture that it reads, of the canvas's shape, such as lines")
+    add("--control-weight", type=float, default=1.0, metavar="0..2", help="how much it guides (default: 1)")
+    add(
+        "--control-range",
+        default="0..1",
+        metavar="BEGIN..END",
+        help="which steps it guides, as shares of all there are from the noisiest on (default: %(default)s)",
+    )
 
 
 def _add_fan(command: argparse.ArgumentParser) -> None:

@@ -23,7 +23,7 @@ _OTHER_SUFFIXES = frozenset(
 
 
 def open_image(path: str | Path, what: str) -> Image.Image:
-    """The file's picture, upright. what: "canvas" or "map", for the sentence of an InputError."""
+    """The file's picture, upright. what: "canvas", "map" or "control", for the sentence of an InputError."""
     try:
         with warnings.catch_warnings():
             # Pillow warns at a third of the size that we allow; our own limit is checked below, before decoding.
@@ -49,9 +49,9 @@ def open_image(path: str | Path, what: str) -> Image.Image:
         ) from None
 
 
-def read_canvas(path: str | Path) -> tuple[NDArray[np.uint8], Image.Image]:
-    """RGBA, uint8 [height, width, 4], and the image it came from."""
-    image = open_image(path, "canvas")
+def read_canvas(path: str | Path, what: str = "canvas") -> tuple[NDArray[np.uint8], Image.Image]:
+    """RGBA, uint8 [height, width, 4], and the image it came from. what: as in `open_image`."""
+    image = open_image(path, what)
     return np.asarray(_deep_to_8(image).convert("RGBA")), image
 
 

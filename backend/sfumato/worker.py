@@ -111,6 +111,7 @@ class Worker:
                 request,
                 job.blobs[request.canvas.digest],
                 job.blobs[request.change_map.digest] if request.change_map else b"",
+                job.blobs[request.control.picture.digest] if request.control else b"",
                 on_progress=lambda progressed: self._tell(job, progressed),
                 cancelled=job.cancelled.is_set,
             )

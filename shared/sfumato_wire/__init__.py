@@ -30,7 +30,7 @@ from .messages import (
     Submit,
     Welcome,
 )
-from .request import BYTES_PER_PIXEL, Lora, Pixels, Request, digest_of
+from .request import BYTES_PER_PIXEL, Control, Lora, Pixels, Request, digest_of
 
 __all__ = [
     "BYTES_PER_PIXEL",
@@ -45,6 +45,7 @@ __all__ = [
     "Cancel",
     "Cancelled",
     "Connection",
+    "Control",
     "EditInfo",
     "Event",
     "Failed",

@@ -20,4 +20,5 @@ MAX_INCOMING = 2 * MAX_BLOB  # bytes of one connection's blobs that have begun t
 MAX_STEPS = 1_000
 MAX_SEED = 2**63 - 1
 MAX_LORAS = 16  # of one request
+MAX_CONTROL_WEIGHT = 2.0  # of a ControlNet; 1 is as it was made
 MAX_LORA_WEIGHT = 10.0  # either way: a negative weight takes away what the LoRA would add

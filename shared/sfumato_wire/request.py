@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 
 from .geometry import Box
 from .levels import Levels
-from .limits import MAX_BLOB, MAX_LORA_WEIGHT, MAX_LORAS, MAX_SEED, MAX_SIDE, MAX_STEPS, MAX_TEXT
+from .limits import (
+    MAX_BLOB,
+    MAX_CONTROL_WEIGHT,
+    MAX_LORA_WEIGHT,
+    MAX_LORAS,
+    MAX_SEED,
+    MAX_SIDE,
+    MAX_STEPS,
+    MAX_TEXT,
+)
 
 BYTES_PER_PIXEL = {
     "rgba8": 4,  # straight alpha
@@ -78,6 +87,35 @@ class Lora:
 
 
 @dataclass(frozen=True)
+class Control:
+    """A ControlNet and the picture that guides it. id: its id or name among the backend's; picture: lines, depths or
+    whatever it was taught on; where it is transparent or does not reach, black. weight: how much it guides, 1 as it was
+    made. begin, end: shares of the whole schedule, of which 0 is its noisiest level; it guides the steps between them.
+    """
+
+    id: str
+    picture: Pixels
+    weight: float = 1.0
+    begin: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_text("name of a ControlNet", self.id)
+        if not self.id:
+            raise ValueError("A ControlNet has no name. Name one, or leave it out.")
+        if self.picture.format not in ("rgba8", "bgra8"):
+            raise ValueError(f"The picture for a ControlNet must be rgba8 or bgra8, not {self.picture.format}.")
+        if not 0.0 <= self.weight <= MAX_CONTROL_WEIGHT:
+            limit = f"{MAX_CONTROL_WEIGHT:g}"
+            raise ValueError(f"A ControlNet's weight must lie between 0 and {limit}; this is {self.weight}.")
+        if not 0.0 <= self.begin < self.end <= 1.0:
+            raise ValueError(
+                "A ControlNet's range must begin before it ends, both between 0 and 1; this is "
+                f"{self.begin} to {self.end}."
+            )
+
+
+@dataclass(frozen=True)
 class Request:
     """Everything relevant to a result.
 
@@ -94,6 +132,7 @@ class Request:
     loras: what changes the model for this job, beside those that the prompt names (`<lora:name:0.8>`); the weights of
     one that is named twice add up.
     scheduler: one that the model's family is offered (`Welcome.schedulers`); "" is the model's own.
+    control: what guides the model beside the texts, if anything does.
     """
 
     model: str
@@ -117,6 +156,7 @@ class Request:
     layer_format: str = "rgba8"
     loras: tuple[Lora, ...] = ()
     scheduler: str = ""
+    control: Control | None = None
 
     def __post_init__(self) -> None:
         if not (0 < self.width <= MAX_SIDE and 0 < self.height <= MAX_SIDE):
@@ -149,11 +189,14 @@ class Request:
             raise ValueError(f"The layer can be rgba8 or bgra8, not {self.layer_format}.")
         if len(self.loras) > MAX_LORAS:
             raise ValueError(f"At most {MAX_LORAS} LoRAs can be used at once; these are {len(self.loras)}.")
+        if self.control and not Box(0, 0, self.width, self.height).contains(self.control.picture.box):
+            raise ValueError("The picture for a ControlNet reaches outside the document.")
 
     @property
     def pictures(self) -> tuple[Pixels, ...]:
         """What travels as blobs."""
-        return (self.canvas,) if self.change_map is None else (self.canvas, self.change_map)
+        control = self.control.picture if self.control else None
+        return tuple(pixels for pixels in (self.canvas, self.change_map, control) if pixels is not None)
 
 
 def _check_text(name: str, text: str) -> None:

@@ -106,6 +106,35 @@ def unet(model: Any) -> Tensors:
     return {renamed(name): value for name, value in model.state_dict().items()}
 
 
+def controlnet(model: Any) -> Tensors:
+    """The first half of a UNet as above, the entry of the picture, and a convolution for every one of its outputs."""
+    own = ("controlnet_", "conv_in", "time_embedding", "down_blocks", "mid_block")
+    half = [name for name in model.state_dict() if name.startswith(own[1:])]
+    state = model.state_dict()
+    result = {}
+
+    class Half:
+        config = model.config
+
+        @staticmethod
+        def state_dict() -> Tensors:
+            return {name: state[name] for name in half}
+
+    result = {f"control_model.{name}": value for name, value in unet(Half).items()}
+    last = 2 * len(model.controlnet_cond_embedding.blocks) + 2
+    for name, value in state.items():
+        name = name.replace("controlnet_cond_embedding.conv_in", "input_hint_block.0")
+        name = name.replace("controlnet_cond_embedding.conv_out", f"input_hint_block.{last}")
+        name = re.sub(
+            r"controlnet_cond_embedding\.blocks\.(\d+)", lambda m: f"input_hint_block.{2 * int(m[1]) + 2}", name
+        )
+        name = re.sub(r"controlnet_down_blocks\.(\d+)", r"zero_convs.\1.0", name)
+        name = name.replace("controlnet_mid_block", "middle_block_out.0")
+        if name.startswith(("input_hint_block", "zero_convs", "middle_block_out")):
+            result[f"control_model.{name}"] = value
+    return result
+
+
 def _inner(kind: str, rest: str) -> str:
     if not kind.startswith("resnets"):
         return rest

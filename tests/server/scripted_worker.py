@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from sfumato.errors import Cancelled, InputError
 from sfumato.worker import main
@@ -39,10 +39,14 @@ class ScriptedStudio:
         EditInfo("differential", "Differential", "", (Parameter("axis", "choice", "steps", "", None, None, ("a",)),)),
     )
 
+    schedulers: ClassVar[dict[str, tuple[str, ...]]] = {"sd": ("DDIM",)}
+
     def warm_up(self) -> None:
         print("a stray print must not reach the wire")
 
-    def run(self, request: Request, canvas: bytes, change_map: bytes, *, on_progress: Any, cancelled: Any) -> Finished:
+    def run(
+        self, request: Request, canvas: bytes, change_map: bytes, control: bytes, *, on_progress: Any, cancelled: Any
+    ) -> Finished:
         act = request.prompt
         if act == "wrong request":
             raise InputError("steps", "Steps 0 cannot be painted: choose at least 1.")
@@ -68,9 +72,8 @@ class ScriptedStudio:
         if act == "nothing":
             return Finished(None, b"", {"skipped": True})
         data = bytes(255 - value for value in canvas)
-        return Finished(
-            replace(request.canvas, digest=digest_of(data)), data, {"pid": os.getpid(), "steps": request.steps}
-        )
+        report = {"pid": os.getpid(), "steps": request.steps, "control": digest_of(control)}
+        return Finished(replace(request.canvas, digest=digest_of(data)), data, report)
 
 
 class Broken(ScriptedStudio):

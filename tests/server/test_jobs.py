@@ -1,5 +1,6 @@
 """A job's life over real sockets: submit, pictures, progress, result, and everything that may get in between."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from server.harness import Client, asynchronous, client, job, server
@@ -9,11 +10,14 @@ from sfumato_wire import (
     BlobReceived,
     Cancel,
     Cancelled,
+    Control,
     Failed,
     NeedBlobs,
+    Pixels,
     Progress,
     Result,
     Submit,
+    digest_of,
 )
 
 
@@ -48,6 +52,23 @@ async def test_the_same_canvas_is_not_sent_twice(tmp_path: Path) -> None:
             await other.submit("c", job("from elsewhere", side=64))
             await other.hear(Result)
             assert other.sent_bytes == 0
+
+
+@asynchronous
+async def test_the_picture_of_a_control_travels_as_the_others_do(tmp_path: Path) -> None:
+    request, pictures = job(side=16)
+    lines = bytes(range(256)) * 4
+    control = Control("lines", Pixels(0, 0, 16, 16, "bgra8", digest_of(lines)))
+    work = replace(request, control=control), pictures | {digest_of(lines): lines}
+    async with server(tmp_path) as port, client(port, tmp_path) as me:
+        await me.submit("a", work)
+        assert (await me.hear(Result)).report["control"] == digest_of(lines)
+        before = me.sent_bytes
+        await me.submit("b", (replace(work[0], prompt="again"), work[1]))
+        assert (await me.hear(Result)).report["control"] == digest_of(lines)
+        assert me.sent_bytes == before
+        await me.submit("c", job(side=16))
+        assert (await me.hear(Result)).report["control"] == digest_of(b"")
 
 
 @asynchronous

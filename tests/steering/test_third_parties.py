@@ -3,6 +3,7 @@ for bit, with the addition at work, and the addition's effect is really there.""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,52 @@ class TestControlNet:
         lines[..., 10:12, :] = 1
         off = own(pipe, family, control_image=lines, controlnet_conditioning_scale=0.0)
         check(pipe, family, off, control_image=lines, controlnet_conditioning_scale=1.0)
+        # Its pipelines count a range among the steps that they run, and steering leaves that to them.
+        part = {"control_image": lines, "controlnet_conditioning_scale": 1.0, "control_guidance_end": 0.67}
+        assert torch.equal(steered(pipe, family, **part), own(pipe, family, **part))
+        assert not torch.equal(own(pipe, family, **part), own(pipe, family, **part | {"control_guidance_end": 1.0}))
+        # And where nothing of it counts, it is as if there were none.
+        base.set_progress_bar_config(disable=True)
+        assert torch.equal(off, own(base, family))
+
+    @pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")  # diffusers' own
+    def test_one_of_flux_whose_pipeline_encodes_whatever_it_is_given(self) -> None:
+        """Pictures as they are, and latents, which it would take for a picture, under steering."""
+        base = fresh("flux")
+        torch.manual_seed(1)
+        controlnet = diffusers.FluxControlNetModel.from_config(dict(base.transformer.config))
+        for parameter in controlnet.parameters():
+            if not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.3)
+        takes = inspect.signature(diffusers.FluxControlNetImg2ImgPipeline.__init__).parameters
+        parts = {name: part for name, part in base.components.items() if name in takes}
+        pipe = diffusers.FluxControlNetImg2ImgPipeline(**parts, controlnet=controlnet)
+        pipe.set_progress_bar_config(disable=True)
+        arguments = tiny.arguments("flux", STEPS)
+        latents = arguments["image"]
+        side = [size * pipe.vae_scale_factor for size in latents.shape[-2:]]
+        picture, lines = torch.rand(1, 3, *side), torch.full((1, 3, *side), -1.0)
+        lines[..., 10:12, :] = 1
+        more = {"height": side[0], "width": side[1], "control_image": lines}
+
+        def tail(**changes: Any) -> dict[str, Any]:
+            return tiny.arguments("flux", STEPS) | more | changes
+
+        plain = pipe(**tail(image=picture), strength=tiny.strength(pipe, STEPS, 3)).images
+        off = pipe(
+            **tail(image=picture, controlnet_conditioning_scale=0.0), strength=tiny.strength(pipe, STEPS, 3)
+        ).images
+        assert not torch.allclose(plain, off, atol=1e-3)
+        for skip in (True, False):
+            with steer(pipe, Differential(CONSTANT), skip=skip) as run:
+                assert torch.equal(run(**tail(image=picture)).images, plain)
+        # As if its encoder had answered with those latents.
+        pipe._encode_vae_image = lambda image, generator: latents
+        plain = pipe(**tail(image=picture), strength=tiny.strength(pipe, STEPS, 3)).images
+        del pipe._encode_vae_image
+        with steer(pipe, Differential(CONSTANT)) as run:
+            assert torch.equal(run(**tail(image=latents)).images, plain)
+        assert "_encode_vae_image" not in vars(pipe)
 
 
 class TestIPAdapter:

@@ -9,6 +9,7 @@ from sfumato_wire import (
     Cancel,
     Cancelled,
     Connection,
+    Control,
     EditInfo,
     Failed,
     Hello,
@@ -32,6 +33,7 @@ from sfumato_wire import (
 )
 
 CANVAS, MAP, LAYER = b"\x10\x20\x30\xff" * 6, b"\x00\xff" * 3, b"\x01\x02\x03\x04"
+LINES = b"\xff\xff\xff\xff" * 4
 REQUEST = Request(
     model="sketchbook",
     edit="differential",
@@ -66,6 +68,8 @@ MAP_REQUEST = Request(
     source_prompt="ein Hund, 犬, \U0001f415",
     settings={"noises": 10},
 )
+CONTROL = Control("owner/lines, 線", Pixels(3, 2, 2, 2, "rgba8", digest_of(LINES)), 0.75, 0.1, 0.9)
+CONTROLLED = dataclasses.replace(REQUEST, control=CONTROL)
 PARAMETERS = (
     Parameter("axis", "choice", "steps", "What grey means.", choices=("steps", "noise")),
     Parameter("power", "float", 0.5, "", 0.0, 1.0),
@@ -88,6 +92,7 @@ FROM_CLIENT: tuple[Message, ...] = (
     Hello("Krita 5.2", 1, 1, ("j", "k")),
     Submit("j", REQUEST),
     Submit("k", MAP_REQUEST),
+    Submit("l", CONTROLLED),
     Blob(digest_of(CANVAS), 8, len(CANVAS), CANVAS[8:]),
     Cancel("j"),
     Ack("j"),

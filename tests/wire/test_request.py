@@ -1,11 +1,22 @@
 """The arithmetic of pictures: no rectangle, size or digest that lies gets past the constructor."""
 
+import dataclasses
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sfumato_wire import BYTES_PER_PIXEL, Box, Lora, Pixels, Request, digest_of
-from sfumato_wire.limits import MAX_BLOB, MAX_LORA_WEIGHT, MAX_LORAS, MAX_SEED, MAX_SIDE, MAX_STEPS, MAX_TEXT
-from wire.samples import MAP_REQUEST, REQUEST, changed
+from sfumato_wire import BYTES_PER_PIXEL, Box, Control, Lora, Pixels, Request, digest_of
+from sfumato_wire.limits import (
+    MAX_BLOB,
+    MAX_CONTROL_WEIGHT,
+    MAX_LORA_WEIGHT,
+    MAX_LORAS,
+    MAX_SEED,
+    MAX_SIDE,
+    MAX_STEPS,
+    MAX_TEXT,
+)
+from wire.samples import CONTROL, CONTROLLED, MAP_REQUEST, REQUEST, changed
 
 DIGEST = digest_of(b"")
 NUMBERS = st.integers(-(2**40), 2**40) | st.integers(-2, 2) | st.sampled_from([MAX_SIDE, MAX_SIDE + 1, -MAX_SIDE - 1])
@@ -116,3 +127,34 @@ def test_a_lora_has_a_name_and_a_weight_within_limits(name: str, weight: float, 
         assert Lora("soft", good).weight == good
     with pytest.raises(ValueError, match=sentence):
         Lora(name, weight)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"id": ""}, "A ControlNet has no name"),
+        ({"id": "x" * (MAX_TEXT + 1)}, "The name of a ControlNet has 8193 characters"),
+        ({"id": "\ud800"}, "The name of a ControlNet holds characters that are no text"),
+        ({"picture": Pixels(0, 0, 1, 1, "gray8", DIGEST)}, "must be rgba8 or bgra8, not gray8"),
+        ({"weight": -0.1}, r"weight must lie between 0 and 2; this is -0\.1\."),
+        ({"weight": MAX_CONTROL_WEIGHT + 0.1}, r"this is 2\.1\."),
+        ({"weight": float("nan")}, r"this is nan\."),
+        ({"begin": 0.5, "end": 0.5}, r"must begin before it ends, both between 0 and 1; this is 0\.5 to 0\.5\."),
+        ({"begin": -0.1}, r"this is -0\.1 to 0\.9\."),
+        ({"end": 1.1}, r"this is 0\.1 to 1\.1\."),
+        ({"end": float("nan")}, r"to nan\."),
+    ],
+)
+def test_a_control_has_a_name_a_picture_and_a_range(fields: dict[str, object], sentence: str) -> None:
+    whole = {"id": "x", "picture": Pixels(0, 0, 1, 1, "bgra8", DIGEST), "weight": MAX_CONTROL_WEIGHT}
+    assert Control(**whole, begin=0.0, end=1.0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=sentence):
+        dataclasses.replace(CONTROL, **fields)  # type: ignore[arg-type]
+
+
+def test_the_picture_of_a_control_lies_in_the_document_and_travels() -> None:
+    assert CONTROLLED.pictures == (REQUEST.canvas, REQUEST.change_map, CONTROL.picture)
+    assert changed(MAP_REQUEST, control=CONTROL).pictures == (MAP_REQUEST.canvas, CONTROL.picture)
+    outside = dataclasses.replace(CONTROL, picture=dataclasses.replace(CONTROL.picture, x=4))
+    with pytest.raises(ValueError, match="The picture for a ControlNet reaches outside the document"):
+        changed(REQUEST, control=outside)

@@ -67,13 +67,18 @@ def rungs_on(device: str, environ: Mapping[str, str] = os.environ) -> tuple[Rung
 def quantise(pipe: Any) -> None:
     """Round the weights of the linear layers of all parts but the VAE to 8 bits, a scale for every row. There is no way
     back; the pipeline has to be placed again."""
-    from torchao.quantization import Int8WeightOnlyConfig, quantize_
-
     take_off(pipe)
     pipe.to("cpu")
     for part in parts_of(pipe):
         if part is not pipe.vae:
-            quantize_(part, Int8WeightOnlyConfig())
+            quantise_part(part)
+
+
+def quantise_part(part: torch.nn.Module) -> None:
+    """The same of one part, which is not placed yet."""
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    quantize_(part, Int8WeightOnlyConfig())
 
 
 def place(pipe: Any, rung: Rung, device: str) -> None:
@@ -111,10 +116,18 @@ def first_rung(pipe: Any, rungs: tuple[Rung, ...], room: int) -> Rung:
     """The first one whose weights go into `room` bytes; the last where none does."""
     parts = parts_of(pipe)
     for rung in rungs:
-        turns = [[part] for part in parts] if rung.name == TURNS.name else [parts]
+        turns = _turns(pipe, parts) if rung.name == TURNS.name else [parts]
         if rung.name == LAYERS.name or max(bytes_of(those, rung.quantised) for those in turns) <= room:
             return rung
     return rungs[-1]
+
+
+def _turns(pipe: Any, parts: list[torch.nn.Module]) -> list[list[torch.nn.Module]]:
+    """What is on the device at once where parts take turns: a ControlNet stays there while the denoiser works."""
+    guide = getattr(pipe, "controlnet", None)
+    alone = [part for part in parts if part is not guide]
+    denoiser = getattr(pipe, "unet", None) or getattr(pipe, "transformer", None)
+    return [[part, guide] if guide is not None and part is denoiser else [part] for part in alone]
 
 
 def parts_of(pipe: Any) -> list[torch.nn.Module]:

@@ -202,7 +202,8 @@ def _worked_at(pipe: Any, picture: Any, kwargs: dict[str, Any]) -> tuple[int, in
 
 @contextmanager
 def _left_alone(pipe: Any, latents: Any) -> Iterator[None]:
-    """Latents pass a pipeline's image processor as they are: some processors would take them for a picture."""
+    """Latents pass a pipeline's image processor as they are: some processors would take them for a picture. So they do
+    where a pipeline encodes whatever it is given, as that of Flux with a ControlNet does."""
     if not isinstance(latents, Tensor) or not is_latents(pipe, latents):
         yield
         return
@@ -212,11 +213,20 @@ def _left_alone(pipe: Any, latents: Any) -> Iterator[None]:
     def passed(image: Any, *args: Any, **kwargs: Any) -> Any:
         return image if image is latents else preprocess(image, *args, **kwargs)
 
+    encode = getattr(pipe, "_encode_vae_image", None)
+
+    def left(image: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return image if encode is None or is_latents(pipe, image) else encode(image, *args, **kwargs)
+
     processor.preprocess = passed
+    if encode is not None:
+        object.__setattr__(pipe, "_encode_vae_image", left)
     try:
         yield
     finally:
         del processor.preprocess
+        if encode is not None:
+            object.__delattr__(pipe, "_encode_vae_image")
 
 
 def _encoded(pipe: Any, image: Any, height: int, width: int, generator: Any) -> Tensor:

@@ -21,20 +21,22 @@ from sfumato.change_map import M as FULL
 from sfumato.composite import Difference, faintest, layer, over_pixels
 from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
-from sfumato.models import texts
+from sfumato.models import controlnets, texts
 from sfumato.models.curve import Curve, curve_of
 from sfumato.models.schedulers import check_scheduler_name, scheduled
 from sfumato.models.wearing import worn
 from sfumato.steering import Edit, Run, Steered, steer
 from sfumato.steering.support import check_scheduler
+from sfumato.studio import control
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.found import as_grey
 from sfumato.studio.loras import taken_out, weighed
 from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, to_working
 from sfumato.studio.plan import Plan, plan
-from sfumato.studio.request import canvas_array, laid_on, map_array, part, settings_of
+from sfumato.studio.request import canvas_array, laid_on, map_array, part, rgba_array, settings_of
 
 if TYPE_CHECKING:
+    from sfumato.models.controlnets import ControlNetFile
     from sfumato.studio.studio import Studio
 
 T = TypeVar("T", bound=tuple[Tensor, ...])
@@ -69,6 +71,7 @@ class Job:
     studio: Studio
     request: Request
     canvas: bytes
+    control: bytes
     on_progress: Callable[[Progressed], None]
     cancelled: Callable[[], bool]
     seconds: dict[str, float] = field(default_factory=dict)
@@ -84,10 +87,13 @@ class Job:
         check_scheduler_name(request.scheduler, self.model)
         self.loras = weighed(asked, self.studio.find_lora, self.model)
         self.reader = (request.model, *sorted((file.adapter, weight) for file, weight in self.loras.items()))
+        self.guide = self._found_guide()
         self.report: dict[str, Any] = {"model": request.model, "edit": request.edit, "seed": request.seed}
         self.report |= {"steps": request.steps, "device": self.studio.device}
         if self.loras:
             self.report["loras"] = [{"id": file.row.id, "weight": weight} for file, weight in self.loras.items()]
+        if self.guide and (said := request.control):
+            self.report["control"] = {"id": self.guide.row.id, "weight": said.weight, "range": [said.begin, said.end]}
 
     def paint(self, change_map: bytes) -> Finished:
         """The task "edit": a layer where the map asks for change."""
@@ -213,11 +219,19 @@ class Job:
         """Of the working picture, once it is planned."""
         return self.planned.padded_width * self.planned.padded_height if self.planned else 0
 
+    def _found_guide(self) -> ControlNetFile | None:
+        """The ControlNet that the request asks for; one of weight 0 is none, once it is known to fit."""
+        if (asked := self.request.control) is None:
+            return None
+        file = self.studio.find_controlnet(asked.id)
+        controlnets.check_fits(file.row, self.model)
+        return file if asked.weight else None
+
     def _pipe(self) -> Any:
-        if self.model not in self.studio.pipe:
+        if not self.studio.pipe.has(self.model, self.guide):
             self.on_progress(Progressed("loading", 0, 0))
         with self._clock("load"):
-            pipe = self.studio.pipe(self.model, self.pixels)
+            pipe = self.studio.pipe(self.model, self.pixels, self.guide)
             self.lent.enter_context(scheduled(pipe, self.request.scheduler))
             if self.loras:
                 with self.studio.pipe.in_hand(self.model):
@@ -229,6 +243,7 @@ class Job:
         request, studio = self.request, self.studio
         known = (self.reader, *self._seen, request.edit, planned.picture, request.negative_prompt)
         known += (request.scheduler, request.steps, request.guidance_scale, request.seed)
+        known += (self.guide, request.control) if self.guide else ()
 
         def say(prompt: str) -> dict[str, Any]:
             return studio.text(pipe, self.reader, prompt, request.negative_prompt)
@@ -269,6 +284,7 @@ class Job:
         request = self.request
         with self._clock("text"):
             text = words.say(request.prompt)
+        guide = self._guidance(pipe)
         self._stop_if_cancelled()
 
         def listener(run: Run) -> None:
@@ -285,8 +301,18 @@ class Job:
                 generator=torch.Generator("cpu").manual_seed(request.seed),
                 output_type="latent",
                 **text,
+                **guide,
             ).images
         return steered.run.layout.unlike(result) if steered.run else result, steered.run
+
+    def _guidance(self, pipe: Any) -> dict[str, Any]:
+        """The pipeline's arguments for the control, whose range it keeps to for the rest of this job."""
+        said, planned = self.request.control, self.planned
+        if self.guide is None or said is None or planned is None:
+            return {}
+        rgba = rgba_array(said.picture, self.control)
+        self.lent.enter_context(control.guided(pipe, said))
+        return control.arguments(pipe, said, control.over_black(rgba, said.picture.box, planned.crop), planned)
 
     def _finished(self, rgba: NDArray[np.uint8] | None, box: Box | None = None) -> Finished:
         report = {"steps_run": 0, **self.report, "model_calls": self.calls, "seconds": self.seconds}

@@ -1,5 +1,5 @@
 """The loaded pipelines, each on a rung of the memory ladder, within a budget: the least recently used go when another
-one needs the room."""
+one needs the room. A ControlNet stays beside its model as long as the model's jobs use it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import torch
 from sfumato import models
 from sfumato.errors import SfumatoError
 from sfumato.models import Model, ladder
+from sfumato.models.controlnets import ControlNetFile
 from sfumato.models.ladder import Rung
 from sfumato.studio.fits import Fit, Fits
 
@@ -23,12 +24,15 @@ ALONE = 0.9  # for those of the one that works: whether it works with so little 
 
 @dataclass
 class _Held:
-    """bytes: of its weights. rung: where it was placed last; None while that is not certain. quantised: for good."""
+    """pipe: with the ControlNet `guide` where there is one, else `plain`. bytes: of its weights. rung: where it was
+    placed last; None while that is not certain. quantised: for good."""
 
+    plain: Any
     pipe: Any
     bytes: int
     rung: Rung | None = None
     quantised: bool = False
+    guide: ControlNetFile | None = None
 
 
 class Pipelines:
@@ -54,15 +58,25 @@ class Pipelines:
     def __contains__(self, model: Model) -> bool:
         return model.info.id in self._held
 
-    def __call__(self, model: Model, pixels: int = 0) -> Any:
-        """The model's pipeline, loaded now if it is not, on the rung that a working picture of so many pixels takes, as
-        far as that is known. Raises SfumatoError; a model whose files cannot be read makes no other one go."""
+    def has(self, model: Model, guide: ControlNetFile | None) -> bool:
+        """Whether a job with that ControlNet has nothing to load."""
+        held = self._held.get(model.info.id)
+        return held is not None and guide in (None, held.guide)
+
+    def __call__(self, model: Model, pixels: int = 0, guide: ControlNetFile | None = None) -> Any:
+        """The model's pipeline, with that ControlNet if any, loaded now if it is not, on the rung that a working
+        picture of so many pixels takes, as far as that is known. Raises SfumatoError; a model whose files cannot be
+        read makes no other one go."""
         name = model.info.id
         held = self._held.pop(name, None) or self._loaded(model)
-        rung = self._rung(name, held, pixels)
-        if held.quantised and not rung.quantised:
-            held = self._loaded(model)
-        self._held[name] = held
+        try:
+            self._guide(held, model, guide)
+            rung = self._rung(name, held, pixels)
+            if held.quantised and not rung.quantised:
+                held = self._loaded(model)
+                self._guide(held, model, guide)
+        finally:
+            self._held[name] = held
         if held.rung is not rung:
             held.rung = None
             if rung.quantised and not held.quantised:
@@ -79,7 +93,28 @@ class Pipelines:
         self._make_room(wanted)
         self._check_room(model, wanted, int(psutil.virtual_memory().available), "free")
         pipe = models.load(model, self._device)
-        return _Held(pipe, ladder.bytes_of(ladder.parts_of(pipe)))
+        return _Held(pipe, pipe, ladder.bytes_of(ladder.parts_of(pipe)))
+
+    def _guide(self, held: _Held, model: Model, guide: ControlNetFile | None) -> None:
+        """Let go of another ControlNet, and put that one beside the model; both are to be placed again."""
+        if held.guide == guide:
+            return
+        ladder.take_off(held.pipe)
+        held.rung = None
+        if held.guide is not None:
+            held.pipe, held.guide = held.plain, None
+            held.bytes = ladder.bytes_of(ladder.parts_of(held.plain))
+            ladder.let_go(None)
+        if guide is not None:
+            from sfumato.models import controlled  # here, since it takes as long to import as a model does
+
+            dtype = models.dtype_on(self._device, model.info.family)
+            self._make_room(held.bytes + controlled.size_of(guide.row, dtype))
+            network = controlled.load_controlnet(guide.row, dtype)
+            if held.quantised:
+                ladder.quantise_part(network)
+            held.pipe, held.guide = controlled.controlled(held.plain, network), guide
+            held.bytes = ladder.bytes_of(ladder.parts_of(held.pipe))
 
     def _check_room(self, model: Model, wanted: int, room: int, which: str) -> None:
         """Weights lie in the computer's memory before they go anywhere; without room the system ends this process."""
@@ -128,7 +163,8 @@ class Pipelines:
         peak = torch.cuda.max_memory_allocated() if self._device == "cuda" else 0
         if self._climbed is not None:
             available = ladder.available_memory(self._device)
-            self._fits.keep(Fit(self._card, model.info.id, pixels, self._climbed.name, available, peak))
+            named = _named(model.info.id, self._held[model.info.id])
+            self._fits.keep(Fit(self._card, named, pixels, self._climbed.name, available, peak))
         self.begin()
         return peak
 
@@ -142,7 +178,7 @@ class Pipelines:
         if self._climbed is not None:
             return self._climbed
         available = ladder.available_memory(self._device)
-        needed = self._fits.needed(self._card, name, pixels, available)
+        needed = self._fits.needed(self._card, _named(name, held), pixels, available)
         known = [rung for rung in self._rungs if rung.name in needed]
         first = ladder.first_rung(held.pipe, self._rungs, round(ALONE * available))
         return max([first, *known], key=self._rungs.index)
@@ -171,3 +207,8 @@ class Pipelines:
 
 def in_words(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
+
+
+def _named(model: str, held: _Held) -> str:
+    """What is remembered together: a model alone, or with a ControlNet, which takes more."""
+    return model if held.guide is None else f"{model} + {held.guide.row.id}"

@@ -19,8 +19,13 @@ from sfumato.pictures import grey_times_alpha
 
 def canvas_array(request: Request, data: bytes) -> NDArray[np.uint8]:
     """RGBA, uint8 [h, w, 4], a view of the bytes where their order allows it."""
-    pixels = _array(request.canvas, data, np.uint8, 4)
-    return pixels[..., [2, 1, 0, 3]] if request.canvas.format == "bgra8" else pixels
+    return rgba_array(request.canvas, data)
+
+
+def rgba_array(pixels: Pixels, data: bytes) -> NDArray[np.uint8]:
+    """The same of any picture of one of the two orders."""
+    array = _array(pixels, data, np.uint8, 4)
+    return array[..., [2, 1, 0, 3]] if pixels.format == "bgra8" else array
 
 
 def map_array(request: Request, data: bytes) -> tuple[NDArray[np.uint16], Box]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from sfumato import models
 from sfumato.errors import SfumatoError
 from sfumato.models import ladder, texts
+from sfumato.models.controlnets import ControlNetFile, find_controlnet
 from sfumato.models.loras import LoraFile, find_lora
 from sfumato.models.schedulers import SCHEDULERS
 from sfumato.studio.cache import TensorCache
@@ -40,6 +41,7 @@ class Studio:
         self.models: tuple[ModelInfo, ...] = tuple(model.info for model in available)
         self._own = {model.info.id: model for model in available if model.row}
         self._loras: dict[str, LoraFile] = {}
+        self._controlnets: dict[str, ControlNetFile] = {}
         self.edits: tuple[EditInfo, ...] = tuple(DECLARED.values())
         self.schedulers: dict[str, tuple[str, ...]] = SCHEDULERS
         self.pipe = Pipelines(self._device)
@@ -58,11 +60,12 @@ class Studio:
         request: Request,
         canvas: bytes,
         change_map: bytes,
+        control: bytes = b"",
         *,
         on_progress: Callable[[Progressed], None] = lambda _: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Finished:
-        """Carry the request out. canvas, change_map: the bytes of its pictures; no bytes where it has no map.
+        """Carry the request out. canvas, change_map, control: the bytes of its pictures; no bytes where it has none.
 
         Where memory does not suffice, the job begins again in a way that needs less, as long as there is one.
 
@@ -71,7 +74,7 @@ class Studio:
         """
         self.pipe.begin()
         while True:
-            job = Job(self, request, canvas, on_progress, cancelled)
+            job = Job(self, request, canvas, control, on_progress, cancelled)
             try:
                 with job.lent:
                     finished = job.find() if request.task == "map" else job.paint(change_map)
@@ -96,12 +99,18 @@ class Studio:
 
     def _too_large(self, job: Job) -> SfumatoError:
         wanted, total = models.size_of(job.model, self._device), ladder.total_memory(self._device)
+        name = job.model.info.name
+        if job.guide is not None:
+            from sfumato.models import controlled  # here, since it takes as long to import as a model does
+
+            wanted += controlled.size_of(job.guide.row, models.dtype_on(self._device, job.model.info.family))
+            name += f" with {job.guide.row.name}"
         free = ladder.available_memory(self._device)
         weights = f"its weights alone take {in_words(wanted)}" if wanted else "its weights are small"
         size = f" at {job.planned.padded_width} x {job.planned.padded_height} pixels" if job.planned else ""
         return SfumatoError(
             "out_of_memory",
-            f"The memory does not suffice for {job.model.info.name}{size}: {weights}, and {self.device} has "
+            f"The memory does not suffice for {name}{size}: {weights}, and {self.device} has "
             f"{in_words(total)}, {in_words(free)} of them free. Paint a smaller area, take a smaller model, or close "
             "other programs.",
         )
@@ -114,6 +123,12 @@ class Studio:
         """The LoRA of that name; looked for anew only where its file has changed. Raises InputError."""
         if (known := self._loras.get(name)) is None or not known.is_as_it_was:
             known = self._loras[name] = find_lora(name)
+        return known
+
+    def find_controlnet(self, name: str) -> ControlNetFile:
+        """The ControlNet of that name, in the same way. Raises InputError."""
+        if (known := self._controlnets.get(name)) is None or not known.is_as_it_was:
+            known = self._controlnets[name] = find_controlnet(name)
         return known
 
     def text(self, pipe: Any, reader: Hashable, prompt: str, negative_prompt: str) -> dict[str, Any]:

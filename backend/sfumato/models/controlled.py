@@ -1,0 +1,101 @@
+"""A ControlNet beside a loaded pipeline: diffusers' own pipeline for both, of the plain one's very parts.
+
+`from_pipe` would do that, too, but it also turns every part into one kind of numbers, a VAE in float32 among them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    ControlNetModel,
+    FluxControlNetImg2ImgPipeline,
+    FluxControlNetModel,
+    FluxImg2ImgPipeline,
+    StableDiffusionControlNetImg2ImgPipeline,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionXLControlNetImg2ImgPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+)
+from safetensors import SafetensorError
+
+from sfumato.errors import InputError
+from sfumato.models.checkpoints import CONFIGS
+from sfumato.models.folders import weights_of
+from sfumato.models.header import read
+from sfumato.models.ladder import is_out_of_memory
+from sfumato.models.listing import Row
+from sfumato.models.loading import SAFE
+
+PIPELINES: dict[type, Any] = {
+    StableDiffusionImg2ImgPipeline: StableDiffusionControlNetImg2ImgPipeline,
+    StableDiffusionXLImg2ImgPipeline: StableDiffusionXLControlNetImg2ImgPipeline,
+    FluxImg2ImgPipeline: FluxControlNetImg2ImgPipeline,
+}
+# By what only they have: several ControlNets in one, which would have to be told which of them is meant.
+UNIONS = ("task_embedding", "controlnet_mode_embedder.weight")
+
+
+def load_controlnet(row: Row, dtype: torch.dtype) -> Any:
+    """The ControlNet of a row that `controlnets.check_fits` lets pass, on the CPU, in `dtype`. Raises InputError where
+    it cannot be read, is damaged or is of another build; what an allocation raises passes."""
+    stored = _tensors(row)
+    if union := [name for name in stored if name.endswith(UNIONS)]:
+        sentence = f"{row.name} is several ControlNets in one ({union[0]}), which Sfumato cannot choose from."
+        raise InputError("union_controlnet", f"{sentence} Take one for a single kind of picture.")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # hints for programmers
+            network = _of_folder(row, dtype) if row.layout == "folder" else _of_file(row, dtype)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise
+        said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise _unfitting(row, said) from error
+    wanted = sum(1 for _ in network.parameters())
+    if len(stored) < wanted or any(weight.is_meta for weight in network.parameters()):
+        raise _unfitting(row, "it lacks some of its weights")
+    return network
+
+
+def size_of(row: Row, dtype: torch.dtype) -> int:
+    """About how many bytes its weights take. Raises InputError where its files cannot be read."""
+    return sum(prod(shape) for shape in _tensors(row).values()) * dtype.itemsize
+
+
+def controlled(pipe: Any, controlnet: Any) -> Any:
+    """The pipeline with that ControlNet. Its other parts are those of `pipe`, which goes on as it was."""
+    cls = PIPELINES[type(pipe)]
+    takes = inspect.signature(cls.__init__).parameters
+    parts = {name: part for name, part in (dict(pipe.config) | pipe.components).items() if name in takes}
+    made = cls(**parts, controlnet=controlnet)
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def _tensors(row: Row) -> dict[str, tuple[int, ...]]:
+    """The shapes of what is stored, by name."""
+    files = weights_of(Path(row.path))[0] if row.layout == "folder" else [Path(row.path)]
+    return {name: shape for file in files for name, (_, shape) in read(file).tensors.items()}
+
+
+def _of_folder(row: Row, dtype: torch.dtype) -> Any:
+    cls = FluxControlNetModel if row.family == "flux" else ControlNetModel
+    return cls.from_pretrained(row.path, torch_dtype=dtype, variant=row.saved_as or None, **SAFE)
+
+
+def _of_file(row: Row, dtype: torch.dtype) -> Any:
+    """It is built as the first half of its family's denoiser is."""
+    config = str(CONFIGS / row.family)
+    return ControlNetModel.from_single_file(
+        row.path, config=config, subfolder="unet", torch_dtype=dtype, local_files_only=True
+    )
+
+
+def _unfitting(row: Row, why: str) -> InputError:
+    sentence = f"{row.name} could not be loaded as a ControlNet for {row.family}: {why}."
+    return InputError("unfitting_controlnet", f"{sentence} Get it again, or as a folder of diffusers.")
