@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from models import lora_files
-from models import test_checkpoints as tiny
+from models import tiny_checkpoints as tiny
 from sfumato.models.places import add_folder, remove_folder
 from sfumato_wire import Box
 

@@ -15,11 +15,11 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from models import test_checkpoints as tiny
+from models import tiny_checkpoints as tiny
 from sfumato.edits import EDITS
 from sfumato.models.checkpoints import CONFIGS
 
-OTHERS = {"lora": "LoRA"}
+OTHERS = {"lora": "LoRA", "controlnet": "ControlNet"}
 GIB = 2**30
 
 
@@ -41,7 +41,7 @@ KINDS = (
     Kind("2.x for inpainting", "sd2", tiny.sd2_inpainting, "inpainting"),
     Kind("Stable Diffusion XL", "sdxl", tiny.sdxl),
     Kind("XL for inpainting", "sdxl", partial(tiny.sdxl, in_channels=9), "inpainting"),
-    Kind("Stable Diffusion 3, 3.5", "sd3", tiny.sd3),
+    Kind("Stable Diffusion 3, 3.5", "sd3", tiny.sd3, without=("controlnet",)),
     Kind("Flux", "flux", tiny.flux),
     Kind("Flux Fill", "flux", partial(tiny.flux, 384, 16, guided=True), "fill"),
 )

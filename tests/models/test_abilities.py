@@ -11,10 +11,11 @@ import pytest
 import torch
 from house.source import text
 from models import lora_files, original
-from models import test_checkpoints as tiny
+from models import tiny_checkpoints as tiny
 from models.abilities import KINDS, Kind, page
-from models.test_checkpoints import narrow, request_for
+from models.tiny_checkpoints import request_for
 from sfumato.edits import EDITS
+from sfumato.errors import InputError
 from sfumato.models import families
 from sfumato.models.header import read
 from sfumato.models.listing import Row
@@ -22,9 +23,10 @@ from sfumato.models.places import add_folder
 from sfumato.models.recognise import recognise
 from sfumato.models.usable import as_model
 from sfumato.studio import Finished, Studio
-from sfumato_wire import Lora
+from sfumato_wire import Control, Lora, Pixels, digest_of
 
-__all__ = ["narrow"]
+# Of diffusers' own, where the tests themselves make a ControlNet for Flux.
+pytestmark = pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
 
 
 @pytest.fixture
@@ -39,12 +41,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def painted(studio: Studio, **changes: Any) -> Finished:
+def painted(studio: Studio, lines: bytes = b"", **changes: Any) -> Finished:
     """Something has changed, and nothing where the map is black. All change is shown: random weights make little."""
     request, canvas, grey = request_for("mine")
     if "task" in changes:
         return studio.run(replace(request, **changes), canvas, b"")
-    finished = studio.run(replace(request, settings={"composite": "plain"}, **changes), canvas, grey)
+    finished = studio.run(replace(request, settings={"composite": "plain"}, **changes), canvas, grey, lines)
     assert finished.layer is not None
     box, rgba = finished.layer.box, np.frombuffer(finished.data, np.uint8)
     layer = rgba.reshape(box.height, box.width, 4)
@@ -75,6 +77,14 @@ def test_folders(kind: Kind, folder: Path) -> None:
             assert len(set(found.data[::4])) > 1
     assert len(set(results.values())) == len(EDITS)
     assert painted(studio, loras=(Lora("soft", 1.0),)).data != results["differential"]
+    lines = np.full((64, 64, 4), 255, np.uint8).tobytes()
+    control = Control("lines", Pixels(0, 0, 64, 64, "rgba8", digest_of(lines)))
+    if "controlnet" in kind.without:
+        with pytest.raises(InputError, match=r"ControlNet"):
+            painted(studio, lines, control=control)
+    else:
+        tiny.controlnet(pipe).save_pretrained(folder / "lines")
+        assert painted(studio, lines, control=control).data != results["differential"]
 
 
 @pytest.mark.usefixtures("narrow")

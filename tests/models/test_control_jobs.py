@@ -15,7 +15,7 @@ import pytest
 import torch
 from diffusers import ControlNetModel, FluxControlNetModel, UNet2DConditionModel
 from models import lora_files, original
-from models.test_checkpoints import FAMILIES, INPAINTING, request_for
+from models.tiny_checkpoints import FAMILIES, INPAINTING, controlnet, request_for
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from sfumato import cli, models
@@ -46,21 +46,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place.mkdir()
     add_folder(place)
     return place
-
-
-def controlnet(pipe: Any, seed: int = 1) -> Any:
-    """One for that pipeline, away from the zeros that training begins with."""
-    torch.manual_seed(seed)
-    if hasattr(pipe, "unet"):
-        settings = dict(pipe.unet.config) | {"in_channels": 4}
-        made = ControlNetModel.from_config(settings)
-    else:
-        settings = dict(pipe.transformer.config) | {"in_channels": 16, "out_channels": None}
-        made = FluxControlNetModel.from_config(settings)
-    for parameter in made.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.3)
-    return made
 
 
 def saved(folder: Path, family: str = "sd15", name: str = "lines", seed: int = 1) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from models import lora_files
-from models.test_checkpoints import FAMILIES, request_for
+from models.tiny_checkpoints import FAMILIES, request_for
 from PIL import Image
 from sfumato import cli
 from sfumato.errors import Cancelled, InputError

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from models import lora_files, original
-from models.test_checkpoints import flux, sd3, sd15, sdxl
+from models.tiny_checkpoints import flux, sd3, sd15, sdxl
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from sfumato import models
@@ -235,7 +235,10 @@ class TestNames:
         [
             (Row(name="x", problem="x is broken."), r"^x is broken\.$"),
             (Row(name="x", family="sdxl", path="x.sft"), "^x is safetensors under another name: rename it"),
-            (Row(name="x", family="sd15", path="x.safetensors"), "^Sketchbook takes no LoRA: x is for sd15"),
+            (
+                Row(name="x", family="sd15", path="x.safetensors"),
+                "^Sketchbook takes no LoRA: x is for Stable Diffusion 1",
+            ),
         ],
     )
     def test_which_do_not_fit(self, row: Row, sentence: str) -> None:

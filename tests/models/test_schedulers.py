@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler, FlowMatchEulerDiscreteScheduler
-from models.test_checkpoints import FAMILIES, request_for
+from models.tiny_checkpoints import FAMILIES, request_for
 from PIL import Image
 from sfumato import cli, models
 from sfumato.errors import Cancelled, InputError

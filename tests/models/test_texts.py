@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from models import test_checkpoints as tiny
+from models import tiny_checkpoints as tiny
 from sfumato import models
 from sfumato.models import ladder, texts
 from sfumato.models.ladder import RUNGS

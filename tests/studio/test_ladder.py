@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from models import lora_files
-from models import test_checkpoints as tiny
+from models import tiny_checkpoints as tiny
 from sfumato import models
 from sfumato.errors import SfumatoError
 from sfumato.models import families, ladder
@@ -143,13 +143,19 @@ def bytes_alive() -> int:
 KINDS = (torch.Tensor, torch.nn.Parameter)
 
 
+def differing(one: Finished, other: Finished) -> int:
+    """By how much, of 255."""
+    first, second = (np.frombuffer(finished.data, np.uint8).astype(int) for finished in (one, other))
+    return int(abs(first - second).max())
+
+
 class TestOneFailure:
     """The job ends on the next rung with the same bytes, and leaves nothing behind."""
 
-    def check(self, desk: Desk, usual: Finished, run: Callable[[], Finished]) -> None:
+    def check(self, desk: Desk, usual: Finished, run: Callable[[], Finished], by: int = 0) -> None:
         finished = run()
         assert finished.report["memory"]["rung"] == "tiled"
-        assert finished.data == usual.data
+        assert differing(finished, usual) <= by
         assert desk.heard.count("fitting") == 1
 
     def test_at_every_boundary_of_stages(self, desk: Desk) -> None:
@@ -195,7 +201,7 @@ class TestOneFailure:
                 return real(*args)
 
             monkeypatch.setattr(where, name, failing)
-            self.check(desk, usual, desk.run)
+            self.check(desk, usual, desk.run, by=1)
 
     @pytest.mark.parametrize(
         "error",
@@ -228,7 +234,8 @@ class TestOneFailure:
 class TestFurther:
     @pytest.mark.parametrize("make", [tiny.sd15, tiny.sdxl, tiny.sd3, tiny.flux])
     def test_every_rung_gives_the_same_picture(self, desk: Desk, tmp_path: Path, make: Callable[[], Any]) -> None:
-        """The steps fail until the rung is the one; its parts or layers really take turns there."""
+        """The steps fail until the rung is the one; its parts or layers really take turns there. Weights that have
+        moved lie at other addresses, and a processor's last bit may depend on that."""
         other = Desk(tmp_path / "my models", "other", make)
         usual = other.run()
         for enough in RUNGS[1:]:
@@ -242,7 +249,7 @@ class TestFurther:
 
             finished = other.run(fault)
             assert finished.report["memory"] == {"rung": enough.name, "says": enough.words}
-            assert finished.data == usual.data
+            assert differing(finished, usual) <= 1
             assert other.heard.count("fitting") == RUNGS.index(enough)
         assert other.run().report["memory"]["rung"] == "whole"
 
@@ -255,8 +262,8 @@ class TestFurther:
         desk.studio.pipe = Pipelines("cpu", rungs=(enough,), fits=Forgetful())
         again = desk.studio.run(replace(request, loras=(Lora("soft", 0.8),)), canvas, grey)
         assert again.report["memory"]["rung"] == enough.name
-        assert usual.data != worn.data == again.data
-        assert desk.run().data == usual.data
+        assert differing(again, worn) <= 1 < differing(again, usual)
+        assert differing(desk.run(), usual) <= 1
 
     def test_where_no_rung_is_enough_it_ends_in_numbers(self, desk: Desk) -> None:
         usual = desk.run()
@@ -274,7 +281,7 @@ class TestFurther:
             desk.run(fault)
         assert caught.value.code == "out_of_memory"
         assert desk.heard.count("fitting") == len(RUNGS) - 1
-        assert desk.run().data == usual.data  # the model is loaded still, and works
+        assert differing(desk.run(), usual) <= 1  # the model is loaded still, and works
 
     def test_other_models_go_first(self, desk: Desk, tmp_path: Path) -> None:
         usual = desk.run()
@@ -310,20 +317,25 @@ class TestFurther:
         rungs = ladder.rungs_on("cuda", {"SFUMATO_QUANTISE": "int8"})
         assert [rung.name for rung in rungs] == ["whole", "tiled", "quantised", "turns", "layers"]
         desk.studio.pipe = Pipelines("cpu", rungs=rungs, fits=Forgetful())
-        usual, rounded = desk.run(), set()
+        usual, rounded = desk.run(), []
         for enough in rungs[2:]:
 
             def fault(progressed: Progressed, enough: ladder.Rung = enough) -> None:
-                if progressed.stage == "painting" and desk.studio.pipe.rung_of(desk.model) is not enough:
-                    raise torch.OutOfMemoryError
+                if progressed.stage == "painting":
+                    if desk.studio.pipe.rung_of(desk.model) is not enough:
+                        raise torch.OutOfMemoryError
+                    assert "Int8Tensor" in self.kinds(desk)
 
             finished = desk.run(fault)
             assert finished.report["memory"]["rung"] == enough.name
-            rounded.add(finished.data)
-            assert desk.run().data == usual.data
-        assert len(rounded) == 1
-        before, after = (np.frombuffer(data, np.uint8).astype(int) for data in (usual.data, *rounded))
-        assert 0 < abs(before - after).mean() < 4
+            rounded.append(finished)
+            assert differing(desk.run(), usual) <= 1
+            assert self.kinds(desk) == {"Parameter"}
+        assert all(differing(one, rounded[0]) <= 1 for one in rounded)
+        assert 0 < differing(rounded[0], usual) < 8
+
+    def kinds(self, desk: Desk) -> set[str]:
+        return {type(weight).__name__ for weight in desk.studio.pipe(desk.model).unet.parameters()}
 
     def test_rounding_that_cannot_be_is_told_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(SfumatoError, match=r"^SFUMATO_QUANTISE is 'int3'. It can be int8, or left out\.$"):

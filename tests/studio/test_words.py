@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from models import test_checkpoints as tiny
+from models import tiny_checkpoints as tiny
 from sfumato.edits.attention import PromptToPrompt
 from sfumato.errors import InputError
 from sfumato.studio import Finished, Studio

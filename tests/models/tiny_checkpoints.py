@@ -1,0 +1,236 @@
+"""Tiny checkpoints of the classes and in the formats that painters' own have, and a request for them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from diffusers import (
+    AutoencoderKL,
+    ControlNetModel,
+    DDIMScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FluxControlNetModel,
+    FluxFillPipeline,
+    FluxImg2ImgPipeline,
+    FluxTransformer2DModel,
+    SD3Transformer2DModel,
+    StableDiffusion3Img2ImgPipeline,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionInpaintPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
+    UNet2DConditionModel,
+)
+from sfumato.models import checkpoints
+from sfumato.models.checkpoints import CONFIGS, clip_tokenizer
+from sfumato_wire import Pixels, Request, digest_of
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
+
+WIDTH = 32
+
+
+def vae(channels: int = 4, **settings: Any) -> AutoencoderKL:
+    """Three halvings, as all of these have."""
+    plain: dict[str, Any] = {"block_out_channels": (8, 8, 16, 16), "norm_num_groups": 4, "latent_channels": channels}
+    plain |= {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
+    return AutoencoderKL(**plain | {"layers_per_block": 2, "sample_size": 64} | settings)
+
+
+def unet(width: int, **settings: Any) -> UNet2DConditionModel:
+    plain: dict[str, Any] = {"block_out_channels": (16, 16, 32, 32), "norm_num_groups": 4, "layers_per_block": 2}
+    plain |= {"sample_size": 8, "cross_attention_dim": width, "attention_head_dim": 8}
+    return UNet2DConditionModel(**plain | settings)
+
+
+def words(width: int = WIDTH, act: str = "quick_gelu", projected: bool = False) -> Any:
+    config = CLIPTextConfig(
+        vocab_size=49408,
+        hidden_size=width,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        projection_dim=width,
+        hidden_act=act,
+    )
+    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
+
+
+def sd15(width: int = WIDTH, act: str = "quick_gelu", scheduler: Any = None, **settings: Any) -> Any:
+    return StableDiffusionImg2ImgPipeline(
+        unet=unet(width, **settings),
+        vae=vae(),
+        text_encoder=words(width, act),
+        tokenizer=clip_tokenizer("<|endoftext|>"),
+        scheduler=scheduler or DDIMScheduler(steps_offset=1, clip_sample=False),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def sdxl(**more: Any) -> Any:
+    """Two levels of attention of three; the words of both encoders side by side."""
+    settings: dict[str, Any] = {"block_out_channels": (16, 16, 32), "addition_embed_type": "text_time"}
+    settings |= {"addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 6 * 8 + 2 * WIDTH}
+    settings |= {"down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D")}
+    settings |= {"up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D")}
+    settings |= {"transformer_layers_per_block": (1, 1, 2), "use_linear_projection": True}
+    return StableDiffusionXLImg2ImgPipeline(
+        unet=unet(3 * WIDTH, **settings | more),
+        vae=vae(scaling_factor=0.13025),
+        text_encoder=words(),
+        text_encoder_2=words(2 * WIDTH, "gelu", projected=True),
+        tokenizer=clip_tokenizer("<|endoftext|>"),
+        tokenizer_2=clip_tokenizer("!"),
+        scheduler=EulerDiscreteScheduler(steps_offset=1, timestep_spacing="leading"),
+        add_watermarker=False,
+    )
+
+
+def t5(width: int) -> T5EncoderModel:
+    return T5EncoderModel(T5Config(vocab_size=32128, d_model=width, d_ff=32, d_kv=8, num_layers=1, num_heads=4))
+
+
+def t5_tokenizer() -> Any:
+    return transformers.T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512)
+
+
+def sd3(third: bool = False) -> Any:
+    """Without its third text encoder, as many have it."""
+    transformer = SD3Transformer2DModel(
+        sample_size=8,
+        in_channels=4,
+        out_channels=4,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=4,
+        joint_attention_dim=4 * WIDTH,
+        caption_projection_dim=32,
+        pooled_projection_dim=3 * WIDTH,
+    )
+    return StableDiffusion3Img2ImgPipeline(
+        transformer=transformer,
+        vae=vae(shift_factor=0.06),
+        text_encoder=words(projected=True),
+        text_encoder_2=words(2 * WIDTH, "gelu", projected=True),
+        text_encoder_3=t5(4 * WIDTH) if third else None,
+        tokenizer=clip_tokenizer("<|endoftext|>"),
+        tokenizer_2=clip_tokenizer("!"),
+        tokenizer_3=t5_tokenizer() if third else None,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
+def flux(in_channels: int = 16, channels: int = 4, guided: bool = False) -> Any:
+    """channels: of the VAE's latents; packed, there are 4 times as many. guided: whether guidance is an input of it."""
+    transformer = FluxTransformer2DModel(
+        in_channels=in_channels,
+        out_channels=4 * channels,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=WIDTH,
+        pooled_projection_dim=WIDTH,
+        axes_dims_rope=(4, 4, 8),
+        guidance_embeds=guided,
+    )
+    return FluxImg2ImgPipeline(
+        transformer=transformer,
+        vae=vae(channels, shift_factor=0.06),
+        text_encoder=words(),
+        text_encoder_2=t5(WIDTH),
+        tokenizer=clip_tokenizer("<|endoftext|>"),
+        tokenizer_2=t5_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
+    )
+
+
+FAMILIES = {"sd15": sd15, "sdxl": sdxl, "sd3": sd3, "flux": flux}
+
+
+def sd2_inpainting() -> Any:
+    return sd15(1024, "gelu", use_linear_projection=True, in_channels=9)
+
+
+# Checkpoints for inpainting, by family: their variant, how they are made, and the class that their folders name.
+INPAINTING: dict[str, tuple[str, Any, Any]] = {
+    "sd15": ("inpainting", partial(sd15, in_channels=9), StableDiffusionInpaintPipeline),
+    "sd2": ("inpainting", sd2_inpainting, StableDiffusionInpaintPipeline),
+    "sdxl": ("inpainting", partial(sdxl, in_channels=9), StableDiffusionXLInpaintPipeline),
+    "flux": ("fill", partial(flux, 384, 16), FluxFillPipeline),
+}
+
+
+def controlnet(pipe: Any, seed: int = 1) -> Any:
+    """One for that pipeline, away from the zeros that training begins with."""
+    torch.manual_seed(seed)
+    if hasattr(pipe, "unet"):
+        settings = dict(pipe.unet.config) | {"in_channels": 4}
+        made = ControlNetModel.from_config(settings)
+    else:
+        settings = dict(pipe.transformer.config) | {
+            "in_channels": 4 * pipe.vae.config.latent_channels,
+            "out_channels": None,
+        }
+        made = FluxControlNetModel.from_config(settings)
+    for parameter in made.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.3)
+    return made
+
+
+@contextmanager
+def reading(pipe: Any) -> Iterator[list[torch.Tensor]]:
+    """What reaches the first layer of the denoiser, call by call."""
+    calls: list[torch.Tensor] = []
+    first = pipe.unet.conv_in if hasattr(pipe, "unet") else pipe.transformer.x_embedder
+    handle = first.register_forward_pre_hook(lambda _, args: calls.append(args[0].clone()))
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+def request_for(model: str, side: int = 64) -> tuple[Request, bytes, bytes]:
+    canvas = np.random.default_rng(0).integers(0, 256, (side, side, 4), np.uint8)
+    canvas[..., 3] = 255
+    grey = np.tile(np.linspace(0, 65535, side).astype("<u2"), (side, 1))
+    grey[:, : side // 4] = 0
+    data, values = canvas.tobytes(), grey.tobytes()
+    request = Request(
+        model=model,
+        edit="differential",
+        prompt="a red boat",
+        negative_prompt="",
+        source_prompt="",
+        width=side,
+        height=side,
+        canvas=Pixels(0, 0, side, side, "rgba8", digest_of(data)),
+        change_map=Pixels(0, 0, side, side, "gray16", digest_of(values)),
+        steps=2,
+        guidance_scale=2.0,
+        seed=1,
+    )
+    return request, data, values
+
+
+def configured(monkeypatch: pytest.MonkeyPatch, folder: Path, pipe: Any, name: str) -> None:
+    """The configuration of a pipeline in place of those that ship."""
+    configs = folder.parent / "configs"
+    pipe.save_pretrained(configs / name)
+    for tokenizer in ("clip", "t5"):
+        shutil.copytree(CONFIGS / tokenizer, configs / tokenizer)
+    for weights in configs.rglob("*.safetensors"):
+        weights.unlink()
+    monkeypatch.setattr(checkpoints, "CONFIGS", configs)
