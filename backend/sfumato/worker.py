@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import faulthandler
 import io
+import json
 import os
 import queue
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 import sfumato_wire as wire
-from sfumato_wire.limits import CHUNK
+from sfumato_wire.limits import CHUNK, MAX_HEADER, MAX_ITEMS
 
 from sfumato.errors import Cancelled, SfumatoError
 
 if TYPE_CHECKING:
     from .studio import Progressed, Studio
 
+BESIDE = 128 * 1024  # bytes of a welcome's JSON that are not models
 POISONED = 3  # exit code: the device serves nothing but errors until this process is gone
 # After these every further call fails too, as long as the process lives.
 _STICKY = (
@@ -80,12 +82,13 @@ class Worker:
             self._say(wire.Refused("studio", f"it cannot start: {type(error).__name__}: {error}"[:500]))
             return 1
         self._greeted.wait()
+        offered = _offered(studio.models)
         self._say(
             wire.Welcome(
                 "Sfumato worker",
                 wire.PROTOCOL_VERSION,
                 studio.device,
-                tuple(studio.models),
+                offered,
                 studio.edits,
                 studio.schedulers,
             )
@@ -94,7 +97,10 @@ class Worker:
             studio.warm_up()
         except Exception as error:  # the job that needs this model will say it in a sentence
             _log(error)
-        self._say(wire.Status("ready", f"Ready on {studio.device}."))
+        ready = f"Ready on {studio.device}."
+        if len(offered) < len(studio.models):
+            ready += f" {len(offered)} of {len(studio.models)} models are listed here, the others by `sfumato models`."
+        self._say(wire.Status("ready", ready))
         while (job := self._ready.get()) is not None:
             self._paint(studio, job)
             if self._poisoned:
@@ -186,6 +192,17 @@ class Worker:
         if not self._poisoned:  # what is not accepted goes to the next worker
             self._say(wire.Accepted(job.id, 0))
             self._ready.put(job)
+
+
+def _offered(models: Sequence[wire.ModelInfo]) -> tuple[wire.ModelInfo, ...]:
+    """As many as one message holds, in their order."""
+    room, offered = MAX_HEADER - BESIDE, []
+    for model in models[:MAX_ITEMS]:
+        room -= len(json.dumps(asdict(model))) + 1
+        if room < 0:
+            break
+        offered.append(model)
+    return tuple(offered)
 
 
 def _failure(job: str, error: Exception, poisoned: bool) -> wire.Failed:

@@ -35,6 +35,8 @@ class Finished:
 class ScriptedStudio:
     device = "script"
     models = (ModelInfo("sketchbook", "Sketchbook", "sd", 64, 20, 5.0),)
+    if many := int(os.environ.get("SCRIPTED_MODELS", "0")):
+        models += tuple(ModelInfo(f"{n}-{'雪' * 190}", f"{n}", "sdxl", 1024, 30, 5.0) for n in range(many))
     edits = (
         EditInfo("differential", "Differential", "", (Parameter("axis", "choice", "steps", "", None, None, ("a",)),)),
     )

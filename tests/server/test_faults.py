@@ -137,3 +137,18 @@ async def test_a_full_disk_loses_no_result(tmp_path: Path, monkeypatch: pytest.M
             await me.say(Submit("a", work[0]))
             await me.hear(Result)
             assert len(await me.layer()) == 8 * 8 * 4
+
+
+@asynchronous
+async def test_more_models_than_a_message_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A painter who has thousands can paint, with those that fit, and is told so."""
+    monkeypatch.setenv("SCRIPTED_MODELS", "6000")
+    async with server(tmp_path, SCRIPTED) as port, client(port, tmp_path) as me:
+        (welcome,) = (event for event in me.heard if isinstance(event, Welcome))
+        assert welcome.models[0].id == "sketchbook"
+        assert 500 < len(welcome.models) < 6000
+        sentence = f"Ready on script. {len(welcome.models)} of 6001 models are listed here"
+        while not (status := await me.hear(Status)).sentence.startswith(sentence):
+            assert status.state != "down"
+        await me.submit("one", job())
+        await me.hear(Result, "one")

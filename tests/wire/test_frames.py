@@ -204,7 +204,7 @@ UNWRITABLE: dict[str, Message] = {
     "NaN": Result("j", None, {"x": float("nan")}),
     "no JSON": Result("j", None, {"x": object()}),
     "too deep": Result("j", None, {"x": [[[[[[[[[[[1]]]]]]]]]]]}),
-    "too large": Result("j", None, {str(i): "x" * 1000 for i in range(200)}),
+    "too large": Result("j", None, {str(i): "x" * 1000 for i in range(MAX_HEADER // 1000)}),
     "too many": Hello("s", jobs=("j",) * (MAX_ITEMS + 1)),
     "a number for a text": Failed("j", "code", 1),  # type: ignore[arg-type]
 }
