@@ -191,6 +191,13 @@ class TestFolders:
             studio.run(*request_for(mine))
         assert studio.find(other) in studio.pipe
 
+    def test_graphics_cards_read_channels_last(self) -> None:
+        for device, expected in (("cpu", False), ("cuda", True)):  # which it does not go to by itself
+            pipe = models.load(models.find("sketchbook"), device)
+            for network in (pipe.unet, pipe.vae.decoder):
+                layout = torch.channels_last if expected else torch.contiguous_format
+                assert network.conv_in.weight.is_contiguous(memory_format=layout)
+
     def test_half_precision_and_variants(self, folder: Path) -> None:
         sd15().to(dtype=torch.float16).save_pretrained(folder / "half", variant="fp16")
         row = only()
