@@ -194,7 +194,9 @@ class TestTable:
         program, *arguments = shlex.split(named[1])
         assert program == "python"
         ran = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
-        assert (ran.stdout, ran.stderr) == (text("docs/schedulers.md"), "")
+        # torchao, which diffusers loads where it is installed, says what it does without.
+        ours = [line for line in ran.stderr.splitlines() if "torchao" not in line and "_pytree" not in line]
+        assert (ran.stdout, ours) == (text("docs/schedulers.md"), [])
 
     def test_what_is_not_so_has_a_reason(self) -> None:
         for row in SCHEDULERS:
