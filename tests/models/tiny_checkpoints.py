@@ -30,11 +30,23 @@ from diffusers import (
     StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLInpaintPipeline,
     UNet2DConditionModel,
+    ZImageImg2ImgPipeline,
+    ZImageTransformer2DModel,
 )
 from sfumato.models import checkpoints
 from sfumato.models.checkpoints import CONFIGS, clip_tokenizer
 from sfumato_wire import Pixels, Request, digest_of
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3Model,
+    T5Config,
+    T5EncoderModel,
+)
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 WIDTH = 32
 
@@ -156,7 +168,49 @@ def flux(in_channels: int = 16, channels: int = 4, guided: bool = False) -> Any:
     )
 
 
-FAMILIES = {"sd15": sd15, "sdxl": sdxl, "sd3": sd3, "flux": flux}
+MARKS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+CHAT = (
+    "{% for said in messages %}<|im_start|>{{ said['role'] }}\n{{ said['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def qwen_tokenizer() -> Qwen2Tokenizer:
+    """Every byte is a word, and there are the marks of a chat."""
+    words = {word: number for number, word in enumerate([*bytes_to_unicode().values(), *MARKS])}
+    tokenizer = Qwen2Tokenizer(vocab=words, merges=[], extra_special_tokens=list(MARKS[1:]), model_max_length=2048)
+    tokenizer.chat_template = CHAT
+    return tokenizer
+
+
+def language_settings(layers: int, width: int = WIDTH) -> dict[str, Any]:
+    """Of a tiny language model that reads for a denoiser."""
+    settings = {"vocab_size": 256 + len(MARKS), "hidden_size": width, "intermediate_size": 32}
+    return settings | {"num_hidden_layers": layers, "num_attention_heads": 2, "num_key_value_heads": 2}
+
+
+def z_image() -> Any:
+    transformer = ZImageTransformer2DModel(
+        in_channels=4,
+        dim=32,
+        n_layers=1,
+        n_refiner_layers=1,
+        n_heads=2,
+        n_kv_heads=2,
+        cap_feat_dim=WIDTH,
+        axes_dims=[4, 4, 8],
+        axes_lens=[1024, 32, 32],
+    )
+    return ZImageImg2ImgPipeline(
+        transformer=transformer,
+        vae=vae(shift_factor=0.06),
+        text_encoder=Qwen3Model(Qwen3Config(**language_settings(2), head_dim=16)),
+        tokenizer=qwen_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
+FAMILIES = {"sd15": sd15, "sdxl": sdxl, "sd3": sd3, "flux": flux, "z-image": z_image}
 
 
 def sd2_inpainting() -> Any:

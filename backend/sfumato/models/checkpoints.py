@@ -20,6 +20,7 @@ from diffusers import (
     StableDiffusionImg2ImgPipeline,
     StableDiffusionXLImg2ImgPipeline,
     UNet2DConditionModel,
+    ZImageImg2ImgPipeline,
 )
 from transformers import CLIPTokenizer, T5EncoderModel, T5Tokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
@@ -38,6 +39,7 @@ PIPELINES: dict[str, Any] = {
     "sdxl": StableDiffusionXLImg2ImgPipeline,
     "sd3": StableDiffusion3Img2ImgPipeline,
     "flux": FluxImg2ImgPipeline,
+    "z-image": ZImageImg2ImgPipeline,
 }
 # By family: what fills a short text up, for every tokenizer of CLIP's; and the name of the one that is T5's.
 FILLERS = {

@@ -140,6 +140,13 @@ FAMILIES = {
     ),
 }
 
+
+def hub_of(family: str, variant: str) -> str:
+    """Where the hub has a whole model of it."""
+    hubs = FAMILIES[family].hub
+    return hubs.get(variant, hubs[""])
+
+
 # Others that are met in the same folders, by a tensor that only they have.
 STRANGERS = {
     "edm_mean": "Playground 2.5",

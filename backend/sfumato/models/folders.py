@@ -27,6 +27,7 @@ CLASSES = (
     ("Flux", "flux"),
     ("QwenImage2", ""),
     ("QwenImage", "qwen-image"),
+    ("ZImageOmni", ""),  # also reads pictures, by an encoder of its own
     ("ZImage", "z-image"),
     ("UNet2DConditionModel", "sd15"),
     ("ControlNetModel", "sd15"),

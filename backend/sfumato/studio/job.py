@@ -123,7 +123,7 @@ class Job:
             if steered.preparing:
                 self.on_progress(Progressed("preparing", done, steps))
             else:
-                self.on_progress(Progressed("painting", done, steps, previewer(run.layout.unlike(run.denoised()))))
+                self.on_progress(Progressed("painting", done, steps, previewer(run.layout.picture(run.denoised()))))
 
         result, run = self._steer(pipe, edit, image, latents, words, heard)
         if run is None:
@@ -293,7 +293,7 @@ class Job:
             heard(steered, run)
 
         with self._clock("paint"), steer(pipe, edit, listener=listener) as steered:
-            result = steered(
+            steered(
                 image=latents,
                 picture=image,
                 num_inference_steps=request.steps,
@@ -302,8 +302,10 @@ class Job:
                 output_type="latent",
                 **text,
                 **guide,
-            ).images
-        return steered.run.layout.unlike(result) if steered.run else result, steered.run
+            )
+        run = steered.run
+        # Not the pipeline's output, which in some families is not in the form of what they take any more.
+        return run.layout.picture(run.state) if run else latents, run
 
     def _guidance(self, pipe: Any) -> dict[str, Any]:
         """The pipeline's arguments for the control, whose range it keeps to for the rest of this job."""
