@@ -83,7 +83,7 @@ def test_a_missing_part_is_named_with_where_to_get_it(tmp_path: Path, part: str)
     assert "sfumato models get stable-diffusion-v1-5/stable-diffusion-v1-5" in found.missing[0].get
 
 
-@pytest.mark.parametrize("kind", ["ZImageOmniPipeline"])
+@pytest.mark.parametrize("kind", ["ZImageOmniPipeline", "QwenImageEditPlusPipeline", "QwenImageLayeredPipeline"])
 def test_relatives_that_read_pictures_are_not_taken_for_their_family(tmp_path: Path, kind: str) -> None:
     folder = tiny.stable_diffusion(tmp_path / "model")
     index = json.loads((folder / "model_index.json").read_text())

@@ -114,7 +114,8 @@ def load(model: Model, device: str) -> Any:
     pipe.set_progress_bar_config(disable=True)
     if device == "cuda":  # the order in which graphics cards read convolutions
         for part in ("unet", "vae"):
-            if network := getattr(pipe, part, None):
+            network = getattr(pipe, part, None)
+            if network is not None and all(weight.ndim < 5 for weight in network.parameters()):  # those of videos
                 network.to(memory_format=torch.channels_last)
     return pipe
 

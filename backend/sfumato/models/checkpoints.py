@@ -16,6 +16,7 @@ from diffusers import (
     FluxImg2ImgPipeline,
     FluxTransformer2DModel,
     LCMScheduler,
+    QwenImageImg2ImgPipeline,
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionXLImg2ImgPipeline,
@@ -39,6 +40,7 @@ PIPELINES: dict[str, Any] = {
     "sdxl": StableDiffusionXLImg2ImgPipeline,
     "sd3": StableDiffusion3Img2ImgPipeline,
     "flux": FluxImg2ImgPipeline,
+    "qwen-image": QwenImageImg2ImgPipeline,
     "z-image": ZImageImg2ImgPipeline,
 }
 # By family: what fills a short text up, for every tokenizer of CLIP's; and the name of the one that is T5's.
@@ -81,7 +83,7 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
     for component, tensors in stored.items():
         if component and len(tensors) < sum(1 for _ in pipe.components[component].parameters()):
             raise _incomplete(row, f"some of the weights of its {component.replace('_', ' ')}")
-    if pipe.vae.config.force_upcast:
+    if pipe.vae.config.get("force_upcast"):
         pipe.vae.to(torch.float32)
     return pipe
 

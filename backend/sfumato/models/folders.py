@@ -26,6 +26,8 @@ CLASSES = (
     ("Flux2", "flux2"),
     ("Flux", "flux"),
     ("QwenImage2", ""),
+    ("QwenImageEdit", ""),  # is also shown pictures beside the one that it paints
+    ("QwenImageLayered", ""),  # paints several layers at once
     ("QwenImage", "qwen-image"),
     ("ZImageOmni", ""),  # also reads pictures, by an encoder of its own
     ("ZImage", "z-image"),

@@ -26,7 +26,7 @@ FLUX = ("prompt_embeds", "pooled_prompt_embeds")  # guided by a number that the 
 
 def embeddings(pipe: Any, prompt: str, negative_prompt: str) -> tuple[Tensor, ...]:
     """What is made of a prompt and of what should not show, in the order of `names`; of Stable Diffusion the two are of
-    one length. Language models that read for Z-Image give each text as long as it is."""
+    one length. Language models that read for Z-Image and Qwen-Image give each text as long as it is."""
     both = read(prompt), read(negative_prompt)
     plain = _by_diffusers(pipe, *map(text_of, both))
     if not hasattr(pipe, "unet") or not any(is_weighted(parts) or _is_long(pipe, parts) for parts in both):
@@ -45,6 +45,12 @@ def names(pipe: Any) -> tuple[str, ...]:
 def arguments(pipe: Any, made: tuple[Tensor, ...]) -> dict[str, Any]:
     """What `embeddings` made, as arguments of the pipeline. Z-Image's takes a list of texts."""
     return dict(zip(names(pipe), [[one] for one in made] if _is(pipe, "ZImage") else made, strict=False))
+
+
+def guidance(pipe: Any, scale: float) -> dict[str, float]:
+    """The pipeline's argument for how much the text counts; what Qwen-Image's calls guidance_scale is for models that
+    there are none of."""
+    return {"true_cfg_scale" if _is(pipe, "QwenImage") else "guidance_scale": scale}
 
 
 def tokens(pipe: Any, prompt: str, length: int) -> list[int]:
@@ -68,6 +74,9 @@ def _by_diffusers(pipe: Any, prompt: str, negative_prompt: str) -> tuple[Tensor,
     if _is(pipe, "ZImage"):
         said, unsaid = pipe.encode_prompt(prompt, pipe._execution_device, negative_prompt=negative_prompt)
         return said[0], unsaid[0]
+    if _is(pipe, "QwenImage"):
+        both = prompt, negative_prompt or " "  # its makers say nothing by a space
+        return tuple(pipe.encode_prompt(text, pipe._execution_device)[0] for text in both)
     words |= {"negative_prompt": negative_prompt or None, "do_classifier_free_guidance": True}
     if hasattr(pipe, "text_encoder_3"):
         words |= {"prompt_2": None, "prompt_3": None}

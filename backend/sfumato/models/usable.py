@@ -12,7 +12,7 @@ from sfumato.models.families import hub_of
 from sfumato.models.listing import Row
 
 # By family: sides of the working picture are multiples of this.
-MULTIPLES = {"sd15": 64, "sd2": 64, "sdxl": 64, "sd3": 16, "flux": 16, "z-image": 16}
+MULTIPLES = {"sd15": 64, "sd2": 64, "sdxl": 64, "sd3": 16, "flux": 16, "qwen-image": 16, "z-image": 16}
 # Those for whose single files a configuration ships.
 IN_ONE_FILE = ("sd15", "sd2", "sdxl", "sd3", "flux")
 LARGER = 2.25  # times the pixels that it was made for are worked on at once

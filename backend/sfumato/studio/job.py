@@ -255,7 +255,10 @@ class Job:
             remembered: T = studio.recordings.get((known, key), make)
             return remembered
 
-        return Words(say, request.source_prompt, remember, request.prompt, tokens)
+        def guidance(scale: float) -> dict[str, Any]:
+            return texts.guidance(pipe, scale)
+
+        return Words(say, request.source_prompt, remember, request.prompt, tokens, guidance)
 
     def _encoded(self, pipe: Any, planned: Plan) -> tuple[NDArray[np.uint8], tuple[Tensor, Tensor, Tensor]]:
         """The crop as RGB; at its working size, its latents, and what the VAE makes of them."""
@@ -297,9 +300,9 @@ class Job:
                 image=latents,
                 picture=image,
                 num_inference_steps=request.steps,
-                guidance_scale=request.guidance_scale,
                 generator=torch.Generator("cpu").manual_seed(request.seed),
                 output_type="latent",
+                **texts.guidance(pipe, request.guidance_scale),
                 **text,
                 **guide,
             )
