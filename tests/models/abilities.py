@@ -46,6 +46,7 @@ KINDS = (
     Kind("Stable Diffusion 3, 3.5", "sd3", tiny.sd3, without=("controlnet",)),
     Kind("Flux", "flux", tiny.flux),
     Kind("Flux Fill", "flux", partial(tiny.flux, 384, 16, guided=True), "fill"),
+    Kind("Flux.2 Klein", "flux2", tiny.flux2_klein, without=("controlnet",), file=False),
     Kind("Qwen-Image", "qwen-image", tiny.qwen_image, without=("controlnet",), file=False),
     Kind("Z-Image", "z-image", tiny.z_image, without=("controlnet",), file=False),
 )

@@ -1,7 +1,8 @@
-"""What Z-Image and Qwen-Image do in ways of their own: the scale of their guidance, their latents, their words."""
+"""What Flux.2 Klein, Qwen-Image and Z-Image do in ways of their own: their guidance, their latents, their words."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from models import tiny_checkpoints as tiny
 from sfumato import models
 from sfumato.change_map import ChangeMap
 from sfumato.edits import Differential
+from sfumato.errors import InputError
 from sfumato.models import families, texts
 from sfumato.models.ladder import parts_of
 from sfumato.models.places import add_folder
@@ -22,7 +24,11 @@ from sfumato.steering.vae import decoded, encoded
 from sfumato.studio import Progressed, Studio
 from torch import Tensor
 
-MAKERS: dict[str, Callable[[], Any]] = {"qwen-image": tiny.qwen_image, "z-image": tiny.z_image}
+MAKERS: dict[str, Callable[[], Any]] = {
+    "flux2": tiny.flux2_klein,
+    "qwen-image": tiny.qwen_image,
+    "z-image": tiny.z_image,
+}
 
 
 @pytest.fixture(params=MAKERS)
@@ -59,6 +65,25 @@ def test_where_there_is_no_guidance_nothing_else_is_heard(studio: Studio, family
     assert len({run(studio, guidance_scale=none + 1, negative_prompt=said) for said in ("", "fog")}) == 2
 
 
+def test_klein_is_told_by_its_pipeline_and_where_it_was_distilled_it_hears_no_guidance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(families.FAMILIES, "flux2", replace(families.FAMILIES["flux2"], native=64))
+    torch.manual_seed(0)
+    folder = tmp_path / "my models" / "mine"
+    tiny.flux2_klein(distilled=True).save_pretrained(folder)
+    add_folder(tmp_path / "my models")
+    studio = Studio("cpu")
+    row = studio.find("mine").row
+    assert row is not None
+    assert (row.variant, row.steps, row.guidance_scale) == ("klein", 4, 1.0)
+    assert len({run(studio, guidance_scale=scale, negative_prompt="fog") for scale in (1.0, 6.0)}) == 1
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": "Flux2Pipeline"}))
+    with pytest.raises(InputError, match=r"^mine is of the family flux2, which Sfumato lists but cannot load yet\."):
+        models.find("mine")
+
+
 def test_an_edit_guides_its_own_passes(studio: Studio) -> None:
     asked: dict[str, Any] = {"edit": "edit-friendly", "source_prompt": "a blue sea"}
     assert len({run(studio, **asked, settings={"source_guidance": scale}) for scale in (2.0, 6.0)}) == 2
@@ -77,13 +102,14 @@ def test_texts_are_read_once(studio: Studio) -> None:
     assert read
 
 
-def test_a_preview_has_a_pixel_for_every_cell(studio: Studio) -> None:
+def test_a_preview_has_a_pixel_for_every_cell(studio: Studio, family: str) -> None:
+    side = 4 if family == "flux2" else 8
     heard: list[Progressed] = []
     run(studio, heard.append)
     previews = [progressed.preview for progressed in heard if progressed.preview]
     assert previews
     for width, height, data in previews:
-        assert (width, height, len(data)) == (8, 8, 3 * 8 * 8)
+        assert (width, height, len(data)) == (side, side, 3 * side * side)
         assert len(set(data)) > 1
 
 

@@ -49,8 +49,9 @@ def by_diffusers(pipe: Any, prompt: str, negative_prompt: str | None) -> tuple[T
     if type(pipe).__name__.startswith("ZImage"):
         (said,), (unsaid,) = pipe.encode_prompt(**words, negative_prompt=negative_prompt)
         return said, unsaid
-    if type(pipe).__name__.startswith("QwenImage"):
-        said, unsaid = (pipe.encode_prompt(text)[0] for text in (prompt, negative_prompt or " "))
+    if type(pipe).__name__.startswith(("QwenImage", "Flux2")):
+        nothing = " " if type(pipe).__name__.startswith("QwenImage") else ""
+        said, unsaid = (pipe.encode_prompt(text)[0] for text in (prompt, negative_prompt or nothing))
         return said, unsaid
     words |= {"num_images_per_prompt": 1}
     if hasattr(pipe, "transformer"):

@@ -15,11 +15,14 @@ import torch
 import transformers
 from diffusers import (
     AutoencoderKL,
+    AutoencoderKLFlux2,
     AutoencoderKLQwenImage,
     ControlNetModel,
     DDIMScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
     FluxControlNetModel,
     FluxFillPipeline,
     FluxImg2ImgPipeline,
@@ -47,6 +50,7 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
     Qwen2Tokenizer,
     Qwen3Config,
+    Qwen3ForCausalLM,
     Qwen3Model,
     T5Config,
     T5EncoderModel,
@@ -190,7 +194,8 @@ def qwen_tokenizer() -> Qwen2Tokenizer:
 
 def language_settings(layers: int, width: int = WIDTH) -> dict[str, Any]:
     """Of a tiny language model that reads for a denoiser."""
-    settings = {"vocab_size": 256 + len(MARKS), "hidden_size": width, "intermediate_size": 32}
+    settings: dict[str, Any] = {"vocab_size": 256 + len(MARKS), "hidden_size": width, "intermediate_size": 32}
+    settings |= {"bos_token_id": None, "eos_token_id": None}
     return settings | {"num_hidden_layers": layers, "num_attention_heads": 2, "num_key_value_heads": 2}
 
 
@@ -245,7 +250,41 @@ def qwen_image() -> Any:
     )
 
 
-FAMILIES = {"sd15": sd15, "sdxl": sdxl, "sd3": sd3, "flux": flux, "qwen-image": qwen_image, "z-image": z_image}
+def flux2_klein(distilled: bool = False) -> Any:
+    """Three of the layers of its text encoder are read, the 27th the last of them."""
+    transformer = Flux2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=3 * WIDTH,
+        timestep_guidance_channels=16,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=False,
+    )
+    autoencoder = AutoencoderKLFlux2(
+        block_out_channels=(8, 8, 16, 16),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+    )
+    autoencoder.bn.running_mean += torch.linspace(-0.2, 0.2, 16)  # as a trained one has them
+    autoencoder.bn.running_var *= 1.7
+    return Flux2KleinPipeline(
+        transformer=transformer,
+        vae=autoencoder,
+        text_encoder=Qwen3ForCausalLM(Qwen3Config(**language_settings(27), head_dim=16)),
+        tokenizer=qwen_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        is_distilled=distilled,
+    )
+
+
+FAMILIES = {"sd15": sd15, "sdxl": sdxl, "sd3": sd3, "flux": flux}
+FAMILIES |= {"flux2": flux2_klein, "qwen-image": qwen_image, "z-image": z_image}
 
 
 def sd2_inpainting() -> Any:

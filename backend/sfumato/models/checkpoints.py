@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from diffusers import (
     EulerDiscreteScheduler,
+    Flux2KleinPipeline,
     FluxImg2ImgPipeline,
     FluxTransformer2DModel,
     LCMScheduler,
@@ -40,6 +41,7 @@ PIPELINES: dict[str, Any] = {
     "sdxl": StableDiffusionXLImg2ImgPipeline,
     "sd3": StableDiffusion3Img2ImgPipeline,
     "flux": FluxImg2ImgPipeline,
+    "flux2": Flux2KleinPipeline,  # which paints from a text, and takes latents
     "qwen-image": QwenImageImg2ImgPipeline,
     "z-image": ZImageImg2ImgPipeline,
 }

@@ -115,6 +115,7 @@ FAMILIES = {
         "flow",
         {
             "": "black-forest-labs/FLUX.2-dev",
+            "klein": "black-forest-labs/FLUX.2-klein-4B",
             "klein-4b": "black-forest-labs/FLUX.2-klein-4B",
             "klein-9b": "black-forest-labs/FLUX.2-klein-9B",
         },

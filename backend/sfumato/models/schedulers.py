@@ -20,6 +20,7 @@ SCHEDULERS: dict[str, tuple[str, ...]] = {
     "sdxl": (*_NOISE, "LCM"),
     "sd3": ("Flow Euler", "Flow Heun"),
     "flux": ("Flow Euler",),  # whose pipeline sets levels that no other takes; so do the next
+    "flux2": ("Flow Euler",),
     "qwen-image": ("Flow Euler",),
     "z-image": ("Flow Euler",),
 }

@@ -74,8 +74,9 @@ def _by_diffusers(pipe: Any, prompt: str, negative_prompt: str) -> tuple[Tensor,
     if _is(pipe, "ZImage"):
         said, unsaid = pipe.encode_prompt(prompt, pipe._execution_device, negative_prompt=negative_prompt)
         return said[0], unsaid[0]
-    if _is(pipe, "QwenImage"):
-        both = prompt, negative_prompt or " "  # its makers say nothing by a space
+    if _is(pipe, "QwenImage", "Flux2"):
+        nothing = " " if _is(pipe, "QwenImage") else ""  # as their makers say it
+        both = prompt, negative_prompt or nothing
         return tuple(pipe.encode_prompt(text, pipe._execution_device)[0] for text in both)
     words |= {"negative_prompt": negative_prompt or None, "do_classifier_free_guidance": True}
     if hasattr(pipe, "text_encoder_3"):

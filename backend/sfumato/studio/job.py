@@ -209,7 +209,8 @@ class Job:
     def _plan(self, values: NDArray[np.uint16], at: Box, visible: int) -> Plan | None:
         request, model = self.request, self.model
         document, sizes = (request.width, request.height), (model.info.native, model.multiple, model.pixels)
-        self.planned = planned = plan(values, at, document, request.canvas.box, *sizes, visible, model.longest)
+        more = model.longest, model.cell
+        self.planned = planned = plan(values, at, document, request.canvas.box, *sizes, visible, *more)
         if planned is not None:
             self.report["plan"] = asdict(planned)
         return planned
