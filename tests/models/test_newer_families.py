@@ -16,6 +16,7 @@ from sfumato import models
 from sfumato.change_map import ChangeMap
 from sfumato.edits import Differential
 from sfumato.errors import InputError
+from sfumato.evaluation.bench import Bench
 from sfumato.models import families, texts
 from sfumato.models.ladder import parts_of
 from sfumato.models.places import add_folder
@@ -137,6 +138,12 @@ def test_latents_are_the_pipelines_own(family: str) -> None:
         own = pipe.vae.encode(pixels if family != "qwen-image" else pixels.unsqueeze(2)).latent_dist.mode()
         again = pipe.vae.decode(own, return_dict=False)[0]
         assert torch.allclose(decoded(pipe, latents), again.reshape(1, 3, 64, 64), atol=1e-4)
+
+
+@pytest.mark.usefixtures("studio")
+def test_they_are_not_measured_yet() -> None:
+    with pytest.raises(InputError, match=r"^mine is of the family .*, which cannot be measured yet\. Take a model"):
+        Bench("mine", 64)
 
 
 def test_graphics_cards_read_channels_last_where_there_are_no_frames(studio: Studio, family: str) -> None:
