@@ -15,7 +15,7 @@ from models import tiny_checkpoints as tiny
 from sfumato import models
 from sfumato.change_map import ChangeMap
 from sfumato.edits import Differential
-from sfumato.errors import InputError
+from sfumato.errors import InputError, SfumatoError
 from sfumato.evaluation.bench import Bench
 from sfumato.models import families, texts
 from sfumato.models.ladder import parts_of
@@ -90,6 +90,16 @@ def test_an_edit_guides_its_own_passes(studio: Studio) -> None:
     assert len({run(studio, **asked, settings={"source_guidance": scale}) for scale in (2.0, 6.0)}) == 2
     few = [run(studio, **asked, settings={"source_guidance": scale, "few_steps": "on"}) for scale in (2.0, 6.0)]
     assert few[0] == few[1]  # its corrections guide both passes as the request says
+
+
+def test_a_tokenizer_without_its_chat_template_is_told_of(studio: Studio, family: str, tmp_path: Path) -> None:
+    """Qwen-Image's pipeline has a template of its own."""
+    (tmp_path / "my models" / "mine" / "tokenizer" / "chat_template.jinja").unlink()
+    if family == "qwen-image":
+        assert run(studio)
+    else:
+        with pytest.raises(SfumatoError, match=r"^mine lacks the chat template of its tokenizer\. Get it again"):
+            run(studio)
 
 
 def test_texts_are_read_once(studio: Studio) -> None:

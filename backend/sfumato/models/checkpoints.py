@@ -63,6 +63,7 @@ MORE_INPUTS: dict[str, tuple[str, Any, dict[str, int]]] = {
 MADE_FROM = {"fill": "dev"}
 PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
 TENSORS = (".weight'", ".bias'", ".scale'")
+CHATS = ("flux2", "z-image")  # whose pipelines put a text as a question to a language model, by its own template
 NEVER: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 
 
@@ -85,6 +86,8 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
     for component, tensors in stored.items():
         if component and len(tensors) < sum(1 for _ in pipe.components[component].parameters()):
             raise _incomplete(row, f"some of the weights of its {component.replace('_', ' ')}")
+    if row.family in CHATS and not pipe.tokenizer.chat_template:
+        raise _incomplete(row, "the chat template of its tokenizer")
     if pipe.vae.config.get("force_upcast"):
         pipe.vae.to(torch.float32)
     return pipe
