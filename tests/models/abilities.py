@@ -25,13 +25,15 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Kind:
-    """name: as painters know it. make: a tiny one. without: what cannot be done with it."""
+    """name: as painters know it. make: a tiny one. without: what cannot be done with it. file: whether a single file
+    is loaded."""
 
     name: str
     family: str
     make: Callable[[], Any]
     variant: str = ""
     without: tuple[str, ...] = ()
+    file: bool = True
 
 
 KINDS = (
@@ -44,6 +46,9 @@ KINDS = (
     Kind("Stable Diffusion 3, 3.5", "sd3", tiny.sd3, without=("controlnet",)),
     Kind("Flux", "flux", tiny.flux),
     Kind("Flux Fill", "flux", partial(tiny.flux, 384, 16, guided=True), "fill"),
+    Kind("Flux.2 Klein", "flux2", tiny.flux2_klein, without=("controlnet",), file=False),
+    Kind("Qwen-Image", "qwen-image", tiny.qwen_image, without=("controlnet",), file=False),
+    Kind("Z-Image", "z-image", tiny.z_image, without=("controlnet",), file=False),
 )
 REAL = {
     "sd15": "Stable Diffusion 1.x",
@@ -62,7 +67,7 @@ def page() -> str:
     columns = [*(edit.INFO.name for edit in EDITS.values()), *OTHERS.values()]
     lines = [_INTRODUCTION, f"| | folder | single file | {' | '.join(columns)} |", "|---" * (len(columns) + 3) + "|"]
     for kind in KINDS:
-        able = [True, True, *(name not in kind.without for name in [*EDITS, *OTHERS])]
+        able = [True, kind.file, *(name not in kind.without for name in [*EDITS, *OTHERS])]
         lines.append(" | ".join([f"| {kind.name}", *("yes" if one else "no" for one in able)]) + " |")
     lines += [_MEMORY, "| | weights | largest part | all on a card of | taking turns on a card of |", "|---" * 5 + "|"]
     for config, name in REAL.items():

@@ -16,6 +16,7 @@ from torch import Tensor
 RANK, ALPHA = 2, 4.0
 # What training tools note as the family; tiny layers do not tell it.
 NOTES = {"sd15": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0", "sd3": "sd3", "flux": "flux1"}
+NOTES |= {name: name for name in ("z-image", "qwen-image", "flux2")}
 IN_UNET = re.compile(r"attn\d\.to_(q|k|v|out\.0)$|ff\.net\.(0\.proj|2)$|proj_(in|out)$")
 IN_WORDS = re.compile(r"self_attn\.(q|k|v|out)_proj$|mlp\.fc\d$")
 IN_TRANSFORMER = ["to_q", "to_k", "to_v", "to_out.0"]
@@ -110,10 +111,12 @@ def kohya_sd3(file: Path, pipe: Any, seed: int = 0) -> dict[str, Tensor]:
 
 
 def of_diffusers(folder: Path, pipe: Any, family: str, seed: int = 0) -> dict:
-    """Saves one with diffusers, made by peft on a copy of the denoiser and the text encoder."""
+    """Saves one with diffusers, made by peft on a copy of the denoiser and, where one may have
+    changes, the text encoder."""
     torch.manual_seed(seed)
     name = "unet" if hasattr(pipe, "unet") else "transformer"
     targets = {name: IN_TRANSFORMER, "text_encoder": ["q_proj", "v_proj"]}
+    targets = {part: layers for part, layers in targets.items() if part in pipe._lora_loadable_modules}
     saved, changes = {}, {}
     for component, layers in targets.items():
         copy = type(part := getattr(pipe, component))

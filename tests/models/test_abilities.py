@@ -14,18 +14,21 @@ from models import lora_files, original
 from models import tiny_checkpoints as tiny
 from models.abilities import KINDS, Kind, page
 from models.tiny_checkpoints import request_for
+from safetensors.torch import save_file
+from sfumato import models
 from sfumato.edits import EDITS
 from sfumato.errors import InputError
 from sfumato.models import families
 from sfumato.models.header import read
-from sfumato.models.listing import Row
+from sfumato.models.listing import Row, listing
 from sfumato.models.places import add_folder
 from sfumato.models.recognise import recognise
-from sfumato.models.usable import as_model
+from sfumato.models.usable import as_model, why_not
 from sfumato.studio import Finished, Studio
 from sfumato_wire import Control, Lora, Pixels, digest_of
 
 # Of diffusers' own, where the tests themselves make a ControlNet for Flux.
+FLOW = [name for name, family in families.FAMILIES.items() if family.prediction == "flow"]
 pytestmark = pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
 
 
@@ -87,8 +90,23 @@ def test_folders(kind: Kind, folder: Path) -> None:
         assert painted(studio, lines, control=control).data != results["differential"]
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.family in FLOW], ids=lambda kind: kind.name)
+def test_folders_in_half_precision(kind: Kind, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As graphics cards work with them, and as some of their pipelines do only in part."""
+    monkeypatch.setattr(models, "dtype_on", lambda device, family: torch.bfloat16)
+    kind.make().save_pretrained(folder / "mine")
+    studio = Studio("cpu")
+    for edit in EDITS.values():
+        source = "a blue sea" if edit.INFO.source_prompt else ""
+        painted(studio, edit=edit.INFO.id, source_prompt=source)
+        if edit.INFO.finds_map:
+            painted(studio, edit=edit.INFO.id, task="map", change_map=None, source_prompt=source)
+    pipe = studio.pipe(studio.find("mine"))
+    assert pipe.transformer.dtype == pipe.text_encoder.dtype == torch.bfloat16
+
+
 @pytest.mark.usefixtures("narrow")
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.file], ids=lambda kind: kind.name)
 def test_single_files(kind: Kind, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the configurations of tiny pipelines; what they are is told to them, for their widths cannot tell."""
     pipe = kind.make()
@@ -101,3 +119,25 @@ def test_single_files(kind: Kind, folder: Path, monkeypatch: pytest.MonkeyPatch)
     studio = Studio("cpu")
     studio._own["mine"] = as_model(replace(row, missing=recognise(read(file), file.name).missing if flow else ()))
     painted(studio)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.file], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("parts", [("transformer",), ("transformer", "vae", "text_encoder")], ids=["alone", "whole"])
+def test_single_files_that_cannot_be_loaded_say_what_can(kind: Kind, parts: tuple[str, ...], folder: Path) -> None:
+    """As the denoiser alone and as ComfyUI saves checkpoints: listed, not offered, and refused with what to get."""
+    pipe, places = kind.make(), {"transformer": "model.diffusion_model.", "text_encoder": "text_encoders."}
+    names = {part: places.get(part, f"{part}.") for part in parts}
+    states = {part: getattr(pipe, part).state_dict() for part in parts}
+    tensors = {names[part] + name: value.clone() for part in parts for name, value in states[part].items()}
+    if kind.family == "flux2":  # by whose width Klein is told
+        tensors["model.diffusion_model.x_embedder.weight"] = torch.zeros(3072, 16)
+    save_file(tensors, folder / "mine.safetensors")
+    (row,) = listing()
+    assert (row.kind, row.family) == ("checkpoint", kind.family)
+    studio = Studio("cpu")
+    assert "mine" not in {info.name for info in studio.models}
+    with pytest.raises(InputError) as caught:
+        painted(studio)
+    assert str(caught.value) == why_not(row)
+    assert str(caught.value).startswith(f"mine is a single file of the family {kind.family}, of which Sfumato loads")
+    assert str(caught.value).endswith(f": `sfumato models get {families.hub_of(kind.family, row.variant)}` brings one.")

@@ -368,8 +368,8 @@ class TestWhich:
             (Row(problem="It is damaged."), "It is damaged."),
             (Row(kind="lora", name="x"), "x is no checkpoint but a lora."),
             (
-                Row(kind="checkpoint", family="qwen-image", name="x", layout="folder"),
-                "x is of the family qwen-image, which Sfumato lists but cannot",
+                Row(kind="checkpoint", family="sdxl-refiner", name="x", layout="folder"),
+                "x is of the family sdxl-refiner, which Sfumato lists but cannot",
             ),
             (
                 Row(kind="checkpoint", family="sd15", name="x", path="x.sft"),

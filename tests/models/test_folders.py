@@ -83,6 +83,14 @@ def test_a_missing_part_is_named_with_where_to_get_it(tmp_path: Path, part: str)
     assert "sfumato models get stable-diffusion-v1-5/stable-diffusion-v1-5" in found.missing[0].get
 
 
+@pytest.mark.parametrize("kind", ["ZImageOmni", "QwenImageEditPlus", "QwenImageLayered", "Flux2KleinKV"])
+def test_relatives_that_take_more_are_not_taken_for_their_family(tmp_path: Path, kind: str) -> None:
+    folder = tiny.stable_diffusion(tmp_path / "model")
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": f"{kind}Pipeline"}))
+    assert recognise_folder(folder).problem == f"model is for {kind}Pipeline pipeline: Sfumato does not work with it."
+
+
 def test_pickles_are_not_opened(tmp_path: Path) -> None:
     folder = tiny.stable_diffusion(tmp_path / "model")
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"

@@ -25,6 +25,7 @@ DIFFUSERS = [
     "text_encoder/model.fp16.safetensors",
     "text_encoder/model.safetensors",
     "text_encoder/pytorch_model.bin",
+    "tokenizer/chat_template.jinja",
     "tokenizer/merges.txt",
     "tokenizer/vocab.json",
     "unet/config.json",
@@ -33,7 +34,7 @@ DIFFUSERS = [
     "unet/diffusion_pytorch_model.safetensors",
 ]
 TEXTS = ["scheduler/scheduler_config.json", "text_encoder/config.json", "tokenizer/merges.txt", "tokenizer/vocab.json"]
-TEXTS += ["unet/config.json", "model_index.json"]
+TEXTS += ["unet/config.json", "model_index.json", "tokenizer/chat_template.jinja"]
 
 
 class TestChosen:

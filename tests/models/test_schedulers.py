@@ -36,7 +36,7 @@ TRAINED: dict[str, Any] = {
 
 
 def own_of(family: str, **settings: Any) -> Any:
-    if family in ("sd3", "flux"):
+    if family in families.FAMILIES and families.FAMILIES[family].prediction == "flow":
         return FlowMatchEulerDiscreteScheduler(shift=3.0, **settings)
     return EulerDiscreteScheduler(**TRAINED | {"timestep_spacing": "leading"} | settings)
 

@@ -15,14 +15,20 @@ import torch
 import transformers
 from diffusers import (
     AutoencoderKL,
+    AutoencoderKLFlux2,
+    AutoencoderKLQwenImage,
     ControlNetModel,
     DDIMScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
     FluxControlNetModel,
     FluxFillPipeline,
     FluxImg2ImgPipeline,
     FluxTransformer2DModel,
+    QwenImageImg2ImgPipeline,
+    QwenImageTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
@@ -30,11 +36,26 @@ from diffusers import (
     StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLInpaintPipeline,
     UNet2DConditionModel,
+    ZImageImg2ImgPipeline,
+    ZImageTransformer2DModel,
 )
 from sfumato.models import checkpoints
 from sfumato.models.checkpoints import CONFIGS, clip_tokenizer
 from sfumato_wire import Pixels, Request, digest_of
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3Model,
+    T5Config,
+    T5EncoderModel,
+)
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 WIDTH = 32
 
@@ -156,7 +177,114 @@ def flux(in_channels: int = 16, channels: int = 4, guided: bool = False) -> Any:
     )
 
 
+MARKS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+CHAT = (
+    "{% for said in messages %}<|im_start|>{{ said['role'] }}\n{{ said['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def qwen_tokenizer() -> Qwen2Tokenizer:
+    """Every byte is a word, and there are the marks of a chat."""
+    words = {word: number for number, word in enumerate([*bytes_to_unicode().values(), *MARKS])}
+    tokenizer = Qwen2Tokenizer(vocab=words, merges=[], extra_special_tokens=list(MARKS[1:]), model_max_length=2048)
+    tokenizer.chat_template = CHAT
+    return tokenizer
+
+
+def language_settings(layers: int, width: int = WIDTH) -> dict[str, Any]:
+    """Of a tiny language model that reads for a denoiser."""
+    settings: dict[str, Any] = {"vocab_size": 256 + len(MARKS), "hidden_size": width, "intermediate_size": 32}
+    settings |= {"bos_token_id": None, "eos_token_id": None}
+    return settings | {"num_hidden_layers": layers, "num_attention_heads": 2, "num_key_value_heads": 2}
+
+
+def z_image() -> Any:
+    transformer = ZImageTransformer2DModel(
+        in_channels=4,
+        dim=32,
+        n_layers=1,
+        n_refiner_layers=1,
+        n_heads=2,
+        n_kv_heads=2,
+        cap_feat_dim=WIDTH,
+        axes_dims=[4, 4, 8],
+        axes_lens=[1024, 32, 32],
+    )
+    return ZImageImg2ImgPipeline(
+        transformer=transformer,
+        vae=vae(shift_factor=0.06),
+        text_encoder=Qwen3Model(Qwen3Config(**language_settings(2), head_dim=16)),
+        tokenizer=qwen_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
+def qwen_image() -> Any:
+    transformer = QwenImageTransformer2DModel(
+        patch_size=2,
+        in_channels=16,
+        out_channels=4,
+        num_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=WIDTH,
+        axes_dims_rope=(4, 6, 6),
+    )
+    autoencoder = AutoencoderKLQwenImage(
+        base_dim=8,
+        z_dim=4,
+        num_res_blocks=1,
+        latents_mean=[0.1, -0.2, 0.3, 0.0],
+        latents_std=[1.5, 2.0, 0.5, 1.0],
+    )
+    seeing = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH}
+    rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
+    config = Qwen2_5_VLConfig(text_config=language_settings(2) | {"rope_parameters": rope}, vision_config=seeing)
+    return QwenImageImg2ImgPipeline(
+        transformer=transformer,
+        vae=autoencoder,
+        text_encoder=Qwen2_5_VLForConditionalGeneration(config),
+        tokenizer=qwen_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+    )
+
+
+def flux2_klein(distilled: bool = False) -> Any:
+    """Three of the layers of its text encoder are read, the 27th the last of them."""
+    transformer = Flux2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=3 * WIDTH,
+        timestep_guidance_channels=16,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=False,
+    )
+    autoencoder = AutoencoderKLFlux2(
+        block_out_channels=(8, 8, 16, 16),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+    )
+    autoencoder.bn.running_mean += torch.linspace(-0.2, 0.2, 16)  # as a trained one has them
+    autoencoder.bn.running_var *= 1.7
+    return Flux2KleinPipeline(
+        transformer=transformer,
+        vae=autoencoder,
+        text_encoder=Qwen3ForCausalLM(Qwen3Config(**language_settings(27), head_dim=16)),
+        tokenizer=qwen_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        is_distilled=distilled,
+    )
+
+
 FAMILIES = {"sd15": sd15, "sdxl": sdxl, "sd3": sd3, "flux": flux}
+FAMILIES |= {"flux2": flux2_klein, "qwen-image": qwen_image, "z-image": z_image}
 
 
 def sd2_inpainting() -> Any:

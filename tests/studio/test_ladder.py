@@ -232,7 +232,9 @@ class TestOneFailure:
 
 
 class TestFurther:
-    @pytest.mark.parametrize("make", [tiny.sd15, tiny.sdxl, tiny.sd3, tiny.flux])
+    @pytest.mark.parametrize(
+        "make", [tiny.sd15, tiny.sdxl, tiny.sd3, tiny.flux, tiny.flux2_klein, tiny.qwen_image, tiny.z_image]
+    )
     def test_every_rung_gives_the_same_picture(self, desk: Desk, tmp_path: Path, make: Callable[[], Any]) -> None:
         """The steps fail until the rung is the one; its parts or layers really take turns there. Weights that have
         moved lie at other addresses, and a processor's last bit may depend on that."""

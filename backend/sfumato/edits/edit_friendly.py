@@ -253,7 +253,7 @@ def create(
         control = PromptToPrompt(cross_steps, self_steps, words.source, words.prompt, tokens=words.tokens)
     return EditFriendly(
         change_map,
-        {**words.say(words.source), "guidance_scale": source_guidance},
+        words.say(words.source) | words.guidance(source_guidance),
         form=form,
         eta=eta,
         gain=gain,

@@ -98,7 +98,8 @@ class SourcePass:
 
     def _corrected_source(self) -> dict[str, Any]:
         """Guided as the target is, between the source and itself: the plain prediction, in the same arithmetic."""
-        return {name: value for name, value in self.source.items() if "guidance" not in name} | self._negative()
+        scales = ("guidance_scale", "true_cfg_scale")
+        return {name: value for name, value in self.source.items() if name not in scales} | self._negative()
 
     def _made(self, steps: int) -> Tensor:
         return made_with(self.eta, self.corrected(steps), self.path, self.attention is not None)

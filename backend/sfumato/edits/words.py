@@ -32,11 +32,17 @@ def made_now(key: Hashable, make: Callable[[], T]) -> T:
     return make()
 
 
+def by_its_name(scale: float) -> dict[str, Any]:
+    """As most pipelines call it."""
+    return {"guidance_scale": scale}
+
+
 @dataclass(frozen=True)
 class Words:
     """say: turns a text into pipeline arguments. source: what the picture shows, as the painter wrote it.
     remember: keeps recordings between requests, within bounds. prompt: the request's own text, which the pipeline says.
-    tokens: of a text as it is said; None where the pipeline's tokenizer knows them.
+    tokens: of a text as it is said; None where the pipeline's tokenizer knows them. guidance: the pipeline's argument
+    for how much a text counts.
     """
 
     say: Say
@@ -44,3 +50,4 @@ class Words:
     remember: Remember = made_now
     prompt: str = ""
     tokens: Tokens | None = None
+    guidance: Callable[[float], dict[str, Any]] = by_its_name

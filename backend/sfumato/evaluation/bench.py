@@ -42,6 +42,8 @@ SCHEDULERS = {
     "Euler": "EulerDiscreteScheduler",
 }
 FLOW = {"flow Euler": "FlowMatchEulerDiscreteScheduler"}
+# Whose latents and texts go in batches as they are; those of the others are packed, or as long as each text is.
+FAMILIES = ("sd", "sd15", "sd2", "sdxl", "sd3")
 
 
 class Subject(Protocol):
@@ -80,6 +82,9 @@ class Bench:
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.model = models.find(model)
+        if (family := self.model.info.family) not in FAMILIES:
+            said = f"{self.model.info.name} is of the family {family}, which cannot be measured yet"
+            raise InputError("unmeasured_family", f"{said}. Take a model of one of: {', '.join(FAMILIES)}.")
         if side % self.model.multiple:
             raise InputError(
                 "bad_side", f"{self.model.info.name} works on multiples of {self.model.multiple} pixels, not {side}."

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Model:
     """folder: its own weights, and what Sfumato keeps beside them. multiple: sides of the working picture are multiples
     of this. pixels: at most so many are worked on at once; longest: of its longer side, where that is bounded. base:
-    the folder of the model that it shares parts with. row: how it is listed, of the painter's own."""
+    the folder of the model that it shares parts with. row: how it is listed, of the painter's own. cell: pixels of a
+    side of a cell of its latents."""
 
     info: ModelInfo
     folder: Path
@@ -33,6 +34,7 @@ class Model:
     longest: int | None = None
     base: Path | None = None
     row: Row | None = None
+    cell: int = 8
 
     @property
     def is_there(self) -> bool:
@@ -114,7 +116,8 @@ def load(model: Model, device: str) -> Any:
     pipe.set_progress_bar_config(disable=True)
     if device == "cuda":  # the order in which graphics cards read convolutions
         for part in ("unet", "vae"):
-            if network := getattr(pipe, part, None):
+            network = getattr(pipe, part, None)
+            if network is not None and all(weight.ndim < 5 for weight in network.parameters()):  # those of videos
                 network.to(memory_format=torch.channels_last)
     return pipe
 

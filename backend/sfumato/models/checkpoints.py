@@ -13,13 +13,16 @@ from typing import Any
 import torch
 from diffusers import (
     EulerDiscreteScheduler,
+    Flux2KleinPipeline,
     FluxImg2ImgPipeline,
     FluxTransformer2DModel,
     LCMScheduler,
+    QwenImageImg2ImgPipeline,
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionXLImg2ImgPipeline,
     UNet2DConditionModel,
+    ZImageImg2ImgPipeline,
 )
 from transformers import CLIPTokenizer, T5EncoderModel, T5Tokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
@@ -38,6 +41,9 @@ PIPELINES: dict[str, Any] = {
     "sdxl": StableDiffusionXLImg2ImgPipeline,
     "sd3": StableDiffusion3Img2ImgPipeline,
     "flux": FluxImg2ImgPipeline,
+    "flux2": Flux2KleinPipeline,  # which paints from a text, and takes latents
+    "qwen-image": QwenImageImg2ImgPipeline,
+    "z-image": ZImageImg2ImgPipeline,
 }
 # By family: what fills a short text up, for every tokenizer of CLIP's; and the name of the one that is T5's.
 FILLERS = {
@@ -57,6 +63,7 @@ MORE_INPUTS: dict[str, tuple[str, Any, dict[str, int]]] = {
 MADE_FROM = {"fill": "dev"}
 PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
 TENSORS = (".weight'", ".bias'", ".scale'")
+CHATS = ("flux2", "z-image")  # whose pipelines put a text as a question to a language model, by its own template
 NEVER: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 
 
@@ -79,7 +86,9 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
     for component, tensors in stored.items():
         if component and len(tensors) < sum(1 for _ in pipe.components[component].parameters()):
             raise _incomplete(row, f"some of the weights of its {component.replace('_', ' ')}")
-    if pipe.vae.config.force_upcast:
+    if row.family in CHATS and not pipe.tokenizer.chat_template:
+        raise _incomplete(row, "the chat template of its tokenizer")
+    if pipe.vae.config.get("force_upcast"):
         pipe.vae.to(torch.float32)
     return pipe
 

@@ -115,6 +115,7 @@ FAMILIES = {
         "flow",
         {
             "": "black-forest-labs/FLUX.2-dev",
+            "klein": "black-forest-labs/FLUX.2-klein-4B",
             "klein-4b": "black-forest-labs/FLUX.2-klein-4B",
             "klein-9b": "black-forest-labs/FLUX.2-klein-9B",
         },
@@ -139,6 +140,13 @@ FAMILIES = {
         (Part("the text encoder Qwen3-4B", "text_encoder", ("text_encoders.",)), VAE),
     ),
 }
+
+
+def hub_of(family: str, variant: str) -> str:
+    """Where the hub has a whole model of it."""
+    hubs = FAMILIES[family].hub
+    return hubs.get(variant, hubs[""])
+
 
 # Others that are met in the same folders, by a tensor that only they have.
 STRANGERS = {

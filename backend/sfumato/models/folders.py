@@ -23,10 +23,14 @@ CLASSES = (
     ("SD3", "sd3"),
     ("StableDiffusion", "sd15"),
     ("LatentConsistencyModel", "sd15"),
+    ("Flux2KleinKV", ""),  # is also shown pictures beside the one that it paints
     ("Flux2", "flux2"),
     ("Flux", "flux"),
     ("QwenImage2", ""),
+    ("QwenImageEdit", ""),  # the same
+    ("QwenImageLayered", ""),  # paints several layers at once
     ("QwenImage", "qwen-image"),
+    ("ZImageOmni", ""),  # also reads pictures, by an encoder of its own
     ("ZImage", "z-image"),
     ("UNet2DConditionModel", "sd15"),
     ("ControlNetModel", "sd15"),
@@ -96,6 +100,8 @@ def _whole(folder: Path, index: dict[str, Any]) -> Found:
     if not config:
         return Found("checkpoint", family, layout="folder", problem=f"{name} has no denoiser. Fetch all of it again.")
     found = _of_config(family, config)
+    if kind.startswith("Flux2Klein") and not found.variant:  # of another size than those that there are
+        found = replace(found, variant="klein")
     found = replace(found, layout="folder", saved_as=saved, dtype=dtype_of(tensors), bytes=size)
     found = replace(found, missing=missing(found.family, found.variant, tuple(lacking)))
     return _scheduled(folder, index, _usable(found, name))

@@ -16,7 +16,7 @@ from sfumato.errors import InputError, SfumatoError
 from sfumato.models.places import hub_cache
 
 WEIGHTS = ".safetensors"
-TEXTS = (".json", ".txt", ".model")  # configurations and vocabularies
+TEXTS = (".json", ".txt", ".model", ".jinja")  # configurations, vocabularies and how language models are spoken to
 SPARE = ("safety_checker/", "feature_extractor/", "image_encoder/")  # nothing here asks for them
 HALF = re.compile(r"\.fp16[.-]")
 

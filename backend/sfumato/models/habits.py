@@ -28,6 +28,7 @@ OWN = {
     ("sd3", "3.5-large"): (28, 3.5),
     ("flux", "schnell"): (4, 1.0),
     ("flux", "fill"): (50, 30.0),
+    ("flux2", "klein"): (4, 1.0),
     ("flux2", "klein-4b"): (4, 1.0),
     ("flux2", "klein-9b"): (4, 1.0),
     ("z-image", "turbo"): (9, 0.0),

@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from sfumato.models.companions import companion
 from sfumato.models.denoisers import Denoiser, denoiser
-from sfumato.models.families import FAMILIES, Part
+from sfumato.models.families import FAMILIES, Part, hub_of
 from sfumato.models.habits import habits
 from sfumato.models.header import Header, Tensors, shown
 
@@ -125,8 +125,7 @@ def absent_parts(family: str, tensors: Tensors) -> tuple[Part, ...]:
 
 def missing(family: str, variant: str, parts: tuple[Part, ...]) -> tuple[Missing, ...]:
     """The same, with where to get them."""
-    hubs = FAMILIES[family].hub
-    return tuple(Missing(p.words, p.component, hubs.get(variant, hubs[""]), p.needed) for p in parts)
+    return tuple(Missing(p.words, p.component, hub_of(family, variant), p.needed) for p in parts)
 
 
 def dtype_of(tensors: Tensors) -> str:

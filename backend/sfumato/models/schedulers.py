@@ -19,7 +19,10 @@ SCHEDULERS: dict[str, tuple[str, ...]] = {
     "sd2": (*_NOISE, "LCM"),
     "sdxl": (*_NOISE, "LCM"),
     "sd3": ("Flow Euler", "Flow Heun"),
-    "flux": ("Flow Euler",),  # whose pipeline sets levels that no other takes
+    "flux": ("Flow Euler",),  # whose pipeline sets levels that no other takes; so do the next
+    "flux2": ("Flow Euler",),
+    "qwen-image": ("Flow Euler",),
+    "z-image": ("Flow Euler",),
 }
 _KARRAS = {"use_karras_sigmas": True}
 _TWO_M: dict[str, Any] = {"algorithm_type": "dpmsolver++", "solver_order": 2}

@@ -3,6 +3,8 @@
 Prompts have weights (`emphasis`). The encoders of Stable Diffusion 1, 2 and XL read 75 tokens at once; compel gives
 longer texts to them in chunks and weighs what comes out. The other families were not taught on weighted embeddings:
 they get the text without its weights, so that none of their encoders reads brackets and digits as words.
+
+Pipelines differ in what they call that, and in what they call guidance.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ FLUX = ("prompt_embeds", "pooled_prompt_embeds")  # guided by a number that the 
 
 
 def embeddings(pipe: Any, prompt: str, negative_prompt: str) -> tuple[Tensor, ...]:
-    """What is made of a prompt and of what should not show, in the order of `names`; the two of one length."""
+    """What is made of a prompt and of what should not show, in the order of `names`; of Stable Diffusion the two are of
+    one length. Language models that read for Z-Image and Qwen-Image give each text as long as it is."""
     both = read(prompt), read(negative_prompt)
     plain = _by_diffusers(pipe, *map(text_of, both))
     if not hasattr(pipe, "unet") or not any(is_weighted(parts) or _is_long(pipe, parts) for parts in both):
@@ -36,7 +39,18 @@ def embeddings(pipe: Any, prompt: str, negative_prompt: str) -> tuple[Tensor, ..
 
 def names(pipe: Any) -> tuple[str, ...]:
     """The pipeline's arguments, in order; there are two where it has no pooled ones."""
-    return FLUX if type(pipe).__name__.startswith("Flux") else NEGATIVE
+    return FLUX if _is(pipe, "Flux") and not _is(pipe, "Flux2") else NEGATIVE
+
+
+def arguments(pipe: Any, made: tuple[Tensor, ...]) -> dict[str, Any]:
+    """What `embeddings` made, as arguments of the pipeline. Z-Image's takes a list of texts."""
+    return dict(zip(names(pipe), [[one] for one in made] if _is(pipe, "ZImage") else made, strict=False))
+
+
+def guidance(pipe: Any, scale: float) -> dict[str, float]:
+    """The pipeline's argument for how much the text counts; what Qwen-Image's calls guidance_scale is for models that
+    there are none of."""
+    return {"true_cfg_scale" if _is(pipe, "QwenImage") else "guidance_scale": scale}
 
 
 def tokens(pipe: Any, prompt: str, length: int) -> list[int]:
@@ -57,6 +71,13 @@ def _by_diffusers(pipe: Any, prompt: str, negative_prompt: str) -> tuple[Tensor,
     if names(pipe) == FLUX:
         embeds, pooled, _ = pipe.encode_prompt(**words, prompt_2=None)
         return embeds, pooled
+    if _is(pipe, "ZImage"):
+        said, unsaid = pipe.encode_prompt(prompt, pipe._execution_device, negative_prompt=negative_prompt)
+        return said[0], unsaid[0]
+    if _is(pipe, "QwenImage", "Flux2"):
+        nothing = " " if _is(pipe, "QwenImage") else ""  # as their makers say it
+        both = prompt, negative_prompt or nothing
+        return tuple(pipe.encode_prompt(text, pipe._execution_device)[0] for text in both)
     words |= {"negative_prompt": negative_prompt or None, "do_classifier_free_guidance": True}
     if hasattr(pipe, "text_encoder_3"):
         words |= {"prompt_2": None, "prompt_3": None}
@@ -113,6 +134,10 @@ def _encoders(pipe: Any) -> Iterator[tuple[Any, Any]]:
 def _is_long(pipe: Any, parts: list[Part]) -> bool:
     tokenizer = next(_encoders(pipe))[0]
     return len(tokenizer(text_of(parts)).input_ids) > tokenizer.model_max_length
+
+
+def _is(pipe: Any, *starts: str) -> bool:
+    return type(pipe).__name__.startswith(starts)
 
 
 def _apart(parts: list[Part]) -> tuple[list[str], list[float]]:

@@ -8,10 +8,14 @@ from sfumato_wire.messages import ModelInfo
 
 from sfumato.errors import InputError
 from sfumato.models import Model
+from sfumato.models.families import hub_of
 from sfumato.models.listing import Row
 
 # By family: sides of the working picture are multiples of this.
-MULTIPLES = {"sd15": 64, "sd2": 64, "sdxl": 64, "sd3": 16, "flux": 16}
+MULTIPLES = {"sd15": 64, "sd2": 64, "sdxl": 64, "sd3": 16, "flux": 16, "flux2": 16, "qwen-image": 16, "z-image": 16}
+CELLS = {"flux2": 16}  # pixels of a side of a cell of their latents, where not 8
+# Those for whose single files a configuration ships.
+IN_ONE_FILE = ("sd15", "sd2", "sdxl", "sd3", "flux")
 LARGER = 2.25  # times the pixels that it was made for are worked on at once
 
 
@@ -25,8 +29,12 @@ def why_not(row: Row) -> str:
         )
     if row.layout != "folder" and not row.path.endswith(".safetensors"):  # diffusers goes by that name
         return f"{row.name} is safetensors under another name: rename it so that it ends in .safetensors."
-    if row.family not in MULTIPLES:
-        return f"{row.name} is of the family {row.family}, which Sfumato lists but cannot load yet. Take another model."
+    if row.family not in MULTIPLES or (row.family == "flux2" and not row.variant.startswith("klein")):
+        kind = " ".join(word for word in (row.family, row.variant) if word)
+        return f"{row.name} is of the family {kind}, which Sfumato lists but cannot load yet. Take another model."
+    if row.layout != "folder" and row.family not in IN_ONE_FILE:
+        said = f"{row.name} is a single file of the family {row.family}, of which Sfumato loads folders"
+        return f"{said}: `sfumato models get {hub_of(row.family, row.variant)}` brings one."
     if absent := [part for part in row.missing if part.needed]:
         *most, last = (part.part for part in absent)
         parts = f"{', '.join(most)} and {last}" if most else last
@@ -42,4 +50,5 @@ def as_model(row: Row) -> Model:
     info = ModelInfo(row.id, row.name, row.family, row.native, row.steps, row.guidance_scale)
     path = Path(row.path)
     folder = path if row.layout == "folder" else path.with_name(f"{path.stem}.sfumato")
-    return Model(info, folder, MULTIPLES[row.family], round(LARGER * row.native**2), row=row)
+    pixels, cell = round(LARGER * row.native**2), CELLS.get(row.family, 8)
+    return Model(info, folder, MULTIPLES[row.family], pixels, row=row, cell=cell)

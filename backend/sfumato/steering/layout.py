@@ -60,6 +60,10 @@ class Layout:
         grid[:, self._order] = sample.flatten(1)
         return grid.view(len(sample), *self.shape)
 
+    def picture(self, sample: Tensor) -> Tensor:
+        """The same as [B, C, rows, columns]: a picture is one frame, wherever a pipeline has the axis of frames."""
+        return self.unlike(sample).flatten(1, -3)
+
     def map(self, cells: Any, like: Tensor) -> Tensor:
         """A map [rows, columns] (numpy) in the denoiser's form, on the device of `like`; broadcasts over the batch."""
         ones = (1,) * (len(self.shape) - 2)

@@ -18,7 +18,7 @@ from sfumato.errors import InputError
 from sfumato.steering.grid import noised
 from sfumato.steering.layout import Layout, packs_itself
 from sfumato.steering.scheduler import SteeredScheduler
-from sfumato.steering.vae import encoded, is_latents, scale_of
+from sfumato.steering.vae import encoded, in_patches, is_latents, scale_of
 
 
 class Route(Protocol):
@@ -181,7 +181,7 @@ def _takes(pipe: Any) -> set[str]:
 
 def _cell(pipe: Any) -> int:
     """Pixels of a side of a cell of the latents that a pipeline's `latents` are; Flux.2's are patches of 2 x 2."""
-    return scale_of(pipe) * (2 if hasattr(pipe, "_patchify_latents") else 1)
+    return scale_of(pipe) * (2 if in_patches(pipe) else 1)
 
 
 def _worked_at(pipe: Any, picture: Any, kwargs: dict[str, Any]) -> tuple[int, int]:

@@ -64,7 +64,7 @@ class PathSampler:
             truth = run.grid.output(call, run.x0, self.reference.noise(call))
             output = torch.where(frozen, truth, output)
         y = solve(output)
-        reference = self.reference(call + 1)
+        reference = self.reference(call + 1).to(y.dtype)
         if self.kind == "whole":
             return torch.where(frozen, reference, y)
         partly = torch.lerp(reference, y, (w / M).to(y.dtype))

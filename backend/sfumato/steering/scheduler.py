@@ -163,6 +163,8 @@ class SteeredScheduler:
 
         self._keep_pace()
         steered = self._policy.step(run, sample, model_output, solve)
+        # As wide as a solver's own answer: Z-Image's pipeline noises in half precision and goes on in float32.
+        steered = steered.to(torch.promote_types(steered.dtype, model_output.dtype))
         run.state = steered
         run.done += 1
         self._listener(run)

@@ -123,7 +123,7 @@ class Job:
             if steered.preparing:
                 self.on_progress(Progressed("preparing", done, steps))
             else:
-                self.on_progress(Progressed("painting", done, steps, previewer(run.layout.unlike(run.denoised()))))
+                self.on_progress(Progressed("painting", done, steps, previewer(run.layout.picture(run.denoised()))))
 
         result, run = self._steer(pipe, edit, image, latents, words, heard)
         if run is None:
@@ -209,7 +209,8 @@ class Job:
     def _plan(self, values: NDArray[np.uint16], at: Box, visible: int) -> Plan | None:
         request, model = self.request, self.model
         document, sizes = (request.width, request.height), (model.info.native, model.multiple, model.pixels)
-        self.planned = planned = plan(values, at, document, request.canvas.box, *sizes, visible, model.longest)
+        more = model.longest, model.cell
+        self.planned = planned = plan(values, at, document, request.canvas.box, *sizes, visible, *more)
         if planned is not None:
             self.report["plan"] = asdict(planned)
         return planned
@@ -255,7 +256,10 @@ class Job:
             remembered: T = studio.recordings.get((known, key), make)
             return remembered
 
-        return Words(say, request.source_prompt, remember, request.prompt, tokens)
+        def guidance(scale: float) -> dict[str, Any]:
+            return texts.guidance(pipe, scale)
+
+        return Words(say, request.source_prompt, remember, request.prompt, tokens, guidance)
 
     def _encoded(self, pipe: Any, planned: Plan) -> tuple[NDArray[np.uint8], tuple[Tensor, Tensor, Tensor]]:
         """The crop as RGB; at its working size, its latents, and what the VAE makes of them."""
@@ -293,17 +297,19 @@ class Job:
             heard(steered, run)
 
         with self._clock("paint"), steer(pipe, edit, listener=listener) as steered:
-            result = steered(
+            steered(
                 image=latents,
                 picture=image,
                 num_inference_steps=request.steps,
-                guidance_scale=request.guidance_scale,
                 generator=torch.Generator("cpu").manual_seed(request.seed),
                 output_type="latent",
+                **texts.guidance(pipe, request.guidance_scale),
                 **text,
                 **guide,
-            ).images
-        return steered.run.layout.unlike(result) if steered.run else result, steered.run
+            )
+        run = steered.run
+        # Not the pipeline's output, which in some families is not in the form of what they take any more.
+        return run.layout.picture(run.state) if run else latents, run
 
     def _guidance(self, pipe: Any) -> dict[str, Any]:
         """The pipeline's arguments for the control, whose range it keeps to for the rest of this job."""

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from sfumato.steering.vae import decoded, encoded
-from sfumato.studio.plan import CELL, Plan
+from sfumato.studio.plan import Plan
 
 
 def over_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -61,8 +61,8 @@ class Previewer:
     latents by least squares, so that no second decoder is needed for any model."""
 
     def __init__(self, image: Tensor, latents: Tensor, plan: Plan) -> None:
-        colours = torch.nn.functional.avg_pool2d(image, CELL)[0].flatten(1).T
-        self._rows, self._columns = -(-plan.height // CELL), -(-plan.width // CELL)
+        colours = torch.nn.functional.avg_pool2d(image, plan.cell)[0].flatten(1).T
+        self._rows, self._columns = -(-plan.height // plan.cell), -(-plan.width // plan.cell)
         cells = self._with_one(latents)
         # A little of the identity keeps flat canvases, whose colours say little, from wild answers.
         gram = cells.T @ cells + 1e-2 * len(cells) * torch.eye(cells.shape[1])

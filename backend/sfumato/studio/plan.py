@@ -16,14 +16,15 @@ from sfumato_wire.geometry import Box, crop_box
 from sfumato.change_map import support
 from sfumato.errors import InputError
 
-CELL = 8  # pixels of a latent cell's side
+CELL = 8  # pixels of a latent cell's side, but in few families
 MIN_SIDE = 64  # pixels; below this a convolutional autoencoder sees mostly its own padding
 
 
 @dataclass(frozen=True)
 class Plan:
     """support: where the map asks for visible change, in document pixels. crop: what the model is shown of it.
-    width, height: the crop scaled to the working size; padded_*: filled up to what the model can take."""
+    width, height: the crop scaled to the working size; padded_*: filled up to what the model can take. cell: pixels of
+    a side of what the map counts for: a cell of the latents that the model's pipeline takes."""
 
     support: Box
     crop: Box
@@ -31,6 +32,7 @@ class Plan:
     height: int
     padded_width: int
     padded_height: int
+    cell: int = CELL
 
     @property
     def picture(self) -> tuple[Box, int, int]:
@@ -40,12 +42,12 @@ class Plan:
     @property
     def cells(self) -> tuple[int, int]:
         """Latent rows and columns."""
-        return self.padded_height // CELL, self.padded_width // CELL
+        return self.padded_height // self.cell, self.padded_width // self.cell
 
     @property
     def covered(self) -> tuple[Fraction, Fraction]:
         """Latent rows and columns that the crop covers; the rest is padding."""
-        return Fraction(self.height, CELL), Fraction(self.width, CELL)
+        return Fraction(self.height, self.cell), Fraction(self.width, self.cell)
 
 
 def plan(
@@ -58,6 +60,7 @@ def plan(
     pixels: int,
     visible: int,
     longest: int | None = None,
+    cell: int = CELL,
 ) -> Plan | None:
     """The plan for a map `values` (strength included) that lies at box `at` of a document of (width, height), of
     which the part `canvas` is at hand; None when no value reaches `visible`, so that nothing would be seen to change.
@@ -79,7 +82,7 @@ def plan(
         scale = min(scale, longest / max(crop.width, crop.height))
     width, height = (max(1, round(side * scale)) for side in (crop.width, crop.height))
     padded_width, padded_height = (_padded(side, multiple) for side in (width, height))
-    return Plan(found, crop, width, height, padded_width, padded_height)
+    return Plan(found, crop, width, height, padded_width, padded_height, cell)
 
 
 def _scale(width: int, height: int, native: int, pixels: int) -> float:

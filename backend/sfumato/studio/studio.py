@@ -139,7 +139,7 @@ class Studio:
             pipe.maybe_free_model_hooks()  # where parts take turns, theirs is over
             return embeddings
 
-        return dict(zip(texts.names(pipe), self._texts.get((reader, prompt, negative_prompt), encode), strict=False))
+        return texts.arguments(pipe, self._texts.get((reader, prompt, negative_prompt), encode))
 
 
 def _best_device() -> str:
