@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .studio import Progressed, Studio
 
 BESIDE = 128 * 1024  # bytes of a welcome's JSON that are not models
+LONGEST = 1000  # characters of a sentence
 POISONED = 3  # exit code: the device serves nothing but errors until this process is gone
 # After these every further call fails too, as long as the process lives.
 _STICKY = (
@@ -125,7 +126,9 @@ class Worker:
         except Cancelled:
             self._end(job, wire.Cancelled(job.id))
         except SfumatoError as error:
-            self._end(job, wire.Failed(job.id, error.code, str(error)))
+            if isinstance(error.__cause__, Exception):
+                _log(error.__cause__, request)
+            self._end(job, wire.Failed(job.id, error.code, _short(str(error))))
         except Exception as error:  # a job that fails must not take the next one with it
             _log(error, request)
             self._poisoned = any(words in str(error) for words in _STICKY)
@@ -203,6 +206,11 @@ def _offered(models: Sequence[wire.ModelInfo]) -> tuple[wire.ModelInfo, ...]:
             break
         offered.append(model)
     return tuple(offered)
+
+
+def _short(sentence: str) -> str:
+    """Names in it may be of any length."""
+    return sentence if len(sentence) <= LONGEST else f"{sentence[: LONGEST // 2]} … {sentence[-LONGEST // 2 :]}"
 
 
 def _failure(job: str, error: Exception, poisoned: bool) -> wire.Failed:

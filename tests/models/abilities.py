@@ -110,8 +110,15 @@ real classes and in the real formats, with random weights: real weights were not
 _MEMORY = """
 ## How much memory they take
 
-Calculated, not measured: the weights in half precision, the largest part of them, and the smallest common card that has
-room for the one or the other and for 1.5 GiB beside, of which a tenth is left to the system. Where a card has less, the
-layers take turns. A sensible choice: with 4 to 6 GB a model of Stable Diffusion 1.x or its kin, with 8 to 12 GB one of
-Stable Diffusion XL, with 16 to 24 GB also Stable Diffusion 3.5 medium, and Flux from 24 GB on, or slowly.
+| graphics card | what to begin with |
+|---|---|
+| 4 to 6 GB | Stable Diffusion 1.x and 2.x and what was made from them |
+| 8 to 12 GB | Stable Diffusion XL and what was made from it |
+| 16 GB | Stable Diffusion 3.5 medium, its parts taking turns |
+| 24 GB | all of Stable Diffusion 3.5 medium; Flux, its layers taking turns |
+| 48 GB | all of Flux |
+
+That is calculated, not measured, from the weights in half precision: which card has room for all of them, or for the
+largest part, and for another 1.5 GiB to work with, when a tenth of the card is left to the system. Where a card has
+less, the layers take turns.
 """

@@ -191,6 +191,56 @@ class TestFolders:
             studio.run(*request_for(mine))
         assert studio.find(other) in studio.pipe
 
+    @pytest.mark.parametrize(
+        ("part", "sentence"),
+        [
+            ("text_encoder", "lacks its text encoder"),
+            ("vae", "lacks its vae"),
+            ("tokenizer", "lacks the tokenizer of its text encoder"),
+            ("scheduler", "lacks its scheduler"),
+        ],
+    )
+    def test_what_was_saved_without_a_part_is_told_of(self, part: str, sentence: str, folder: Path) -> None:
+        sd15().save_pretrained(folder / "mine")
+        index = folder / "mine" / "model_index.json"
+        index.write_text(json.dumps(json.loads(index.read_text()) | {part: [None, None]}))
+        with pytest.raises(SfumatoError, match=rf"^mine {sentence}\. Get it again"):
+            open_checkpoint(only(), torch.float32)
+
+    @pytest.mark.parametrize(
+        ("file", "changes"),
+        [
+            ("unet/config.json", {"attention_head_dim": 0}),
+            ("vae/config.json", {"block_out_channels": [8, 8]}),
+            ("text_encoder/config.json", {"hidden_size": "x"}),
+            ("text_encoder/config.json", {"num_attention_heads": 0}),
+            ("text_encoder/config.json", {"_attn_implementation": "somebody/evil"}),
+            ("text_encoder/config.json", {"quantization_config": {"quant_method": "gptq"}}),
+            ("vae/config.json", {"scaling_factor": "x"}),
+            ("scheduler/scheduler_config.json", {"timestep_spacing": "foo"}),
+            ("scheduler/scheduler_config.json", {"num_train_timesteps": 2}),
+            ("scheduler/scheduler_config.json", {"trained_betas": [0.1, 0.2]}),
+            ("model_index.json", {"_class_name": "StableDiffusionXLPipeline"}),
+        ],
+    )
+    def test_nonsense_in_its_files_is_a_sentence(
+        self, file: str, changes: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """When it is loaded, or when it is painted with."""
+        monkeypatch.setitem(families.FAMILIES, "sd15", replace(families.FAMILIES["sd15"], native=64))
+        sd15().save_pretrained(folder / "mine")
+        config = folder / "mine" / file
+        config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+        with pytest.raises(SfumatoError, match=r"^mine .*\.$"):
+            Studio("cpu").run(*request_for(only().id))
+
+    @pytest.mark.parametrize("length", [2, 10**9, 10**30])
+    def test_texts_are_as_long_as_their_reader_was_made_for(self, length: int, folder: Path) -> None:
+        sd15().save_pretrained(folder / "mine")
+        config = folder / "mine" / "tokenizer" / "tokenizer_config.json"
+        config.write_text(json.dumps(json.loads(config.read_text()) | {"model_max_length": length}))
+        assert open_checkpoint(only(), torch.float32).tokenizer.model_max_length == 77
+
     def test_graphics_cards_read_channels_last(self) -> None:
         for device, expected in (("cpu", False), ("cuda", True)):  # which it does not go to by itself
             pipe = models.load(models.find("sketchbook"), device)

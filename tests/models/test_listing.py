@@ -299,3 +299,36 @@ def test_listing_loads_nothing_heavy() -> None:
     code = "import sys, sfumato.models.listing, sfumato.models.command; print(*sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "numpy", "diffusers", "transformers", "safetensors"} & set(said.stdout.split())
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    """Whoever opened it would wait for somebody who writes."""
+    os.mkfifo(tmp_path / "evil.safetensors")
+    (row,) = listing(where=[Place(tmp_path, "folder")])
+    assert "cannot be opened (it is no file)" in row.problem
+
+
+@pytest.mark.parametrize("damage", ["pages", "columns", "row"])
+def test_a_memory_that_is_damaged_inside_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setenv("SFUMATO_HOME", str(tmp_path / "home"))
+    for number in range(60):
+        write(tmp_path / "my" / f"{number}.safetensors", {"lora_unet_x.lora_down.weight": (4, 4)})
+    place = [Place(tmp_path / "my", "folder")]
+    before = list(listing(where=place))
+    file = tmp_path / "home" / "cache" / "models.sqlite"
+    if damage == "pages":
+        data = bytearray(file.read_bytes())
+        data[4096:] = b"\xff" * (len(data) - 4096)
+        file.write_bytes(data)
+    else:
+        with sqlite3.connect(file) as database:
+            if damage == "row":
+                database.execute("UPDATE found SET found = '{}'")
+            else:
+                database.execute("DROP TABLE found")
+                database.execute("CREATE TABLE found (other TEXT)")
+        database.close()
+    for _ in range(2):
+        assert list(listing(where=place)) == before

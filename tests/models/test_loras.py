@@ -157,7 +157,7 @@ class TestOnAndOff:
         ("family", "key", "why"),
         [
             ("sd3", "lora_unet_joint_blocks_0_x_block_nothing", "lora_unet_joint_blocks_0_x_block_nothing is none of"),
-            ("sd3", "lora_unet_joint_blocks_0_x_block_attn_proj", "size mismatch for transformer_blocks"),
+            ("sd3", "lora_unet_joint_blocks_0_x_block_attn_proj", "its layers are of other sizes"),
             ("sd15", "lora_te3_x", "none of its 2 tensors belongs to a layer of it"),
         ],
     )

@@ -52,6 +52,8 @@ class ScriptedStudio:
         act = request.prompt
         if act == "wrong request":
             raise InputError("steps", "Steps 0 cannot be painted: choose at least 1.")
+        if act == "a long name":
+            raise InputError("unknown_lora", f"There is no LoRA '{'x' * 20_000}'. Leave it out.")
         if act == "raise":
             raise RuntimeError(f"a library quotes: {request.prompt}, {request.negative_prompt}")
         if act == "poison":

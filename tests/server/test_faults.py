@@ -44,6 +44,7 @@ async def test_killed_from_outside_while_idle_and_while_painting(tmp_path: Path)
 @asynchronous
 async def test_failures_are_told_in_sentences_and_logged_without_prompts(tmp_path: Path) -> None:
     codes = {"raise": "internal", "out of memory": "out_of_memory", "wrong request": "steps"}
+    codes |= {"a long name": "unknown_lora"}
     async with server(tmp_path) as port, client(port, tmp_path) as me:
         pids = set()
         for seed, (prompt, code) in enumerate(codes.items()):

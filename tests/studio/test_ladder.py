@@ -222,13 +222,24 @@ class TestOneFailure:
 
         assert desk.run(fault).report["memory"]["rung"] == "tiled"
 
-    def test_what_is_no_want_of_memory_ends_the_job(self, desk: Desk) -> None:
-        def fault(progressed: Progressed) -> None:
-            raise RuntimeError("shapes")
+    @pytest.mark.parametrize(("error", "kind"), [("shapes", SfumatoError), ("CUDA error: an illegal", RuntimeError)])
+    def test_what_is_no_want_of_memory_ends_the_job(self, desk: Desk, error: str, kind: type[Exception]) -> None:
+        """In a sentence, unless it is the device's end."""
 
-        with pytest.raises(RuntimeError, match="shapes"):
+        def fault(progressed: Progressed) -> None:
+            raise RuntimeError(error)
+
+        with pytest.raises(kind, match=error):
             desk.run(fault)
         assert "fitting" not in desk.heard
+
+    def test_before_there_is_a_job(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        def failing(name: str) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(desk.studio, "find", failing)
+        with pytest.raises(SfumatoError, match=r"^The computer's memory does not suffice"):
+            desk.run()
 
 
 class TestFurther:
@@ -275,7 +286,7 @@ class TestFurther:
                 raise torch.OutOfMemoryError
 
         sentence = (
-            r"^The memory does not suffice for mine at 64 x 64 pixels: its weights alone take 0\.0 GiB, and cpu has "
+            r"^The memory does not suffice for mine at 64 x 64 pixels: its weights alone take \d+ MiB, and cpu has "
             r"[\d.]+ GiB, [\d.]+ GiB of them free\. Paint a smaller area, take a smaller model, or close other "
             r"programs\.$"
         )
@@ -339,6 +350,32 @@ class TestFurther:
     def kinds(self, desk: Desk) -> set[str]:
         return {type(weight).__name__ for weight in desk.studio.pipe(desk.model).unet.parameters()}
 
+    def test_rounded_weights_take_no_lora(self, desk: Desk, tmp_path: Path) -> None:
+        lora_files.of_diffusers(tmp_path / "my models" / "soft", desk.studio.pipe(desk.model), "sd15")
+        rungs = ladder.rungs_on("cpu", {"SFUMATO_QUANTISE": "int8"})[2:]
+        desk.studio.pipe = Pipelines("cpu", rungs=rungs, fits=Forgetful())
+        request, canvas, grey = desk.request
+        with pytest.raises(SfumatoError, match=r"^LoRAs and weights rounded to 8 bits"):
+            desk.studio.run(replace(request, loras=(Lora("soft", 0.8),)), canvas, grey)
+        assert desk.run().report["memory"]["rung"] == "quantised"
+
+    def test_a_shortage_of_a_moment_is_forgotten(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What counts is what there was when an allocation failed, not what there was after."""
+        desk.studio.pipe = Pipelines("cpu", rungs=RUNGS, fits=Fits())
+        room = [2 * 2**30]
+        monkeypatch.setattr(ladder, "available_memory", lambda device: room[0])
+
+        def fault(progressed: Progressed) -> None:
+            if progressed.stage == "painting" and room[0] < 2**34:
+                room[0] = 20 * 2**30 if desk.studio.pipe.rung_of(desk.model) is LAYERS else room[0]
+                if room[0] < 2**34:
+                    raise torch.OutOfMemoryError
+
+        assert desk.run(fault).report["memory"]["rung"] == "layers"
+        assert desk.run().report["memory"]["rung"] == "whole"
+        room[0] = 2 * 2**30
+        assert desk.run().report["memory"]["rung"] == "layers"
+
     def test_rounding_that_cannot_be_is_told_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(SfumatoError, match=r"^SFUMATO_QUANTISE is 'int3'. It can be int8, or left out\.$"):
             ladder.rungs_on("cuda", {"SFUMATO_QUANTISE": "int3"})
@@ -369,7 +406,9 @@ class TestFits:
             assert again.needed("card", "other", 1000, 8000) == set()
             assert again.needed("other", "model", 1000, 8000) == set()
 
-    @pytest.mark.parametrize("content", ["", "{", '[{"device": 1}]', "7", "[" * 100000])
+    WRONG = '[{"device": "card", "model": "model", "pixels": "a", "rung": "turns", "available": 1, "peak": null}]'
+
+    @pytest.mark.parametrize("content", ["", "{", '[{"device": 1}]', "7", "[" * 100000, WRONG])
     def test_what_is_damaged_is_found_out_again(self, tmp_path: Path, content: str) -> None:
         (tmp_path / "memory.json").write_text(content)
         fits = Fits(tmp_path / "memory.json")

@@ -7,6 +7,8 @@ are in `configs`, one folder each, with the two tokenizers that all of them shar
 
 from __future__ import annotations
 
+import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from transformers import CLIPTokenizer, T5EncoderModel, T5Tokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from sfumato.errors import InputError, SfumatoError
+from sfumato.models.families import FAMILIES
 from sfumato.models.folders import CONFIG, SPARE, weights_of
 from sfumato.models.header import read
 from sfumato.models.ladder import is_out_of_memory, parts_of
@@ -61,6 +64,8 @@ MORE_INPUTS: dict[str, tuple[str, Any, dict[str, int]]] = {
     "fill": ("transformer", FluxTransformer2DModel, {"in_channels": 384, "out_channels": 64}),
 }
 MADE_FROM = {"fill": "dev"}
+ASKING = ("_attn_implementation", "attn_implementation", "quantization_config")
+LONGEST = 4096  # tokens of a text, of the longest readers there are
 PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
 TENSORS = (".weight'", ".bias'", ".scale'")
 CHATS = ("flux2", "z-image")  # whose pipelines put a text as a question to a language model, by its own template
@@ -70,19 +75,20 @@ NEVER: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "req
 def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
     """The pipeline of a checkpoint that `usable.as_model` takes, on the CPU, in `dtype`; its VAE in float32 where it
     is said to overflow in half precision. Raises InputError where its files have gone or are damaged since they were
-    listed, SfumatoError where they are not what their names say; what an
-    allocation raises passes."""
+    listed, SfumatoError where they are not what their names say; what an allocation raises passes."""
     stored = read_all(row)
     try:
-        pipe = _of_file(row, dtype) if row.layout != "folder" else _of_folder(row, dtype)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
-        if is_out_of_memory(error):
+        with warnings.catch_warnings(action="ignore"):  # hints for programmers
+            pipe = _of_file(row, dtype) if row.layout != "folder" else _of_folder(row, dtype)
+    except Exception as error:  # files may say anything, and libraries fail at it in any way
+        if isinstance(error, SfumatoError) or is_out_of_memory(error):
             raise
         said = " ".join(str(error).split())[:300]
         # torch's words for weights that nothing was read into, and what conversions say of a tensor that is not there
         if "meta tensor" in said or (isinstance(error, KeyError) and said.endswith(TENSORS)):
             raise _incomplete(row, "some of its weights") from error
         raise SfumatoError("cannot_load", f"{row.name} could not be loaded: {said or type(error).__name__}.") from error
+    _check_parts(row, pipe)
     for component, tensors in stored.items():
         if component and len(tensors) < sum(1 for _ in pipe.components[component].parameters()):
             raise _incomplete(row, f"some of the weights of its {component.replace('_', ' ')}")
@@ -91,6 +97,22 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
     if pipe.vae.config.get("force_upcast"):
         pipe.vae.to(torch.float32)
     return pipe
+
+
+def _check_parts(row: Row, pipe: Any) -> None:
+    """That all are there that nothing works without; and no reader of texts reads more at once than it was made for."""
+    needed = [part.component for part in FAMILIES[row.family].parts if part.needed]
+    for name in (*needed, "scheduler"):
+        if getattr(pipe, name, None) is None:
+            raise _incomplete(row, f"its {name.replace('_', ' ')}")
+    for name in [name for name in pipe.components if name.startswith("text_encoder")]:
+        encoder, tokenizer = getattr(pipe, name), getattr(pipe, name.replace("text_encoder", "tokenizer"))
+        if encoder is not None and (tokenizer is None or len(tokenizer) < 3):
+            raise _incomplete(row, f"the tokenizer of its {name.replace('_', ' ')}")
+        if encoder is not None and isinstance(tokenizer, CLIPTokenizer):
+            tokenizer.model_max_length = encoder.config.max_position_embeddings
+        elif encoder is not None:
+            tokenizer.model_max_length = min(tokenizer.model_max_length, LONGEST)
 
 
 def read_all(row: Row) -> dict[str, list[tuple[int, ...]]]:
@@ -114,7 +136,22 @@ def _files(row: Row) -> dict[str, list[Path]]:
     return {component: files for component, files in found.items() if files and component not in SPARE}
 
 
+def _check_config(row: Row, file: Path) -> None:
+    """Raises SfumatoError where a configuration asks for more than weights: transformers would fetch code for some
+    kinds of attention, and other packages would unpack weights."""
+    try:
+        config = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return  # which whoever loads it will say
+    asked = {key: value for key in ASKING if isinstance(config, dict) and (value := config.get(key)) is not None}
+    if bad := [key for key, value in asked.items() if value not in ("eager", "sdpa")]:
+        said = f"{row.name} asks for something of its own ({bad[0]} in its {file.parent.name}/{file.name})"
+        raise SfumatoError("unsafe_config", f"{said}, which Sfumato does not do. Get another version of it.")
+
+
 def _of_folder(row: Row, dtype: torch.dtype) -> Any:
+    for file in Path(row.path).glob(f"*/{CONFIG}"):
+        _check_config(row, file)
     cls = PIPELINES[row.family]
     absent = {name: None for name, what in cls.load_config(row.path).items() if what == [None, None]}
     for part in row.missing:

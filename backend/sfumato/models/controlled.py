@@ -22,9 +22,8 @@ from diffusers import (
     StableDiffusionXLControlNetImg2ImgPipeline,
     StableDiffusionXLImg2ImgPipeline,
 )
-from safetensors import SafetensorError
 
-from sfumato.errors import InputError
+from sfumato.errors import InputError, SfumatoError
 from sfumato.models.checkpoints import CONFIGS
 from sfumato.models.folders import weights_of
 from sfumato.models.header import read
@@ -51,8 +50,8 @@ def load_controlnet(row: Row, dtype: torch.dtype) -> Any:
     try:
         with warnings.catch_warnings(action="ignore"):  # hints for programmers
             network = _of_folder(row, dtype) if row.layout == "folder" else _of_file(row, dtype)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        if is_out_of_memory(error):
+    except Exception as error:  # files may say anything, and libraries fail at it in any way
+        if isinstance(error, SfumatoError) or is_out_of_memory(error):
             raise
         said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
         raise _unfitting(row, said) from error

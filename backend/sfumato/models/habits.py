@@ -34,6 +34,7 @@ OWN = {
     ("z-image", "turbo"): (9, 0.0),
     ("qwen-image", "lightning"): (8, 1.0),
 }
+MIN_NATIVE, MAX_NATIVE = 256, 2048  # what is believed of a note
 PREDICTIONS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v", "v_prediction": "v", "v-prediction": "v"}
 
 
@@ -59,8 +60,9 @@ def habits(
     _prediction(found, family, variant, tensors, notes, name)
     _speed(found, family, variant, tensors, notes, name, speed)
     resolution = re.fullmatch(r"(\d{3,4})(?:x(\d{3,4}))?", notes.get("modelspec.resolution", "").strip())
-    if resolution:
-        found.native = min(int(side) for side in resolution.groups() if side)
+    side = min((int(one) for one in resolution.groups() if one), default=0) if resolution else 0
+    if MIN_NATIVE <= side <= MAX_NATIVE:
+        found.native = side
         found.told_by["native"] = NOTES
     elif re.search(r"(?<![a-z])(sd[-_ ]?(xl[-_ ]?)?turbo)", name.lower()):
         found.native = 512  # the first two of that kind, unlike what was made from them

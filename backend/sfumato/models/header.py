@@ -7,9 +7,11 @@ tensors' bytes, in any order, with no hole between them and nothing after. What 
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
+import stat
 from dataclasses import dataclass
 from itertools import chain
 from math import prod
@@ -58,6 +60,8 @@ def read(file: Path) -> Header:
     """The header of a file. Raises InputError: `unreadable` where it cannot be opened, `not_safetensors` where it is
     something else, `damaged` where it is not whole."""
     try:
+        if not stat.S_ISREG(os.stat(file).st_mode):  # a pipe would wait for somebody who writes
+            raise OSError(errno.EINVAL, "it is no file")
         with open(file, "rb", buffering=0) as opened:
             size = os.fstat(opened.fileno()).st_size
             start = opened.read(64)

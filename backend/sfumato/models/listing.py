@@ -147,7 +147,7 @@ def _file(file: Path) -> Found:
     header = read(file)
     name = f"{name_of(file.parent)}{file.suffix}" if file.stem in NAMELESS else file.name
     found = recognise(header, name)
-    if file.suffix.lower() in WEIGHTS or found.problem:
+    if file.suffix == WEIGHTS[0] or found.problem:  # diffusers goes by that name
         return found
     said = f"{shown(file.name)} is safetensors under another name: rename it so that it ends in .safetensors."
     return replace(found, problem=said)

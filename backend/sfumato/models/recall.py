@@ -27,16 +27,24 @@ class Memory:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database, self._rules = database, _rules()
         self._fresh: list[tuple[bytes, str, str]] = []
+        self.is_damaged = False
         with database:
             database.execute("CREATE TABLE IF NOT EXISTS found (path BLOB PRIMARY KEY, mark TEXT, found TEXT)")
 
     def recall(self, path: str, mark: str) -> Found | None:
+        """None also where what was kept is damaged: it is looked at again, and kept anew."""
         query = "SELECT found FROM found WHERE path = ? AND mark = ?"
-        row = self._database.execute(query, (os.fsencode(path), f"{self._rules} {mark}")).fetchone()
-        if row is None:
-            return None
-        data = json.loads(row[0])
-        return Found(**data | {"missing": tuple(Missing(**part) for part in data["missing"])})
+        try:
+            row = self._database.execute(query, (os.fsencode(path), f"{self._rules} {mark}")).fetchone()
+            if row is None:
+                return None
+            data = json.loads(row[0])
+            return Found(**data | {"missing": tuple(Missing(**part) for part in data["missing"])})
+        except sqlite3.DatabaseError:
+            self.is_damaged = True
+        except (ValueError, TypeError, KeyError, RecursionError):
+            pass
+        return None
 
     def keep(self, path: str, mark: str, found: Found) -> None:
         self._fresh.append((os.fsencode(path), f"{self._rules} {mark}", json.dumps(asdict(found))))
@@ -67,6 +75,9 @@ def open_memory(folder: Path, say: Callable[[str], None]) -> Iterator[Memory]:
     finally:
         memory.write()
         database.close()
+        if memory.is_damaged:
+            with suppress(OSError):
+                (folder / FILE).unlink()
 
 
 def _opened(file: Path) -> tuple[sqlite3.Connection, Memory]:

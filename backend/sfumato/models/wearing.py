@@ -7,6 +7,7 @@ pipeline computes what it did before, bit for bit.
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -62,7 +63,7 @@ def _load(pipe: Any, file: LoraFile) -> None:
     try:
         if row.family == "flux":
             _check_sizes(pipe.transformer, pipe.lora_state_dict(folder, weight_name=name, **SAFE))
-        with warnings.catch_warnings(action="ignore"):  # hints for programmers
+        with warnings.catch_warnings(action="ignore"), _silent("diffusers"):  # hints for programmers
             if (row.family, row.layout) == ("sd3", "kohya"):
                 weights = translated(load_file(row.path), pipe.transformer.config.num_layers)
                 pipe.load_lora_weights(weights, adapter_name=file.adapter)
@@ -74,12 +75,24 @@ def _load(pipe: Any, file: LoraFile) -> None:
         # diffusers tidies up after what went wrong, and may fail in that.
         cause = error.__context__ if isinstance(error, KeyError) and error.__context__ else error
         said = " ".join(str(cause).split())[:200].rstrip(".") or type(cause).__name__
-        raise _unfitting(row, said) from error
+        raise _unfitting(row, "its layers are of other sizes" if "size mismatch" in said else said) from error
     brought = _weights_of(pipe, file.adapter)
     if not brought:
         raise _unfitting(row, f"none of its {len(tensors)} tensors belongs to a layer of it")
     if any(weight.is_meta for weight in brought):  # nothing was read into it
         raise InputError("incomplete", f"{row.name} lacks some of its weights. Get it again, or another version of it.")
+
+
+@contextmanager
+def _silent(library: str) -> Iterator[None]:
+    """Its log says at length what becomes a sentence here."""
+    logger = logging.getLogger(library)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _check_sizes(transformer: Any, state: Mapping[str, Any]) -> None:

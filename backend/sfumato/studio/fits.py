@@ -19,7 +19,8 @@ ROOMIER = 1.1  # with so many times the memory that there was then, it is worth 
 @dataclass(frozen=True)
 class Fit:
     """A job that ended on a rung below the first, after those above it had failed. pixels: of its working picture.
-    available: bytes that there were for it. peak: bytes that it took at most; 0 where that is not counted."""
+    available: bytes that there were for it when one failed. peak: bytes that it took at most; 0 where that is not
+    counted."""
 
     device: str
     model: str
@@ -27,6 +28,12 @@ class Fit:
     rung: str
     available: int
     peak: int
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it is what it says: files can be damaged."""
+        texts, numbers = (self.device, self.model, self.rung), (self.pixels, self.available, self.peak)
+        return all(isinstance(one, str) for one in texts) and all(type(one) is int for one in numbers)
 
 
 class Fits:
@@ -36,7 +43,7 @@ class Fits:
         self._file = file or cache_folder(environ) / FILE
         self._fits: list[Fit] = []
         with suppress(OSError, ValueError, TypeError, RecursionError):
-            self._fits = [Fit(**fit) for fit in json.loads(self._file.read_bytes())]
+            self._fits = [fit for fit in (Fit(**fit) for fit in json.loads(self._file.read_bytes())) if fit.is_right]
 
     def needed(self, device: str, model: str, pixels: int, available: int) -> set[str]:
         """The rungs that a picture of that size, or a smaller one, came down to."""

@@ -23,6 +23,7 @@ from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.models import controlnets, texts
 from sfumato.models.curve import Curve, curve_of
+from sfumato.models.ladder import QUANTISE
 from sfumato.models.schedulers import check_scheduler_name, scheduled
 from sfumato.models.wearing import worn
 from sfumato.steering import Edit, Run, Steered, steer
@@ -134,7 +135,8 @@ class Job:
             decoded = decode(pipe, result)
             if not bool(torch.isfinite(decoded).all()):
                 raise SfumatoError(
-                    "no_picture", "The model's answer is not a picture. Lower the guidance or try another seed."
+                    "no_picture",
+                    "The model's answer is not a picture. Lower the guidance, try another seed, or take another model.",
                 )
         with self._clock("composite"):
             painted = layer(
@@ -235,6 +237,9 @@ class Job:
             pipe = self.studio.pipe(self.model, self.pixels, self.guide)
             self.lent.enter_context(scheduled(pipe, self.request.scheduler))
             if self.loras:
+                if self.studio.pipe.rung_of(self.model).quantised:
+                    sentence = f"LoRAs and weights rounded to 8 bits ({QUANTISE}) do not go together. Leave the one out"
+                    raise InputError("rounded_lora", f"{sentence}, or start the backend without the other.")
                 with self.studio.pipe.in_hand(self.model):
                     self.lent.enter_context(worn(pipe, self.loras))
         self.report["scheduler"] = check_scheduler(pipe.scheduler).name

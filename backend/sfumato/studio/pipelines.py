@@ -54,6 +54,7 @@ class Pipelines:
         self._fits = Fits() if fits is None else fits
         self._held: dict[str, _Held] = {}  # in the order of their last use
         self._climbed: Rung | None = None  # by the job that works now
+        self._short = 0  # bytes that there were when it last ran short
 
     def __contains__(self, model: Model) -> bool:
         return model.info.id in self._held
@@ -156,15 +157,15 @@ class Pipelines:
         now = self._climbed or (held and held.rung) or self._rungs[0]
         further = self._rungs[self._rungs.index(now) + 1 :]
         self._climbed = further[0] if further else None
+        self._short = ladder.available_memory(self._device)
         return bool(further)
 
     def settled(self, model: Model, pixels: int) -> int:
         """After a job: its peak of memory in bytes, 0 where that is not counted. What it climbed to is remembered."""
         peak = torch.cuda.max_memory_allocated() if self._device == "cuda" else 0
         if self._climbed is not None:
-            available = ladder.available_memory(self._device)
             named = _named(model.info.id, self._held[model.info.id])
-            self._fits.keep(Fit(self._card, named, pixels, self._climbed.name, available, peak))
+            self._fits.keep(Fit(self._card, named, pixels, self._climbed.name, self._short, peak))
         self.begin()
         return peak
 
@@ -206,9 +207,9 @@ class Pipelines:
 
 
 def in_words(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 // 10 else f"{size / 2**20:.0f} MiB"
 
 
 def _named(model: str, held: _Held) -> str:
-    """What is remembered together: a model alone, or with a ControlNet, which takes more."""
-    return model if held.guide is None else f"{model} + {held.guide.row.id}"
+    """What is remembered together: a model of that size, alone or with a ControlNet, which takes more."""
+    return f"{model} ({held.bytes} bytes)" if held.guide is None else f"{model} + {held.guide.row.id}"

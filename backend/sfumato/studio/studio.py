@@ -74,17 +74,22 @@ class Studio:
         """
         self.pipe.begin()
         while True:
-            job = Job(self, request, canvas, control, on_progress, cancelled)
+            job = None
             try:
+                job = Job(self, request, canvas, control, on_progress, cancelled)
                 with job.lent:
                     finished = job.find() if request.task == "map" else job.paint(change_map)
                 return self._settled(job, finished)
             except Exception as error:
                 if not ladder.is_out_of_memory(error):
-                    raise
+                    if job is None or job.model.row is None or isinstance(error, SfumatoError) or _is_of_device(error):
+                        raise
+                    raise _unpaintable(job.model.info.name, error) from error
                 ladder.let_go(error)
             self.canvases.clear()
             self.recordings.clear()
+            if job is None:
+                raise SfumatoError("out_of_memory", "The computer's memory does not suffice. Close other programs.")
             if not self.pipe.climb(job.model):
                 raise self._too_large(job)
             on_progress(Progressed("fitting", 0, 0))
@@ -140,6 +145,21 @@ class Studio:
             return embeddings
 
         return texts.arguments(pipe, self._texts.get((reader, prompt, negative_prompt), encode))
+
+
+def _is_of_device(error: Exception) -> bool:
+    """Whether it is no model's fault: the process has to end then."""
+    return isinstance(error, torch.AcceleratorError) or "CUDA" in str(error)
+
+
+def _unpaintable(name: str, error: Exception) -> SfumatoError:
+    """Files of painters may say anything, and libraries fail at it in any way."""
+    said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+    return SfumatoError(
+        "unpaintable",
+        f"{name} cannot be painted with as it is ({said}). Get it again, or take another model; other settings may do "
+        "as well.",
+    )
 
 
 def _best_device() -> str:
