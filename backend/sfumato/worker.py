@@ -126,12 +126,15 @@ class Worker:
         except Cancelled:
             self._end(job, wire.Cancelled(job.id))
         except SfumatoError as error:
-            if isinstance(error.__cause__, Exception):
-                _log(error.__cause__, request)
-            self._end(job, wire.Failed(job.id, error.code, _short(str(error))))
+            failed = wire.Failed(job.id, error.code, _short(str(error)))
+            if isinstance(cause := error.__cause__, Exception):
+                _log(cause, request)
+                self._poisoned = _is_sticky(cause)
+                failed = _failure(job.id, cause, True) if self._poisoned else failed
+            self._end(job, failed)
         except Exception as error:  # a job that fails must not take the next one with it
             _log(error, request)
-            self._poisoned = any(words in str(error) for words in _STICKY)
+            self._poisoned = _is_sticky(error)
             self._end(job, _failure(job.id, error, self._poisoned))
 
     def _tell(self, job: _Job, progressed: Progressed) -> None:
@@ -211,6 +214,10 @@ def _offered(models: Sequence[wire.ModelInfo]) -> tuple[wire.ModelInfo, ...]:
 def _short(sentence: str) -> str:
     """Names in it may be of any length."""
     return sentence if len(sentence) <= LONGEST else f"{sentence[: LONGEST // 2]} … {sentence[-LONGEST // 2 :]}"
+
+
+def _is_sticky(error: Exception) -> bool:
+    return any(words in str(error) for words in _STICKY)
 
 
 def _failure(job: str, error: Exception, poisoned: bool) -> wire.Failed:

@@ -6,15 +6,12 @@ test_abilities.py measures.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-import diffusers
-import torch
-import transformers
+from models import original
 from models import tiny_checkpoints as tiny
 from sfumato.edits import EDITS
 from sfumato.models.checkpoints import CONFIGS
@@ -85,19 +82,8 @@ def _card(weights: float) -> str:
 @cache
 def _sizes(config: str) -> tuple[float, ...]:
     """GiB of each network in half precision."""
-    index = json.loads((CONFIGS / config / "model_index.json").read_text())
-    sizes = []
-    for part, what in index.items():
-        if (CONFIGS / config / part / "config.json").is_file() and part != "scheduler":
-            library, kind = what
-            cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], kind)
-            with torch.device("meta"):
-                if library == "diffusers":
-                    network = cls.from_config(cls.load_config(CONFIGS / config / part))
-                else:
-                    network = cls(cls.config_class.from_pretrained(CONFIGS / config / part))
-            sizes.append(sum(weight.numel() for weight in network.parameters()) * 2 / GIB)
-    return tuple(sizes)
+    networks = vars(original.without_contents(CONFIGS / config)).values()
+    return tuple(sum(weight.numel() for weight in network.parameters()) * 2 / GIB for network in networks)
 
 
 _INTRODUCTION = """\

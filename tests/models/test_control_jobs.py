@@ -21,7 +21,8 @@ from safetensors.torch import load_file, save_file
 from sfumato import cli, models
 from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.models import checkpoints, controlled, families, ladder
-from sfumato.models.controlnets import IN_ONE_FILE, find_controlnet
+from sfumato.models.beside import find_beside
+from sfumato.models.controlnets import IN_ONE_FILE
 from sfumato.models.ladder import RUNGS
 from sfumato.models.places import add_folder
 from sfumato.studio import Finished, Progressed, Studio
@@ -167,7 +168,7 @@ def test_nothing_is_loaded_twice_and_the_plain_pipeline_goes_on_as_it_was(family
     plain = studio.pipe(model)
     weights = {id(weight) for part in ladder.parts_of(plain) for weight in part.parameters()}
     dtypes = {name: part.dtype for name, part in plain.components.items() if isinstance(part, torch.nn.Module)}
-    guide = studio.find_controlnet("lines")
+    guide = studio.find_beside("controlnet", "lines")
     with_it = studio.pipe(model, guide=guide)
     assert studio.pipe(model, guide=guide) is with_it
     own = {id(weight) for weight in with_it.controlnet.parameters()}
@@ -212,7 +213,8 @@ def test_what_fails_leaves_the_model_loaded_and_clean(folder: Path) -> None:
     file = folder / "holes" / "diffusion_pytorch_model.safetensors"
     save_file({name: tensor for name, tensor in load_file(file).items() if "cond" not in name}, file)
     before = painted(studio)
-    with pytest.raises(InputError, match=r"^holes could not be loaded as a ControlNet for sd15: .*Get it again"):
+    sentence = r"^holes could not be loaded as a ControlNet for Stable Diffusion 1\.x: .*Get it again"
+    with pytest.raises(InputError, match=sentence):
         painted(studio, control("holes"))
 
     def cancel(progressed: Progressed) -> None:
@@ -297,7 +299,7 @@ def test_in_half_precision_beside_a_vae_in_full(family: str, folder: Path, monke
     monkeypatch.setattr(models, "dtype_on", lambda device, family: torch.bfloat16)
     studio = Studio("cpu")
     assert painted(studio, control()).data != painted(studio).data
-    loaded = studio.pipe(studio.find("mine"), guide=studio.find_controlnet("lines"))
+    loaded = studio.pipe(studio.find("mine"), guide=studio.find_beside("controlnet", "lines"))
     assert (loaded.controlnet.dtype, loaded.vae.dtype) == (torch.bfloat16, torch.float32)
 
 
@@ -383,7 +385,7 @@ class TestSingleFiles:
         guide = controlnet(pipe)
         state = guide.state_dict() if layout == "diffusers" else original.controlnet(guide)
         save_file({name: value.to(dtype).contiguous() for name, value in state.items()}, folder / "one.safetensors")
-        row = find_controlnet("one").row
+        row = find_beside("controlnet", "one").row
         assert row.layout == layout
         row = replace(row, family=family)  # which widths tell
         if (family, layout) == ("sdxl", "original"):
@@ -415,9 +417,12 @@ class TestRefused:
             ("none", r"^There is no ControlNet 'none'\. `sfumato models --kind controlnet` lists"),
             ("mine", r"^mine is no ControlNet but a checkpoint\."),
             ("twice", r"^There are 2 ControlNets called 'twice'\. Ask for one of: twice-\w{6}, twice-\w{6}\.$"),
-            ("xl", r"^xl is a ControlNet for sdxl, and mine is of the family sd15\. Leave it out, or take"),
+            (
+                "xl",
+                r"^xl is a ControlNet for Stable Diffusion XL, and mine is of Stable Diffusion 1\.x\. Leave it out",
+            ),
             ("cut", r"^cut\.safetensors ends after"),
-            ("third", r"^third is a ControlNet for sd3, and mine is of the family sd15"),
+            ("third", r"^third is a ControlNet for Stable Diffusion 3, and mine is of Stable Diffusion 1\.x"),
         ],
     )
     def test_before_anything_is_loaded(self, name: str, sentence: str, folder: Path) -> None:
@@ -437,7 +442,7 @@ class TestRefused:
         saved(folder)
         FAMILIES["sd3"]().save_pretrained(folder / "mine")
         with pytest.raises(
-            InputError, match=r"takes no ControlNet.* Leave it out, or take a checkpoint of one of: sd15"
+            InputError, match=r"takes no ControlNet.* Leave it out, or take a model of one of: Stable Diffusion 1\.x"
         ):
             painted(Studio("cpu"), control(), model=model)
 
@@ -464,7 +469,7 @@ class TestMemory:
             studio.pipe = Pipelines("cpu", rungs=(rung,))
             assert differing(painted(studio, control()).data, usual) <= 1
             assert studio.pipe.rung_of(studio.find("mine")) is rung
-            pipe = studio.pipe(studio.find("mine"), guide=studio.find_controlnet("lines"))
+            pipe = studio.pipe(studio.find("mine"), guide=studio.find_beside("controlnet", "lines"))
             assert hasattr(pipe.controlnet, "_hf_hook") is (rung is ladder.TURNS)
             layers = [layer for layer in pipe.controlnet.modules() if isinstance(layer, torch.nn.Linear)]
             assert any(hasattr(layer, "_diffusers_hook") for layer in layers) is (rung is ladder.LAYERS)
@@ -476,7 +481,7 @@ class TestMemory:
         studio = Studio("cpu")
         plain, usual = painted(studio).data, painted(studio, control()).data
         studio.pipe = Pipelines("cpu", rungs=RUNGS)
-        pipe, fails = studio.pipe(studio.find("mine"), guide=studio.find_controlnet("lines")), [True]
+        pipe, fails = studio.pipe(studio.find("mine"), guide=studio.find_beside("controlnet", "lines")), [True]
 
         def before(module: torch.nn.Module, args: Any) -> None:
             if module is pipe.controlnet and fails:
@@ -506,7 +511,7 @@ class TestMemory:
 
     def test_its_weights_count(self, folder: Path) -> None:
         pipe = saved(folder)
-        guide = find_controlnet("lines")
+        guide = find_beside("controlnet", "lines")
         network = controlled.load_controlnet(guide.row, torch.float32)
         size = ladder.bytes_of([network])
         assert controlled.size_of(guide.row, torch.float32) == size

@@ -14,10 +14,11 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from sfumato import models
 from sfumato.errors import InputError
+from sfumato.models.beside import Beside, find_beside
 from sfumato.models.listing import Row
-from sfumato.models.loras import LoraFile, check_fits, find_lora
+from sfumato.models.loras import check_fits
 from sfumato.models.places import add_folder
-from sfumato.models.wearing import worn
+from sfumato.models.wearing import adapter_of, worn
 
 
 def sd2() -> Any:
@@ -76,14 +77,14 @@ class TestFormats:
     def test_of_kohya(self, family: str, dtype: torch.dtype, folder: Path) -> None:
         pipe = FAMILIES[family]()
         wanted = lora_files.kohya(folder / "soft.safetensors", pipe, family, dtype=dtype)
-        with worn(pipe, {find_lora("soft"): 0.5}):
+        with worn(pipe, {find_beside("lora", "soft"): 0.5}):
             assert_changed(pipe, wanted, 0.5)
             assert {weight.dtype for weight in weights_of(pipe).values()} <= {torch.float32, torch.int64}
 
     def test_of_kohya_for_flux(self, folder: Path) -> None:
         pipe = flux()
         wanted = lora_files.kohya_flux(folder / "soft.safetensors", pipe)
-        with worn(pipe, {find_lora("soft"): -1.5}):
+        with worn(pipe, {find_beside("lora", "soft"): -1.5}):
             assert_changed(pipe, wanted, -1.5)
 
     def test_of_kohya_for_stable_diffusion_3(self, folder: Path) -> None:
@@ -91,7 +92,7 @@ class TestFormats:
         pipe = sd3()
         wanted = lora_files.kohya_sd3(folder / "soft.safetensors", pipe)
         before, changed = original.sd3(pipe.transformer), sd3().transformer
-        with worn(pipe, {find_lora("soft"): 0.5}):
+        with worn(pipe, {find_beside("lora", "soft"): 0.5}):
             found = changes_in(pipe)
         weights = pipe.transformer.state_dict().items()
         state = {name.replace(".base_layer", ""): value for name, value in weights if "lora" not in name}
@@ -109,7 +110,7 @@ class TestFormats:
     def test_of_diffusers(self, family: str, folder: Path) -> None:
         pipe = FAMILIES[family]()
         wanted = lora_files.of_diffusers(folder / "soft", pipe, family)
-        file = find_lora("soft")
+        file = find_beside("lora", "soft")
         assert (file.row.kind, file.row.family) == ("lora", family)
         with worn(pipe, {file: 0.8}):
             assert_changed(pipe, wanted, 0.8)
@@ -120,7 +121,7 @@ class TestOnAndOff:
         pipe = sd15()
         first = lora_files.kohya(folder / "a.safetensors", pipe, "sd15", seed=1)
         second = lora_files.kohya(folder / "b.safetensors", pipe, "sd15", seed=2, part="unet")
-        a, b = find_lora("a"), find_lora("b")
+        a, b = find_beside("lora", "a"), find_beside("lora", "b")
         with worn(pipe, {a: 0.5, b: 2.0}):
             both = changes_in(pipe)
             for place, change in first.items():
@@ -130,7 +131,7 @@ class TestOnAndOff:
         with worn(pipe, {b: 1.0}):
             found = {place: change for place, change in changes_in(pipe).items() if isinstance(change, torch.Tensor)}
             assert found.keys() == second.keys()
-            assert {name for names in pipe.get_list_adapters().values() for name in names} == {b.adapter}
+            assert {name for names in pipe.get_list_adapters().values() for name in names} == {adapter_of(b)}
 
     @pytest.mark.parametrize("family", ["sd15", "flux"])
     def test_one_that_does_not_fit_leaves_the_model_as_it_was(self, family: str, folder: Path) -> None:
@@ -144,7 +145,7 @@ class TestOnAndOff:
         name = [name for name in tensors if "lora_B" in name and "text" not in name][-1]
         tensors[name] = torch.ones(tensors[name].shape[0] + 8, lora_files.RANK)
         lora_files.write(file, tensors, family)
-        soft, wrong = find_lora("soft"), find_lora("wrong")
+        soft, wrong = find_beside("lora", "soft"), find_beside("lora", "wrong")
         with pytest.raises(InputError, match=r"^wrong does not fit this model: .*Look up which one it was made for\."):
             worn(pipe, {soft: 1.0, wrong: 1.0}).__enter__()
         after = weights_of(pipe)
@@ -165,7 +166,7 @@ class TestOnAndOff:
         tensors = {f"{key}.lora_{way}.weight": torch.ones(2, 2) for way in ("down", "up")}
         lora_files.write(folder / "soft.safetensors", tensors, family)
         with pytest.raises(InputError, match=rf"^soft does not fit this model: .*{why}"):
-            worn(FAMILIES[family](), {find_lora("soft"): 1.0}).__enter__()
+            worn(FAMILIES[family](), {find_beside("lora", "soft"): 1.0}).__enter__()
 
     def test_one_that_replaces_weights_of_flux(self, folder: Path) -> None:
         """diffusers would write them over."""
@@ -175,7 +176,7 @@ class TestOnAndOff:
         norm = "transformer_blocks.0.attn.norm_q.weight"
         lora_files.write(file, load_file(file) | {f"transformer.{norm}": torch.zeros(16)}, "flux")
         with pytest.raises(InputError, match=r"^control does not fit this model: it also replaces transformer_blocks"):
-            worn(pipe, {find_lora("control"): 1.0}).__enter__()
+            worn(pipe, {find_beside("lora", "control"): 1.0}).__enter__()
         assert pipe.transformer.state_dict()[norm].any()
 
     def test_half_of_one(self, folder: Path) -> None:
@@ -187,14 +188,14 @@ class TestOnAndOff:
         del tensors[next(name for name in tensors if "unet" in name and "lora_A" in name)]
         lora_files.write(file, tensors, "sd15")
         with pytest.raises(InputError, match=r"^half lacks some of its weights\. Get it again"):
-            worn(pipe, {find_lora("half"): 1.0}).__enter__()
+            worn(pipe, {find_beside("lora", "half"): 1.0}).__enter__()
         assert pipe.get_list_adapters() == {}
 
     def test_what_became_damaged_or_vanished(self, folder: Path) -> None:
         pipe = sd15()
         file = folder / "soft.safetensors"
         lora_files.kohya(file, pipe, "sd15", part="unet")
-        found = find_lora("soft")
+        found = find_beside("lora", "soft")
         file.write_bytes(file.read_bytes()[:-1])
         assert not found.is_as_it_was
         with pytest.raises(InputError, match=r"soft\.safetensors ends after .* bytes; download it again"):
@@ -208,9 +209,9 @@ class TestOnAndOff:
 class TestNames:
     def test_by_id_name_file_and_path(self, folder: Path) -> None:
         save_file({"lora_unet_x_attn2_to_k.lora_down.weight": torch.ones(2, 768)}, folder / "soft.v2.safetensors")
-        found = find_lora("soft.v2")
+        found = find_beside("lora", "soft.v2")
         for name in (found.row.id, "soft.v2.safetensors", str(folder / "soft.v2.safetensors")):
-            assert find_lora(name) == found
+            assert find_beside("lora", name) == found
 
     def test_none_two_and_other_things(self, folder: Path) -> None:
         tensors = {"lora_unet_x_attn2_to_k.lora_down.weight": torch.ones(2, 768)}
@@ -222,13 +223,13 @@ class TestNames:
         with pytest.raises(
             InputError, match=r"^There are 2 LoRAs called 'soft'\. Ask for one of: soft-\w{6}, soft-\w{6}\."
         ):
-            find_lora("soft")
+            find_beside("lora", "soft")
         with pytest.raises(InputError, match=r"^There is no LoRA 'hard'\. `sfumato models --kind lora` lists"):
-            find_lora("hard")
+            find_beside("lora", "hard")
         with pytest.raises(InputError, match=r"^old\.pt is a pickle"):
-            find_lora("old")
+            find_beside("lora", "old")
         with pytest.raises(InputError, match=r"colours"):
-            find_lora("colours")
+            find_beside("lora", "colours")
 
     @pytest.mark.parametrize(
         ("row", "sentence"),
@@ -251,4 +252,4 @@ class TestNames:
             check_fits(row, models.find("sketchbook-flow"))
 
     def test_the_same_file_is_the_same(self) -> None:
-        assert LoraFile(Row(id="a"), "x") == LoraFile(Row(id="b"), "x")
+        assert Beside(Row(id="a"), "x") == Beside(Row(id="b"), "x")

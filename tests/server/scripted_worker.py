@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from sfumato.errors import Cancelled, InputError
+from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.worker import main
 from sfumato_wire import EditInfo, ModelInfo, Parameter, Pixels, Request, digest_of
 
@@ -56,6 +56,8 @@ class ScriptedStudio:
             raise InputError("unknown_lora", f"There is no LoRA '{'x' * 20_000}'. Leave it out.")
         if act == "raise":
             raise RuntimeError(f"a library quotes: {request.prompt}, {request.negative_prompt}")
+        if act == "poison in words":
+            raise SfumatoError("unpaintable", "No.") from RuntimeError("the device has been lost: device has been lost")
         if act == "poison":
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         if act == "out of memory":

@@ -62,10 +62,11 @@ async def test_failures_are_told_in_sentences_and_logged_without_prompts(tmp_pat
     assert "a library quotes: [prompt], [prompt]" in log
 
 
+@pytest.mark.parametrize("how", ["poison", "poison in words"])
 @asynchronous
-async def test_a_poisoned_device_is_left_behind(tmp_path: Path) -> None:
+async def test_a_poisoned_device_is_left_behind(tmp_path: Path, how: str) -> None:
     async with server(tmp_path) as port, client(port, tmp_path) as me:
-        await me.submit("a", job("poison"))
+        await me.submit("a", job(how))
         assert (await me.hear(Failed)).code == "device_lost"
         await me.submit("b", job())
         await me.hear(Result)

@@ -24,6 +24,7 @@ from diffusers import (
 )
 
 from sfumato.errors import InputError, SfumatoError
+from sfumato.models.beside import kin
 from sfumato.models.checkpoints import CONFIGS
 from sfumato.models.folders import weights_of
 from sfumato.models.header import read
@@ -96,5 +97,5 @@ def _of_file(row: Row, dtype: torch.dtype) -> Any:
 
 
 def _unfitting(row: Row, why: str) -> InputError:
-    sentence = f"{row.name} could not be loaded as a ControlNet for {row.family}: {why}."
+    sentence = f"{row.name} could not be loaded as a ControlNet for {kin(row.family)}: {why}."
     return InputError("unfitting_controlnet", f"{sentence} Get it again, or as a folder of diffusers.")

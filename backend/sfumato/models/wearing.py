@@ -19,19 +19,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from sfumato.errors import InputError
+from sfumato.models.beside import Beside
 from sfumato.models.header import read
 from sfumato.models.kohya_sd3 import translated
 from sfumato.models.ladder import is_out_of_memory
 from sfumato.models.listing import Row
-from sfumato.models.loras import LoraFile
 
 
 @contextmanager
-def worn(pipe: Any, weights: Mapping[LoraFile, float]) -> Iterator[None]:
-    """The pipeline wears these LoRAs meanwhile. Raises InputError where a file cannot be read or does not fit."""
-    if not weights:
-        yield
-        return
+def worn(pipe: Any, weights: Mapping[Beside, float]) -> Iterator[None]:
+    """The pipeline wears these LoRAs, one at least, meanwhile. Raises InputError where a file cannot be read or does
+    not fit."""
     try:
         _put_on(pipe, weights)
         yield
@@ -39,12 +37,17 @@ def worn(pipe: Any, weights: Mapping[LoraFile, float]) -> Iterator[None]:
         pipe.disable_lora()
 
 
-def _put_on(pipe: Any, weights: Mapping[LoraFile, float]) -> None:
+def adapter_of(file: Beside) -> str:
+    """What a pipeline calls it. All are of one length, since diffusers looks for one in another."""
+    return f"lora_{file.mark}"
+
+
+def _put_on(pipe: Any, weights: Mapping[Beside, float]) -> None:
     loaded = {name for names in pipe.get_list_adapters().values() for name in names}
-    named = {file.adapter: weight for file, weight in sorted(weights.items(), key=lambda item: item[0].row.id)}
+    named = {adapter_of(file): weight for file, weight in sorted(weights.items(), key=lambda item: item[0].row.id)}
     try:
         for file in weights:
-            if file.adapter not in loaded:
+            if adapter_of(file) not in loaded:
                 _load(pipe, file)
         pipe.enable_lora()
         pipe.set_adapters(list(named), list(named.values()))
@@ -54,7 +57,7 @@ def _put_on(pipe: Any, weights: Mapping[LoraFile, float]) -> None:
         raise
 
 
-def _load(pipe: Any, file: LoraFile) -> None:
+def _load(pipe: Any, file: Beside) -> None:
     from sfumato.models.loading import SAFE  # here, since it takes as long to import as a model does
 
     row = file.row
@@ -66,9 +69,9 @@ def _load(pipe: Any, file: LoraFile) -> None:
         with warnings.catch_warnings(action="ignore"), _silent("diffusers"):  # hints for programmers
             if (row.family, row.layout) == ("sd3", "kohya"):
                 weights = translated(load_file(row.path), pipe.transformer.config.num_layers)
-                pipe.load_lora_weights(weights, adapter_name=file.adapter)
+                pipe.load_lora_weights(weights, adapter_name=adapter_of(file))
             else:
-                pipe.load_lora_weights(folder, weight_name=name, adapter_name=file.adapter, **SAFE)
+                pipe.load_lora_weights(folder, weight_name=name, adapter_name=adapter_of(file), **SAFE)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
@@ -76,7 +79,7 @@ def _load(pipe: Any, file: LoraFile) -> None:
         cause = error.__context__ if isinstance(error, KeyError) and error.__context__ else error
         said = " ".join(str(cause).split())[:200].rstrip(".") or type(cause).__name__
         raise _unfitting(row, "its layers are of other sizes" if "size mismatch" in said else said) from error
-    brought = _weights_of(pipe, file.adapter)
+    brought = _weights_of(pipe, adapter_of(file))
     if not brought:
         raise _unfitting(row, f"none of its {len(tensors)} tensors belongs to a layer of it")
     if any(weight.is_meta for weight in brought):  # nothing was read into it

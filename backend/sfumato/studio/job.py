@@ -37,7 +37,7 @@ from sfumato.studio.plan import Plan, plan
 from sfumato.studio.request import canvas_array, laid_on, map_array, part, rgba_array, settings_of
 
 if TYPE_CHECKING:
-    from sfumato.models.controlnets import ControlNetFile
+    from sfumato.models.beside import Beside
     from sfumato.studio.studio import Studio
 
 T = TypeVar("T", bound=tuple[Tensor, ...])
@@ -86,8 +86,8 @@ class Job:
         self.model, self.module = self.studio.find(request.model), _find_edit(request.edit)
         self.info = DECLARED[request.edit]
         check_scheduler_name(request.scheduler, self.model)
-        self.loras = weighed(asked, self.studio.find_lora, self.model)
-        self.reader = (request.model, *sorted((file.adapter, weight) for file, weight in self.loras.items()))
+        self.loras = weighed(asked, self.studio.find_beside, self.model)
+        self.reader = (request.model, *sorted((file.mark, weight) for file, weight in self.loras.items()))
         self.guide = self._found_guide()
         self.report: dict[str, Any] = {"model": request.model, "edit": request.edit, "seed": request.seed}
         self.report |= {"steps": request.steps, "device": self.studio.device}
@@ -222,11 +222,11 @@ class Job:
         """Of the working picture, once it is planned."""
         return self.planned.padded_width * self.planned.padded_height if self.planned else 0
 
-    def _found_guide(self) -> ControlNetFile | None:
+    def _found_guide(self) -> Beside | None:
         """The ControlNet that the request asks for; one of weight 0 is none, once it is known to fit."""
         if (asked := self.request.control) is None:
             return None
-        file = self.studio.find_controlnet(asked.id)
+        file = self.studio.find_beside("controlnet", asked.id)
         controlnets.check_fits(file.row, self.model)
         return file if asked.weight else None
 

@@ -11,7 +11,8 @@ from sfumato_wire.request import Lora, Request
 
 from sfumato.errors import InputError
 from sfumato.models import Model
-from sfumato.models.loras import LoraFile, check_fits
+from sfumato.models.beside import Beside
+from sfumato.models.loras import check_fits
 
 NAMED = re.compile(r"<\s*lora\s*:([^<>]*)>", re.IGNORECASE)
 BEGUN = re.compile(r"<\s*lora\s*:", re.IGNORECASE)
@@ -43,12 +44,12 @@ def taken_out(request: Request) -> tuple[Request, tuple[Lora, ...]]:
     return replace(request, prompt=prompt), (*request.loras, *named)
 
 
-def weighed(asked: tuple[Lora, ...], find: Callable[[str], LoraFile], model: Model) -> dict[LoraFile, float]:
+def weighed(asked: tuple[Lora, ...], find: Callable[[str, str], Beside], model: Model) -> dict[Beside, float]:
     """The files with their weights: those of one that is asked for twice add up, and what adds up to 0 is left out.
     Raises InputError, also where one is not for that model."""
-    weights: dict[LoraFile, float] = {}
+    weights: dict[Beside, float] = {}
     for lora in asked:
-        file = find(lora.id)
+        file = find("lora", lora.id)
         check_fits(file.row, model)
         weights[file] = weights.get(file, 0.0) + lora.weight
     if len(weights) > MAX_LORAS:

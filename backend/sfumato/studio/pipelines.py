@@ -14,7 +14,7 @@ import torch
 from sfumato import models
 from sfumato.errors import SfumatoError
 from sfumato.models import Model, ladder
-from sfumato.models.controlnets import ControlNetFile
+from sfumato.models.beside import Beside
 from sfumato.models.ladder import Rung
 from sfumato.studio.fits import Fit, Fits
 
@@ -32,7 +32,7 @@ class _Held:
     bytes: int
     rung: Rung | None = None
     quantised: bool = False
-    guide: ControlNetFile | None = None
+    guide: Beside | None = None
 
 
 class Pipelines:
@@ -59,12 +59,12 @@ class Pipelines:
     def __contains__(self, model: Model) -> bool:
         return model.info.id in self._held
 
-    def has(self, model: Model, guide: ControlNetFile | None) -> bool:
+    def has(self, model: Model, guide: Beside | None) -> bool:
         """Whether a job with that ControlNet has nothing to load."""
         held = self._held.get(model.info.id)
         return held is not None and guide in (None, held.guide)
 
-    def __call__(self, model: Model, pixels: int = 0, guide: ControlNetFile | None = None) -> Any:
+    def __call__(self, model: Model, pixels: int = 0, guide: Beside | None = None) -> Any:
         """The model's pipeline, with that ControlNet if any, loaded now if it is not, on the rung that a working
         picture of so many pixels takes, as far as that is known. Raises SfumatoError; a model whose files cannot be
         read makes no other one go."""
@@ -96,7 +96,7 @@ class Pipelines:
         pipe = models.load(model, self._device)
         return _Held(pipe, pipe, ladder.bytes_of(ladder.parts_of(pipe)))
 
-    def _guide(self, held: _Held, model: Model, guide: ControlNetFile | None) -> None:
+    def _guide(self, held: _Held, model: Model, guide: Beside | None) -> None:
         """Let go of another ControlNet, and put that one beside the model; both are to be placed again."""
         if held.guide == guide:
             return

@@ -14,8 +14,7 @@ from torch import Tensor
 from sfumato import models
 from sfumato.errors import SfumatoError
 from sfumato.models import ladder, texts
-from sfumato.models.controlnets import ControlNetFile, find_controlnet
-from sfumato.models.loras import LoraFile, find_lora
+from sfumato.models.beside import Beside, find_beside
 from sfumato.models.schedulers import SCHEDULERS
 from sfumato.studio.cache import TensorCache
 from sfumato.studio.declared import DECLARED
@@ -40,8 +39,7 @@ class Studio:
         available = list(models.available())
         self.models: tuple[ModelInfo, ...] = tuple(model.info for model in available)
         self._own = {model.info.id: model for model in available if model.row}
-        self._loras: dict[str, LoraFile] = {}
-        self._controlnets: dict[str, ControlNetFile] = {}
+        self._beside: dict[tuple[str, str], Beside] = {}
         self.edits: tuple[EditInfo, ...] = tuple(DECLARED.values())
         self.schedulers: dict[str, tuple[str, ...]] = SCHEDULERS
         self.pipe = Pipelines(self._device)
@@ -124,16 +122,10 @@ class Studio:
         """The model of that name; the painter's own are looked for only once. Raises InputError."""
         return self._own.get(name) or models.find(name)
 
-    def find_lora(self, name: str) -> LoraFile:
-        """The LoRA of that name; looked for anew only where its file has changed. Raises InputError."""
-        if (known := self._loras.get(name)) is None or not known.is_as_it_was:
-            known = self._loras[name] = find_lora(name)
-        return known
-
-    def find_controlnet(self, name: str) -> ControlNetFile:
-        """The ControlNet of that name, in the same way. Raises InputError."""
-        if (known := self._controlnets.get(name)) is None or not known.is_as_it_was:
-            known = self._controlnets[name] = find_controlnet(name)
+    def find_beside(self, kind: str, name: str) -> Beside:
+        """The LoRA or ControlNet of that name; looked for anew only where its file has changed. Raises InputError."""
+        if (known := self._beside.get((kind, name))) is None or not known.is_as_it_was:
+            known = self._beside[kind, name] = find_beside(kind, name)
         return known
 
     def text(self, pipe: Any, reader: Hashable, prompt: str, negative_prompt: str) -> dict[str, Any]:
