@@ -5,21 +5,24 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from . import sentences
-from .edit import Edit, Homeless, Trouble, check, closing, place, prepare
+from .backend_watch import BackendWatch
+from .drafting import prepare
+from .edit import Edit, Homeless, Trouble, check, closing, place
 from .events import Ended, Event, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
 from .interfaces import Compute, Document, Link, Process
 from .memory import Memory
+from .queue import Queue, Steps
+from .settings import Settings
 from .shelf import Painted, Shelf
-from .state import Settings, View, progressed
-from .vendor.sfumato_wire import Status, Welcome
+from .state import View
 
-PATIENCE = 180.0  # seconds until a silent backend is called so; the first import of torch is slow
-Steps = Generator[str, None, None]
+MOST = 32  # edits that may wait
+SEEDS = 2**31
 
 
 class Controller:
@@ -35,58 +38,53 @@ class Controller:
         """active: the document the painter looks at; compute: calls a function on another thread."""
         self.view = View()
         self.memory = Memory()
-        self._active, self._link, self._process, self._compute = active, link, process, compute
-        self._log_folder, self._clock = log_folder, clock
-        self._welcome: Welcome | None = None
-        self._waiting_since: float | None = None  # for a backend that starts
-        self._greeted = False  # and nothing was heard since
-        self._edit: Edit | None = None
-        self._steps: Steps | None = None
+        self._active, self._link, self._compute, self._clock = active, link, compute, clock
+        self._backend = BackendWatch(link, process, self, log_folder, clock)
+        self._queue = Queue()
         self._shelf = Shelf()
+        self._batches = 0
 
     @property
     def is_working(self) -> bool:
         """Whether `advance` wants to be called."""
-        return self._steps is not None
+        return self._queue.is_working
 
     # ------------------------------------------------------------------ what the painter does
 
-    def apply(self, settings: Settings, task: str = "edit") -> None:
-        """Begin an edit of the active document, or (task "map") finding a new map for it. One at a time; one whose
-        backend is gone gives way."""
+    def apply(self, settings: Settings, task: str = "edit", strengths: Sequence[float] = ()) -> None:
+        """Begin an edit of the active document, or (task "map") finding a new map for it: behind those that go on
+        already. Several variants, or one at each of `strengths`, come as results to choose from; a single one comes as
+        a layer. Edits whose backend is gone give way."""
         try:
-            if self._edit is not None and not self.view.stalled:
-                raise Trouble(sentences.BUSY)
             document = check(self._active(), settings, task, self.view.edits)
-            if self.view.link == "absent" and not self._process.command():
+            if len(self._queue.edits) + max(settings.variants, len(strengths)) > MOST:
+                raise Trouble(sentences.QUEUE_FULL)
+            if self._backend.must_start and not self._backend.is_installed:
                 raise Trouble(sentences.NOT_INSTALLED)
         except Trouble as trouble:
             self._tell(str(trouble), is_trouble=True)  # and an edit that waits goes on waiting
             return
-        if self._edit is not None:
-            self._link.cancel(self._edit.job)
-            self._finish("")
-        if self.view.link == "absent":
-            self._start()
-        elif self.view.link == "down" and self._welcome is None:
-            self._link.hurry()  # otherwise the edit itself makes the backend try once more
-        if task == "edit" and settings.edit:  # who applies an edit has chosen it for this picture
-            self.memory.change(document, edit=settings.edit, tuning=settings.tuning)
-        seed = random.randrange(2**31) if settings.seed is None else settings.seed
-        settings = replace(settings, seed=seed)
-        self._edit = Edit(uuid.uuid4().hex, task, document, settings, self._clock())
-        self._steps = self._run(self._edit)
-        self._show(sentence="", is_trouble=False, busy=True, stage="", fraction=None, preview=None, seed=seed)
+        if self.view.stalled:
+            self._give_up(self._queue.edits, "")
+        self._backend.rouse()
+        if task == "edit":  # who applies an edit has chosen it for this picture
+            self.memory.change(document, settings=settings)
+        edits = self._edits(document, settings, task, strengths)
+        self._queue.begin(edits, self._read(edits))
+        self._tell("")
+        self.show(seed=edits[0].settings.seed)
         self.advance()
 
-    def cancel(self) -> None:
-        """The end of the edit as far as the painter is concerned; what the backend has of it is the link's affair."""
-        edit = self._edit
-        if edit is None or edit.placed:
+    def cancel(self, job: str = "") -> None:
+        """The end of an edit, or of those in front that were begun together, as far as the painter is concerned; what
+        the backend has of it is the link's affair."""
+        front = self._queue.front
+        if front is None:
             return
-        if edit.submitted:
-            self._link.cancel(edit.job)
-        self._finish(sentences.CANCELLED)
+        edits = [edit for edit in self._queue.edits if (edit.job == job if job else edit.batch == front.batch)]
+        edits = [edit for edit in edits if not edit.layer]
+        if edits:
+            self._give_up(edits, sentences.CANCELLED)
 
     def new_map(self) -> str:
         """A new change map in the active document; its id, or "" with a sentence."""
@@ -109,93 +107,132 @@ class Controller:
         else:
             painted = self._shelf.place_next(document, self.memory)
             self._link.acknowledge(painted.job)
-            self._tell(sentences.PLACED[painted.task])
+            self._tell(sentences.placed(painted.task))
 
     def start(self) -> None:
-        try:
-            self._start()
-        except Trouble as trouble:
-            self._tell(str(trouble), is_trouble=True)
+        if self._backend.is_installed:
+            self._backend.start()
+        else:
+            self._tell(sentences.NOT_INSTALLED, is_trouble=True)
 
     def stop(self) -> None:
-        if not self._process.stop():
+        if not self._backend.stop():
             self._tell(sentences.NOT_OURS, is_trouble=True)
-            return
-        self._waiting_since = None
-        if self._edit is not None and not self._edit.submitted:
-            self._finish(sentences.stopped_before(self._edit.task), is_trouble=True)
+        elif not self._is_sent:
+            self._stop_before()
 
     # ------------------------------------------------------------------ what happens
 
     def advance(self) -> None:
-        """The next step of an edit."""
-        if self._steps is None:
-            return
-        try:
-            stage = next(self._steps)
-        except StopIteration:
-            self._steps = None
-        except Trouble as trouble:
-            self._finish(str(trouble), is_trouble=True)
-        else:
-            self._show(stage=sentences.STAGES[stage])
+        """The next step of what takes steps."""
+        for edits, outcome in self._queue.advance():
+            if isinstance(outcome, Trouble):
+                self._finish(edits, str(outcome), is_trouble=True)
+            for edit in edits:
+                edit.way.stage = sentences.STAGES[str(outcome)] if isinstance(outcome, str) else ""
+        self._show_way()
 
     def hear(self, event: Event) -> None:
         """News from the client."""
-        if isinstance(event, Linked):
-            self._welcome, self._waiting_since = event.welcome, None
-            self._show(models=event.welcome.models, edits=event.welcome.edits)
-            self._show(link="ready", link_sentence=sentences.ready(event.welcome.device))
-            if self.view.stalled:
-                self._show(stalled=False, sentence="", is_trouble=False, stage=sentences.STAGES["sending"])
-        elif isinstance(event, Greeting):
-            self._process.met(event.pid)
-            self._waiting_since, self._greeted = self._clock(), True
-            self._show(link="starting", link_sentence="")
-        elif isinstance(event, Unlinked):
-            self._unlinked(event)
-        elif isinstance(event, Told):
-            self._told(event.status)
-        elif self._edit is not None and event.job == self._edit.job:
-            self._heard_of(self._edit, event)
+        if isinstance(event, (Linked, Greeting, Unlinked, Told)):
+            self._backend.hear(event)
+        elif (edit := self._queue.find(event.job)) is not None:
+            self._heard_of(edit, event)
+            self._show_way()
         elif isinstance(event, Finished) and event.is_orphan:
             self._found(event)
 
     def watch(self) -> None:
-        """A look at a backend that starts, twice a second."""
-        if self._waiting_since is None:
-            return
-        if reason := self._process.failure():
-            self._show(link="absent", link_sentence="")
-            self._no_backend(sentences.DID_NOT_START.format(reason=reason))
-        elif self._clock() - self._waiting_since > PATIENCE:
-            self._no_backend(sentences.SILENT.format(folder=self._log_folder))
+        """A look at what tells nobody, twice a second."""
+        self._backend.look()
 
     def mishap(self, log: str) -> None:
         """An error nobody foresaw, in an edit's own work, was written to the log. What is done already is kept."""
-        edit, sentence = self._edit, sentences.MISHAP
-        painted = edit.painted() if edit is not None else None
-        if painted is not None:
-            self._shelf.put(painted)
-            sentence = sentences.MISHAP_KEPT
-        elif edit is not None and edit.placed:
-            self._link.acknowledge(edit.job)
-        elif edit is not None and edit.submitted:
-            self._link.cancel(edit.job)
-        self._finish(sentence.format(log=log), is_trouble=True)
+        edits, sentence = self._queue.acting or self._queue.edits[:1], sentences.MISHAP
+        self._queue.acting = []
+        for edit in edits:
+            painted = edit.painted()
+            if painted is not None:
+                self._shelf.put(painted)
+                sentence = sentences.MISHAP_KEPT
+            elif edit.layer:
+                self._link.acknowledge(edit.job)
+            elif edit.submitted:
+                self._link.cancel(edit.job)
+        self._finish(edits, sentence.format(log=log), is_trouble=True)
 
     def mishap_beside(self, log: str) -> None:
         """The same in something else: an edit goes on."""
         self._tell(sentences.MISHAP.format(log=log), is_trouble=True)
 
+    # ------------------------------------------------------------------ what the backend's state means for edits
+
+    def show(self, **changes: Any) -> None:
+        self.view = replace(self.view, **changes)
+
+    def resumed(self) -> None:
+        if self.view.stalled:
+            for edit in self._queue.edits:
+                edit.way.stage = sentences.STAGES["sending"]
+            self.show(stalled=False, sentence="", is_trouble=False)
+            self._show_way()
+
+    def interrupted(self) -> None:
+        if not self.view.stalled:
+            for edit in self._queue.edits:
+                if edit.submitted and edit.result is None:
+                    edit.way.stage, edit.way.fraction = sentences.STAGES["lost"], None
+            self._show_way()
+
+    def stopped(self, sentence: str = "") -> None:
+        """Edits that were sent wait for a better backend, without one those that were not end; one that came back needs
+        none."""
+        if not self._queue.edits:
+            if sentence:
+                self._tell(sentence, is_trouble=True)
+        elif self._is_sent:
+            said = sentence or sentences.STOPPED_IN_EDIT
+            self.show(stalled=True, sentence=said, is_trouble=True, stage="", fraction=None, preview=None)
+        elif sentence:
+            self._finish([edit for edit in self._queue.edits if edit.result is None], sentence, is_trouble=True)
+        else:
+            self._stop_before()
+
+    def is_down(self, sentence: str) -> None:
+        if self._queue.edits and not self._is_sent:
+            self._finish([edit for edit in self._queue.edits if edit.result is None], sentence, is_trouble=True)
+
     # ------------------------------------------------------------------ inside
 
-    def _run(self, edit: Edit) -> Steps:
-        while self._welcome is None:
+    @property
+    def _is_sent(self) -> bool:
+        """Whether a backend was told of an edit that did not come back."""
+        return any(edit.submitted and edit.result is None for edit in self._queue.edits)
+
+    def _edits(self, document: Document, settings: Settings, task: str, strengths: Sequence[float]) -> list[Edit]:
+        """One for each variant or strength."""
+        self._batches += 1
+        seed = random.randrange(SEEDS) if settings.seed is None else settings.seed
+        count = 1 if strengths or task == "map" else settings.variants
+        wanted = [(replace(settings, seed=(seed + i) % SEEDS), f"{(seed + i) % SEEDS}") for i in range(count)]
+        if strengths:
+            wanted = [(replace(wanted[0][0], strength=s), sentences.PERCENT.format(number=s)) for s in strengths]
+        began = self._clock()
+        return [
+            Edit(uuid.uuid4().hex, task, document, one, began, self._batches, label, places=len(wanted) == 1)
+            for one, label in wanted
+        ]
+
+    def _read(self, edits: list[Edit]) -> Steps:
+        """What one press needs of Krita, once for all that it asks for."""
+        while self._backend.welcome is None:
             yield "waiting"
-        draft = yield from prepare(edit, self._welcome, self.memory, self._compute)
-        edit.submitted = True
-        self._link.submit(edit.job, draft)
+        draft = yield from prepare(edits[0], self._backend.welcome, self.memory, self._compute)
+        for edit in [edit for edit in edits if edit in self._queue.edits]:
+            said = {"seed": edit.settings.seed, "strength": round(edit.settings.strength * 10)}
+            edit.draft = draft.but(**said) if edit.task == "edit" else draft
+            edit.submitted = True
+            self._link.submit(edit.job, edit.draft)
 
     def _end(self, edit: Edit) -> Steps:
         try:
@@ -207,94 +244,62 @@ class Controller:
             self._link.acknowledge(edit.job)
             raise
         self._link.acknowledge(edit.job)
-        self._finish(closing(edit, self._clock() - edit.began, self._active()))
+        self._finish([edit], closing(edit, self._clock() - edit.began, self._active()))
 
     def _heard_of(self, edit: Edit, event: Queued | Moved | Finished | Ended) -> None:
         if isinstance(event, Queued):
-            self._show(stage=sentences.STAGES["queued"], fraction=None)
+            edit.way.stage, edit.way.fraction = sentences.STAGES["queued"], None
         elif isinstance(event, Moved):
-            self._show(**progressed(edit.task, event.progress))
+            edit.way.heard(edit.task, event.progress)
         elif isinstance(event, Finished):
             if event.layer is None:
                 self._link.acknowledge(edit.job)
-                self._finish(sentences.NOTHING[edit.task])
+                self._finish([edit], sentences.nothing(edit.task))
             else:
                 edit.result = event
-                self._steps = self._end(edit)
+                self._queue.end(edit, self._end(edit))
         elif event.code == "cancelled":
-            self._finish(sentences.CANCELLED)
+            self._finish([edit], sentences.CANCELLED)
         else:
-            self._finish(event.sentence, is_trouble=True)
-
-    def _told(self, status: Status) -> None:
-        """How the backend is. A greeting makes one that is down try once more, so that answer is old already."""
-        is_old, self._greeted = self._greeted and status.state == "down", False
-        if is_old:
-            return
-        if status.state in ("starting", "down"):
-            self._show(link=status.state, link_sentence=status.sentence)
-        elif self._welcome is not None:
-            self._show(link="ready", link_sentence=sentences.ready(self._welcome.device))
-        if status.state == "down":
-            self._waiting_since = None
-            if self._edit is not None and not self._edit.submitted:
-                self._finish(status.sentence, is_trouble=True)
+            self._finish([edit], event.sentence, is_trouble=True)
 
     def _found(self, event: Finished) -> None:
         """An edit that a Krita which is gone had begun."""
-        if event.layer is None or event.layer.format != "bgra8":
+        if event.layer is None or not event.layer.format.startswith("bgra"):
             self._link.acknowledge(event.job)
             return
-        painted = Painted(event.job, event.task, event.prompt, event.layer.box, event.data)
+        painted = Painted(event.job, event.task, event.prompt, event.layer.box, event.data, event.layer.format)
         self._shelf.put(painted)
         self._tell(sentences.FOUND.format(name=painted.name))
 
-    def _start(self) -> None:
-        if not self._process.command():
-            raise Trouble(sentences.NOT_INSTALLED)
-        self._waiting_since = self._clock()
-        self._process.start()
-        self._link.hurry()
-        self._show(link="starting", link_sentence="")
+    def _stop_before(self) -> None:
+        front = self._queue.front
+        if front is not None and front.result is None:
+            edits = [edit for edit in self._queue.edits if edit.result is None]
+            self._finish(edits, sentences.stopped_before(front.task), is_trouble=True)
 
-    def _unlinked(self, event: Unlinked) -> None:
-        self._welcome = None
-        if event.why == "absent":
-            self._process.met(0)
-        starts = self._process.is_starting_or_running() or self._process.failure()
-        if event.why == "absent" and self._waiting_since is not None and starts:
-            return  # nobody listens yet; `watch` sees when it fails
-        if event.why == "refused":
-            self._show(link="refused", link_sentence="")
-            self._no_backend(event.sentence or sentences.REFUSED)
-            return
-        self._waiting_since = None
-        self._show(link=event.why, link_sentence="")
-        edit = self._edit
-        if edit is None or self.view.stalled:
-            return
-        if event.why == "absent":
-            self._no_backend(sentences.STOPPED_IN_EDIT if edit.submitted else sentences.stopped_before(edit.task))
-        elif edit.submitted and edit.result is None:
-            self._show(stage=sentences.STAGES["lost"], fraction=None)
+    def _give_up(self, edits: Sequence[Edit], sentence: str) -> None:
+        for edit in edits:
+            if edit.submitted:
+                self._link.cancel(edit.job)
+        self._finish(edits, sentence)
 
-    def _no_backend(self, sentence: str) -> None:
-        """An edit that was sent waits for a better backend, one that was not ends; one that came back needs none."""
-        self._waiting_since = None
-        if self._edit is not None and self._edit.result is not None:
-            return
-        if self._edit is not None and self._edit.submitted:
-            self._show(stalled=True, sentence=sentence, is_trouble=True, stage="", fraction=None, preview=None)
-        else:
-            self._finish(sentence, is_trouble=True)
-
-    def _finish(self, sentence: str, is_trouble: bool = False) -> None:
-        self._edit, self._steps = None, None
-        self._show(busy=False, stalled=False, stage="", fraction=None, preview=None)
+    def _finish(self, edits: Sequence[Edit], sentence: str, is_trouble: bool = False) -> None:
+        for edit in list(edits):
+            self._queue.drop(edit)
+        if not self._queue.edits:
+            self.show(stalled=False)
+        self._show_way()
         self._tell(sentence, is_trouble)
 
-    def _tell(self, sentence: str, is_trouble: bool = False) -> None:
-        self._show(sentence=sentence, is_trouble=is_trouble, kept=self._shelf.next_name)
+    def _show_way(self) -> None:
+        """Of the edit in front."""
+        front = self._queue.front
+        self.show(busy=front is not None, behind=max(0, len(self._queue.edits) - 1))
+        if front is None:
+            self.show(stage="", fraction=None, preview=None)
+        elif not self.view.stalled:
+            self.show(**front.way.shown())
 
-    def _show(self, **changes: Any) -> None:
-        self.view = replace(self.view, **changes)
+    def _tell(self, sentence: str, is_trouble: bool = False) -> None:
+        self.show(sentence=sentence, is_trouble=is_trouble, kept=self._shelf.next_name)

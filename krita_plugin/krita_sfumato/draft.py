@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .vendor.sfumato_wire import Box, Pixels, Request, digest_of
@@ -29,6 +29,10 @@ class Draft:
     canvas: Picture
     change_map: Picture | None
     fields: dict[str, Any]
+
+    def but(self, **fields: Any) -> Draft:
+        """The same with other fields."""
+        return replace(self, fields=self.fields | fields)
 
     def request(self) -> tuple[Request, dict[str, bytes]]:
         """The request and its blobs by digest. Hashes: not for the UI thread."""

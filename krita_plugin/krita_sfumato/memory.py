@@ -8,30 +8,22 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .interfaces import Document
-from .tuning import Tuning
+from .settings import Choice, Settings, choice_from, settings_from, to_json
 
+NOTE = "maps"  # its name among the document's notes
 CHOICES = 8  # how many are remembered
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A layer that was chosen as the map, and how it is read. layer "": none was chosen yet."""
-
-    layer: str = ""
-    alpha_only: bool = False
-    inverted: bool = False
+MAPS = 1024
 
 
 @dataclass(frozen=True)
 class Note:
-    """maps: the layers that are no part of the picture; choices: the maps chosen, the newest first; edit: its id, ""
-    for none yet; tuning: values that the painter changed; source: what the picture shows, in words."""
+    """maps: the layers that are no part of the picture; choices: the maps chosen, the newest first; settings: all else
+    that the controls say. The map of the settings does not count: which one is chosen depends on what layers there are.
+    """
 
     maps: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
-    edit: str = ""
-    tuning: Tuning = field(default_factory=dict)
-    source: str = ""
+    settings: Settings = field(default_factory=Settings)
 
     def choice(self, layers: Container[str]) -> Choice:
         """The newest whose layer is there: an undo may have taken later ones away, and a redo brings them back."""
@@ -47,23 +39,18 @@ class Note:
         return self.choosing(known)
 
     def to_bytes(self) -> bytes:
-        """`chosen` is for version 0.1.0, which knew only one."""
-        kept = [choice for choice in self.choices if choice.layer]
-        said = asdict(self) | {"chosen": kept[0].layer if kept else "", "choices": [asdict(choice) for choice in kept]}
+        choices = [asdict(choice) for choice in self.choices if choice.layer]
+        said = {"maps": self.maps, "choices": choices, "settings": to_json(replace(self.settings, map=Choice()))}
         return json.dumps(said).encode("utf-8")
 
     @staticmethod
     def from_bytes(data: bytes) -> Note:
         """What cannot be read counts as nothing: a picture may come from anywhere."""
         try:
-            note = json.loads(data.decode("utf-8"))
-            tuning = {str(slot): dict(values) for slot, values in dict(note.get("tuning", {})).items()}
-            said = note.get("choices", [{"layer": note["chosen"]}] if note["chosen"] else [])
-            choices = tuple(
-                Choice(str(c["layer"]), bool(c.get("alpha_only")), bool(c.get("inverted"))) for c in said[:CHOICES]
-            )
-            edit, source = str(note.get("edit", "")), str(note.get("source", ""))
-            return Note(tuple(map(str, note["maps"])), choices, edit, tuning, source)
+            said = json.loads(data.decode("utf-8"))
+            maps = tuple(layer for layer in said["maps"][:MAPS] if isinstance(layer, str))
+            choices = tuple(filter(None, map(choice_from, said["choices"][:CHOICES])))
+            return Note(maps, tuple(one for one in choices if one.layer), settings_from(said["settings"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return Note()
 
@@ -74,17 +61,18 @@ class Memory:
 
     def __init__(self) -> None:
         self._notes: dict[str, Note] = {}
-        self._last = Note()  # a picture without an edit of its own begins with the one chosen last
-        self._begun: set[str] = set()  # such pictures, until the painter chooses an edit there
+        self._last = Settings()  # a picture without settings of its own begins with the last ones
+        self._borrowed: set[str] = set()  # such pictures, until the painter changes something there
 
     def of(self, document: Document | None) -> Note:
         if document is None:
-            return replace(self._notes.get("", Note()), edit=self._last.edit, tuning=self._last.tuning)
+            return replace(self._notes.get("", Note()), settings=self._last)
         if document.id not in self._notes:
-            note = Note.from_bytes(document.read_note())
-            if not note.edit:
-                note = replace(note, edit=self._last.edit, tuning=self._last.tuning)
-                self._begun.add(document.id)
+            data = document.notes.read(NOTE)
+            note = Note.from_bytes(data)
+            if note.settings == Settings():
+                note = replace(note, settings=self._last)
+                self._borrowed.add(document.id)
             self._notes[document.id] = note
         return self._notes[document.id]
 
@@ -93,17 +81,17 @@ class Memory:
         note = replace(self.of(document), **changes)
         key = document.id if document is not None else ""
         self._notes[key] = note
-        if "edit" in changes:
-            self._last = note
-            self._begun.discard(key)
+        if "settings" in changes:
+            self._last = note.settings
+            self._borrowed.discard(key)
         return note
 
     def keep(self, document: Document, **changes: Any) -> None:
         """In the picture: only beside another change."""
         note = self.change(document, **changes)
-        data = (replace(note, edit="", tuning={}) if document.id in self._begun else note).to_bytes()
-        if data != document.read_note():
-            document.write_note(data)
+        data = (replace(note, settings=Settings()) if document.id in self._borrowed else note).to_bytes()
+        if data != document.notes.read(NOTE):
+            document.notes.write(NOTE, data)
 
     def keep_map(self, document: Document, layer: str) -> None:
         """A new map, white where the picture may change: the chosen one from now on, and read as it says."""

@@ -21,7 +21,11 @@ NO_WORDS = "Write what should appear: the map shows where the picture differs fr
 NO_FINDER = "This backend has no edit that finds maps. Press + and paint one yourself."
 NO_SUCH_EDIT = "This backend does not know the edit “{edit}”: choose another one."
 NO_STRENGTH = "Strength is 0 %, so nothing would change: raise it."
-BUSY = "Something is being painted or looked for already: wait for it or press Cancel."
+QUEUE_FULL = "Enough is waiting already: let some of it be done, or cancel it."
+NO_SELECTION = "Nothing is selected: select what may change, or choose a layer as the map."
+SELECTION = "Selection"
+PICK = "Done in {seconds:.1f} s: choose one of the results."
+PERCENT = "{number:g} %"
 PLACE_LATER = "You are painting just now: pause, then press Place again."
 
 NOT_INSTALLED = "Sfumato's backend is not set up on this computer: run “python3 -m installer install” once."
@@ -71,15 +75,12 @@ PAINTING = {"edit": STAGES["painting"], "map": "Looking"}
 NOTHING_CHANGED = (
     "Nothing changed: the map or the strength allows too little. Paint lighter greys or raise the strength."
 )
-NOTHING = {"edit": NOTHING_CHANGED, "map": MAP_NOT_FOUND}
 CANCELLED = "Cancelled. Nothing was changed."
 DOCUMENT_CLOSED = "“{name}” was closed meanwhile. What was made is kept: open a picture and press Place."
 DOCUMENT_RESIZED = "“{name}” changed its size meanwhile. What was made is kept: press Place to add it anyway."
 FOUND = "“{name}” was not done yet when Krita ended. Now it is: open its picture and press Place."
-PLACED = {
-    "edit": "Placed: the change is a layer of its own.",
-    "map": "Placed: the map is a new layer. Paint on it as you like, then press Apply.",
-}
+PLACED = "Placed: the change is a layer of its own."
+MAP_PLACED = "Placed: the map is a new layer. Paint on it as you like, then press Apply."
 WRONG_RESULT = "The backend gave a picture that does not fit. Nothing was changed; please report this."
 MISHAP_KEPT = (
     "Something went wrong inside the plugin. What was made is kept: press Place to add it. Details are in “{log}”."
@@ -92,6 +93,15 @@ FOUND_MAP_NAME = "Map: {words}"  # short: in a narrow docker only the beginning 
 
 def ready(device: str) -> str:
     return READY.format(device=DEVICES.get(device.partition(":")[0], device))
+
+
+def nothing(task: str) -> str:
+    """What is said when nothing came of it."""
+    return MAP_NOT_FOUND if task == "map" else NOTHING_CHANGED
+
+
+def placed(task: str) -> str:
+    return MAP_PLACED if task == "map" else PLACED
 
 
 def stopped_before(task: str) -> str:

@@ -13,26 +13,34 @@ from .vendor.sfumato_wire import Box
 
 @dataclass(frozen=True)
 class Painted:
-    """A result that is here. task: as the request's."""
+    """A result that is here. task: as the request's; as_mask: its alpha as a transparency mask, where there are such.
+    """
 
     job: str
     task: str
     prompt: str
     box: Box
     data: bytes = field(repr=False)
+    format: str = "bgra8"
+    as_mask: bool = False
 
     @property
     def name(self) -> str:
         """Of its layer."""
         return sentences.layer_name(self.prompt, self.task)
 
-    def add_to(self, document: Document, memory: Memory, maps: Sequence[str]) -> None:
-        """As a layer below `maps`. One that is itself a map goes on top and becomes the chosen one."""
+    def add_to(self, document: Document, memory: Memory, maps: Sequence[str], replaces: str = "") -> str:
+        """As a layer below `maps`, in the place of another one if that is there; the layer's id. One that is itself a
+        map goes on top and becomes the chosen one."""
         if self.task == "map":
-            memory.keep_map(document, document.new_map(self.name, self.data, self.box))
-        else:
-            document.add_layer(self.name, self.data, self.box, maps)
-            memory.keep(document)
+            layer = document.new_map(self.name, self.data, self.box)
+            memory.keep_map(document, layer)
+            return layer
+        how = self.name, self.data, self.box, maps, self.format, self.as_mask and document.can_mask()
+        is_there = replaces and document.has(replaces)
+        layer = document.replace_layer(replaces, *how) if is_there else document.add_layer(*how)
+        memory.keep(document)
+        return layer
 
 
 class Shelf:

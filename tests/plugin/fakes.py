@@ -33,6 +33,22 @@ class FakeLayer:
     kind: str = "paintlayer"
 
 
+class FakeNotes(dict[str, bytes]):
+    """What is kept inside a document."""
+
+    def read(self, key: str) -> bytes:
+        return self.get(key, b"")
+
+    def write(self, key: str, data: bytes) -> None:
+        self[key] = data
+
+    def remove(self, key: str) -> None:
+        self.pop(key, None)
+
+    def keys(self) -> list[str]:  # type: ignore[override]
+        return list(iter(self))
+
+
 class FakeDocument:
     """A canvas with one map: grey and alpha of one value within a box."""
 
@@ -46,7 +62,9 @@ class FakeDocument:
         self.open, self.idle = True, True
         self.added: list[tuple[str, bytes, Box]] = []
         self.maps_made: list[tuple[str, bytes, Box]] = []
-        self.note = b""
+        self.notes = FakeNotes()
+        self.deep, self.masks = False, False
+        self.replaced: list[str] = []
         self.below: list[tuple[str, ...]] = []  # what the added layers went below
         self.refuses = False  # Krita raises when something is added
         self.read: list[tuple[Box, tuple[str, ...]]] = []
@@ -66,11 +84,11 @@ class FakeDocument:
     def has(self, layer: str) -> bool:
         return any(other.id == layer for other in self.list)
 
-    def read_note(self) -> bytes:
-        return self.note
+    def wants_16_bits(self) -> bool:
+        return self.deep
 
-    def write_note(self, note: bytes) -> None:
-        self.note = note
+    def can_mask(self) -> bool:
+        return self.masks
 
     def new_map(self, name: str, bgra: bytes = b"", box: Box = NOWHERE) -> str:
         if self.refuses:
@@ -96,11 +114,23 @@ class FakeDocument:
         self.read.append((box, tuple(without)))
         return bytes(box.area * 4)
 
-    def add_layer(self, name: str, bgra: bytes, box: Box, maps: Sequence[str]) -> None:
+    def add_layer(
+        self, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False
+    ) -> str:
         if self.refuses:
             raise RuntimeError("Krita says no")
-        self.added.append((name, bgra, box))
+        self.added.append((name, data, box))
         self.below.append(tuple(maps))
+        layer = f"result {len(self.added)}"
+        self.list.insert(0, FakeLayer(layer, name))
+        return layer
+
+    def replace_layer(
+        self, old: str, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False
+    ) -> str:
+        self.replaced.append(old)
+        self.list = [layer for layer in self.list if layer.id != old]
+        return self.add_layer(name, data, box, maps, format, mask)
 
     def restore_active(self) -> bool:
         return True

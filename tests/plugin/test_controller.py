@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import pytest
 from krita_sfumato import sentences
-from krita_sfumato.controller import PATIENCE, Controller
+from krita_sfumato.backend_watch import PATIENCE
+from krita_sfumato.controller import MOST, Controller
 from krita_sfumato.events import Ended, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
-from krita_sfumato.memory import Choice, Note
-from krita_sfumato.state import Settings
+from krita_sfumato.memory import NOTE, Note
+from krita_sfumato.settings import Choice, Settings
 from krita_sfumato.vendor.sfumato_wire import Box, Pixels, Preview, Progress, Request, Status
 from plugin.fakes import WELCOME, FakeDocument, FakeLayer, FakeLink, FakeProcess, Later
 
-SETTINGS = Settings(prompt="snow  on the hills", map_id="map", strength=80, seed=7)
+SETTINGS = Settings(prompt="snow  on the hills", map=Choice("map"), strength=80, seed=7)
 BOX = Box(24, 30, 10, 5)
 LAYER = Pixels(BOX.x, BOX.y, BOX.width, BOX.height, "bgra8", "0" * 64)
 
@@ -91,8 +92,8 @@ def test_an_edit_from_apply_to_layer() -> None:
     [
         (SETTINGS, lambda desk: setattr(desk, "document", None), sentences.NO_DOCUMENT),
         (Settings(), None, sentences.NO_MAP + sentences.OR_FIND),
-        (Settings(map_id="gone"), None, sentences.MAP_GONE),
-        (Settings(map_id="map", strength=0), None, sentences.NO_STRENGTH),
+        (Settings(map=Choice("gone")), None, sentences.MAP_GONE),
+        (Settings(map=Choice("map"), strength=0), None, sentences.NO_STRENGTH),
         (SETTINGS, lambda desk: setattr(desk.document, "box", Box(0, 0, 0, 0)), "Nothing is painted"),
         (SETTINGS, lambda desk: setattr(desk.document, "grey", 0), "is black everywhere"),
     ],
@@ -120,7 +121,7 @@ def test_the_map_is_deleted_while_it_is_read() -> None:
 
 def test_an_inverted_map_counts_all_of_the_canvas() -> None:
     desk = Desk(FakeDocument(grey=0)).ready()
-    desk.apply(Settings(map_id="map", inverted=True))
+    desk.apply(Settings(map=Choice("map", inverted=True)))
     draft = desk.link.submitted[0][1]
     assert draft.change_map.box == Box(0, 0, 200, 100)
     assert draft.fields["levels"].invert
@@ -144,13 +145,70 @@ def test_nothing_is_read_or_written_in_the_middle_of_a_stroke() -> None:
     assert len(desk.document.added) == 1
 
 
-def test_one_edit_at_a_time() -> None:
+def test_edits_queue_up_and_come_in_order() -> None:
     desk = Desk().ready()
-    desk.apply()
-    desk.controller.apply(SETTINGS)
-    assert desk.view.sentence == sentences.BUSY
-    assert len(desk.link.submitted) == 1
+    first = desk.apply()
+    second = desk.apply(replace(SETTINGS, prompt="rain"))
+    assert first != second
+    assert (len(desk.link.submitted), desk.view.behind) == (2, 1)
+    desk.finish(first)
     assert desk.view.busy
+    assert desk.view.behind == 0
+    desk.finish(second)
+    assert [name for name, *_ in desk.document.added] == ["snow on the hills", "rain"]
+    assert not desk.view.busy
+
+
+def test_more_than_enough_is_refused() -> None:
+    desk = Desk().ready()
+    for _ in range(MOST):
+        desk.apply()
+    assert not desk.view.is_trouble
+    desk.controller.apply(SETTINGS)
+    assert desk.view.sentence == sentences.QUEUE_FULL
+    assert len(desk.link.submitted) == MOST
+
+
+def test_variants_are_read_once_and_differ_in_their_seed() -> None:
+    desk = Desk().ready()
+    desk.apply(replace(SETTINGS, variants=3))
+    drafts = [draft for _, draft in desk.link.submitted]
+    assert len(desk.document.read) == 1
+    assert [draft.fields["seed"] for draft in drafts] == [7, 8, 9]
+    assert drafts[0].canvas is drafts[2].canvas
+    assert desk.view.seed == 7
+
+
+def test_a_fan_is_one_edit_at_several_strengths() -> None:
+    desk = Desk().ready()
+    desk.controller.apply(replace(SETTINGS, variants=5), strengths=(25, 50, 100))
+    desk.settle()
+    fields = [draft.fields for _, draft in desk.link.submitted]
+    assert [field["strength"] for field in fields] == [250, 500, 1000]
+    assert {field["seed"] for field in fields} == {7}
+    assert [edit.label for edit in desk.controller._queue.edits] == ["25 %", "50 %", "100 %"]
+
+
+def test_cancel_takes_what_was_begun_together_and_one_by_its_name() -> None:
+    desk = Desk().ready()
+    desk.apply(replace(SETTINGS, variants=3))
+    other = desk.apply()
+    jobs = [job for job, _ in desk.link.submitted]
+    desk.controller.cancel(jobs[1])
+    assert desk.link.cancelled == [jobs[1]]
+    desk.controller.cancel()
+    assert desk.link.cancelled == [jobs[1], jobs[0], jobs[2]]
+    assert desk.view.busy
+    desk.finish(other)
+    assert len(desk.document.added) == 1
+
+
+def test_a_variant_that_is_cancelled_while_the_picture_is_read_is_not_sent() -> None:
+    desk = Desk().ready()
+    desk.controller.apply(replace(SETTINGS, variants=3))
+    desk.controller.cancel(desk.controller._queue.edits[0].job)
+    desk.settle()
+    assert [draft.fields["seed"] for _, draft in desk.link.submitted] == [8, 9]
 
 
 def test_apply_starts_a_backend_and_waits_for_it() -> None:
@@ -338,7 +396,7 @@ def test_nothing_changed() -> None:
 def test_a_new_map_is_remembered_and_no_part_of_any_picture() -> None:
     desk = Desk().ready()
     assert desk.controller.new_map() == "new"
-    assert Note.from_bytes(desk.document.note) == Note(("new",), (Choice("new"),))
+    assert Note.from_bytes(desk.document.notes.read(NOTE)) == Note(("new",), (Choice("new"),))
     desk.apply()
     assert desk.document.read[0][1] == ("map", "new")
     desk.document = None
@@ -357,7 +415,7 @@ def test_a_mishap_ends_the_edit_with_one_sentence() -> None:
 
 def test_a_random_seed_is_shown() -> None:
     desk = Desk().ready()
-    desk.apply(Settings(map_id="map", seed=None))
+    desk.apply(Settings(map=Choice("map"), seed=None))
     assert desk.view.seed == desk.link.submitted[0][1].fields["seed"]
 
 
@@ -505,7 +563,7 @@ def test_a_map_from_find_to_layer() -> None:
     assert not desk.document.added
     note = desk.controller.memory.of(desk.document)
     assert (note.maps, note.choices) == (("map", "older", "new"), (Choice("new"), Choice("map")))
-    assert Note.from_bytes(desk.document.note) == note
+    assert Note.from_bytes(desk.document.notes.read(NOTE)) == note
     assert desk.link.acknowledged == [job]
     assert "Found in" in desk.view.sentence
     assert not desk.view.busy
@@ -515,7 +573,7 @@ def test_a_map_from_find_to_layer() -> None:
     ("settings", "change", "sentence"),
     [
         (SETTINGS, lambda desk: setattr(desk, "document", None), sentences.NO_DOCUMENT),
-        (Settings(map_id="map"), None, sentences.NO_WORDS),
+        (Settings(map=Choice("map")), None, sentences.NO_WORDS),
         (
             SETTINGS,
             lambda desk: desk.controller.hear(Linked(replace(WELCOME, edits=WELCOME.edits[:1]))),
@@ -533,15 +591,14 @@ def test_why_no_map_is_looked_for(settings: Settings, change: Callable[[Desk], N
     assert not desk.view.busy
 
 
-def test_find_starts_a_backend_and_one_thing_is_done_at_a_time() -> None:
+def test_find_starts_a_backend_and_an_edit_queues_up_behind_it() -> None:
     desk = Desk()
     assert desk.find() == ""
     assert desk.process.running
     desk.controller.apply(SETTINGS)
-    assert desk.view.sentence == sentences.BUSY
     desk.ready()
     desk.settle()
-    assert [draft.fields["task"] for _, draft in desk.link.submitted] == ["map"]
+    assert [draft.fields["task"] for _, draft in desk.link.submitted] == ["map", "edit"]
 
 
 def test_nothing_to_be_found() -> None:
@@ -663,7 +720,7 @@ def test_what_cannot_be_placed_stays_on_the_shelf() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "task"), [(Settings(map_id="map"), "map"), (Settings(), "edit"), (SETTINGS, "not installed")]
+    ("settings", "task"), [(Settings(map=Choice("map")), "map"), (Settings(), "edit"), (SETTINGS, "not installed")]
 )
 def test_a_refused_press_leaves_an_edit_waiting_that_waits_for_its_backend(settings: Settings, task: str) -> None:
     desk = Desk().ready()
@@ -697,7 +754,7 @@ def test_a_found_map_is_read_as_it_is_and_one_made_by_hand_as_before() -> None:
     desk = Desk().ready()
     memory = desk.controller.memory
     memory.change(desk.document, choices=(Choice("map", alpha_only=True, inverted=True),))
-    desk.finish(desk.find(replace(SETTINGS, alpha_only=True, inverted=True)), WHOLE)
+    desk.finish(desk.find(replace(SETTINGS, map=Choice("map", alpha_only=True, inverted=True))), WHOLE)
     note = memory.of(desk.document)
     assert note.choice(["new", "map"]) == Choice("new", alpha_only=False, inverted=False)
     assert note.choice(["map"]) == Choice("map", alpha_only=True, inverted=True)
@@ -706,12 +763,12 @@ def test_a_found_map_is_read_as_it_is_and_one_made_by_hand_as_before() -> None:
 def test_a_layer_by_which_an_edit_ran_is_no_part_of_the_picture_any_more() -> None:
     desk = Desk().ready()
     desk.finish(desk.apply())
-    assert Note.from_bytes(desk.document.note).maps == ("map",)
+    assert Note.from_bytes(desk.document.notes.read(NOTE)).maps == ("map",)
     searched = Desk().ready()
     searched.finish(searched.find(), WHOLE)
-    assert Note.from_bytes(searched.document.note).maps == ("map", "new"), "nor one beside which a map was found"
+    assert Note.from_bytes(searched.document.notes.read(NOTE)).maps == ("map", "new"), "nor one beside which a map was found"
     desk.document.list.append(FakeLayer("other", "Another map"))
-    desk.apply(replace(SETTINGS, map_id="other"))
+    desk.apply(replace(SETTINGS, map=Choice("other")))
     assert desk.document.read[-1][1] == ("other", "map")
 
 
@@ -721,16 +778,16 @@ def test_a_layer_by_which_an_edit_ran_is_no_part_of_the_picture_any_more() -> No
 def test_the_only_layer_of_a_picture_stays_its_picture(other: FakeLayer | None) -> None:
     desk = Desk().ready()
     desk.document.list = [FakeLayer("background", "Background"), *([other] if other else [])]
-    desk.finish(desk.apply(replace(SETTINGS, map_id="background")))
+    desk.finish(desk.apply(replace(SETTINGS, map=Choice("background"))))
     assert len(desk.document.added) == 1
-    assert Note.from_bytes(desk.document.note).maps == ()
+    assert Note.from_bytes(desk.document.notes.read(NOTE)).maps == ()
 
 
 def test_who_applies_an_edit_has_chosen_it_for_the_picture() -> None:
     desk = Desk().ready()
     desk.finish(desk.apply(replace(SETTINGS, edit="diffedit", tuning={"map:diffedit": {"noises": 3}})))
-    note = Note.from_bytes(desk.document.note)
-    assert (note.edit, note.tuning) == ("diffedit", {"map:diffedit": {"noises": 3}})
+    note = Note.from_bytes(desk.document.notes.read(NOTE))
+    assert (note.settings.edit, note.settings.tuning) == ("diffedit", {"map:diffedit": {"noises": 3}})
 
 
 # ---------------------------------------------------------------------- words

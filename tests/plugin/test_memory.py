@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 
 import pytest
-from krita_sfumato.memory import Choice, Memory, Note
+from krita_sfumato.memory import NOTE, Memory, Note
+from krita_sfumato.settings import Choice, Settings
 from plugin.fakes import FakeDocument
 
-NOTE = Note(
-    ("a", "b"), (Choice("b", inverted=True), Choice("a")), "diffedit", {"map:diffedit": {"noises": 3}}, "summer"
-)
+FULL = Settings(edit="diffedit", tuning={"map:diffedit": {"noises": 3}}, source_prompt="summer", seed=4, variants=3)
+NOTED = Note(("a", "b"), (Choice("b", inverted=True, black=20, gamma=2.0), Choice("a")), FULL)
+SDEDIT = Settings(edit="sdedit", tuning={"edit:sdedit": {"repeats": 2}})
 
 
 def document(name: str, note: bytes = b"") -> FakeDocument:
     made = FakeDocument()
-    made.id, made.note = name, note
+    made.id = name
+    if note:
+        made.notes[NOTE] = note
     return made
 
 
+def kept(picture: FakeDocument) -> Note:
+    return Note.from_bytes(picture.notes.read(NOTE))
+
+
 def test_a_note_comes_back_from_the_file() -> None:
-    assert Note.from_bytes(NOTE.to_bytes()) == NOTE
+    assert Note.from_bytes(NOTED.to_bytes()) == NOTED
 
 
-def test_a_note_of_version_0_1_0_still_counts() -> None:
-    assert Note.from_bytes(b'{"maps": ["a"], "chosen": "a"}') == Note(("a",), (Choice("a"),))
-
-
-def test_a_note_from_before_the_choices_still_counts() -> None:
-    data = b'{"maps": ["a", "b"], "chosen": "b", "edit": "sdedit", "tuning": {"edit:sdedit": {"repeats": 2}}}'
-    assert Note.from_bytes(data) == Note(("a", "b"), (Choice("b"),), "sdedit", {"edit:sdedit": {"repeats": 2}})
-    assert Note.from_bytes(b'{"maps": [], "chosen": ""}') == Note()
-
-
-def test_version_0_1_0_finds_the_chosen_map_where_it_looks() -> None:
-    assert json.loads(NOTE.to_bytes())["chosen"] == "b"
+def test_the_map_is_remembered_by_the_choices_alone() -> None:
+    note = replace(NOTED, settings=replace(FULL, map=Choice("elsewhere")))
+    assert Note.from_bytes(note.to_bytes()) == NOTED
 
 
 @pytest.mark.parametrize(
@@ -46,12 +44,12 @@ def test_version_0_1_0_finds_the_chosen_map_where_it_looks() -> None:
         b"null",
         b"3",
         b"{}",
-        b'{"maps": 3, "chosen": ""}',
-        b'{"maps": [], "chosen": "", "choices": 3}',
-        b'{"maps": [], "chosen": "", "choices": ["a"]}',
-        b'{"maps": [], "chosen": "", "choices": [{"alpha_only": true}]}',
-        b'{"maps": [], "chosen": "", "tuning": [1]}',
-        b'{"maps": [], "chosen": "", "tuning": {"edit:x": 3}}',
+        b'{"maps": 3, "choices": [], "settings": {}}',
+        b'{"maps": [], "choices": 3, "settings": {}}',
+        b'{"maps": [], "choices": ["a"], "settings": {}}',
+        b'{"maps": [4], "choices": [{"alpha_only": true}], "settings": []}',
+        b'{"maps": [], "choices": [], "settings": {"tuning": [1], "steps": -4, "seed": "x", "strength": 1e999}}',
+        b'{"maps": [], "choices": [], "settings": {"tuning": {"edit:x": 3}, "variants": 99, "prompt": 3}}',
         b"[" * 100_000,
     ],
 )
@@ -59,48 +57,55 @@ def test_rubbish_in_a_file_counts_as_nothing(data: bytes) -> None:
     assert Note.from_bytes(data) == Note()
 
 
+def test_what_can_be_read_counts_beside_what_cannot() -> None:
+    data = b'{"maps": ["a"], "choices": [{"layer": "a", "black": 300, "soften": 4}], "settings": {"edit": "sdedit", "x": 1}}'
+    assert Note.from_bytes(data) == Note(("a",), (Choice("a", soften=4),), Settings(edit="sdedit"))
+    crossed = b'{"maps": [], "choices": [{"layer": "a", "black": 200, "white": 100}], "settings": {}}'
+    assert Note.from_bytes(crossed).choices == (Choice("a"),)
+
+
 def test_choosing_does_not_touch_the_picture_until_something_else_does() -> None:
     memory, picture = Memory(), document("one")
-    memory.change(picture, edit="sdedit")
-    assert picture.note == b""
+    memory.change(picture, settings=SDEDIT)
+    assert not picture.notes
     memory.keep_map(picture, "map")
-    assert Note.from_bytes(picture.note) == Note(("map",), (Choice("map"),), "sdedit")
+    assert kept(picture) == Note(("map",), (Choice("map"),), SDEDIT)
 
 
 def test_each_picture_has_its_own_and_a_new_one_begins_with_the_last() -> None:
     memory = Memory()
-    one, two, saved = document("one"), document("two"), document("saved", NOTE.to_bytes())
-    memory.change(one, edit="sdedit", tuning={"edit:sdedit": {"repeats": 2}})
-    assert memory.of(two) == Note(edit="sdedit", tuning={"edit:sdedit": {"repeats": 2}})
-    assert memory.of(saved) == NOTE
-    memory.change(two, edit="differential")
-    assert memory.of(one).edit == "sdedit"
-    assert memory.of(saved) == NOTE
+    one, two, saved = document("one"), document("two"), document("saved", NOTED.to_bytes())
+    memory.change(one, settings=SDEDIT)
+    assert memory.of(two) == Note(settings=SDEDIT)
+    assert memory.of(saved) == NOTED
+    memory.change(two, settings=Settings(edit="differential"))
+    assert memory.of(one).settings == SDEDIT
+    assert memory.of(saved) == NOTED
 
 
-def test_an_edit_can_be_chosen_before_there_is_a_picture() -> None:
+def test_settings_can_be_chosen_before_there_is_a_picture() -> None:
     memory = Memory()
-    memory.change(None, edit="sdedit")
-    assert memory.of(None).edit == "sdedit"
-    assert memory.of(document("one")).edit == "sdedit"
+    memory.change(None, settings=SDEDIT)
+    assert memory.of(None).settings == SDEDIT
+    assert memory.of(document("one")).settings == SDEDIT
 
 
-def test_with_no_picture_open_the_edit_is_the_one_chosen_last() -> None:
+def test_with_no_picture_open_the_settings_are_the_last_ones() -> None:
     memory, picture = Memory(), document("one")
-    memory.change(None, edit="sdedit")
-    memory.change(picture, edit="diffedit", tuning={"edit:diffedit": {"repeats": 2}})
-    assert (memory.of(None).edit, memory.of(None).tuning) == ("diffedit", {"edit:diffedit": {"repeats": 2}})
+    memory.change(None, settings=SDEDIT)
+    memory.change(picture, settings=FULL)
+    assert memory.of(None).settings == FULL
 
 
-def test_an_edit_that_was_chosen_for_another_picture_is_not_saved_with_this_one() -> None:
+def test_settings_that_were_chosen_for_another_picture_are_not_saved_with_this_one() -> None:
     memory, picture = Memory(), document("new")
-    memory.change(document("one"), edit="sdedit", tuning={"edit:sdedit": {"repeats": 2}})
+    memory.change(document("one"), settings=SDEDIT)
     memory.keep_map(picture, "map")
-    assert memory.of(picture).edit == "sdedit"
-    assert Note.from_bytes(picture.note) == Note(("map",), (Choice("map"),))
-    memory.change(picture, edit="sdedit")
+    assert memory.of(picture).settings == SDEDIT
+    assert kept(picture) == Note(("map",), (Choice("map"),))
+    memory.change(picture, settings=SDEDIT)
     memory.keep(picture)
-    assert Note.from_bytes(picture.note).edit == "sdedit"
+    assert kept(picture).settings == SDEDIT
 
 
 def test_the_newest_map_that_exists_is_the_chosen_one() -> None:
