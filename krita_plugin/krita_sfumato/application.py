@@ -56,16 +56,15 @@ class Application(QObject):
         work, beside = self.guard, self.guard.beside
         for signal, guard, call in (
             (panel.footer.apply, work, lambda: self.controller.apply(panel.settings())),
-            (panel.find_map, work, lambda: self.controller.apply(panel.settings(), "map")),
+            (panel.maps.find_map, work, lambda: self.controller.apply(panel.settings(), "map")),
             (panel.footer.cancel, work, self.controller.cancel),
             (panel.footer.place, beside, self.controller.place),
             (panel.footer.start, beside, self.controller.start),
             (panel.footer.stop, beside, self.controller.stop),
-            (panel.new_map, beside, self.controller.new_map),
-            (panel.map_chosen, beside, lambda: self._choose_map(panel)),
-            (panel.map_read, beside, lambda: self._read_map(panel)),
-            (panel.source_changed, beside, lambda: self._remember(source=panel.source.toPlainText())),
-            (panel.edit_chosen, beside, lambda: self._remember(**panel.choice())),
+            (panel.maps.new.clicked, beside, self.controller.new_map),
+            (panel.maps.chosen, beside, lambda: self._choose_map(panel)),
+            (panel.maps.read, beside, lambda: self._read_map(panel)),
+            (panel.changed, beside, lambda: self._remember(settings=panel.settings())),
         ):
             for slot in (guard(call), self._show, self.refresh):
                 signal.connect(slot)
@@ -91,8 +90,7 @@ class Application(QObject):
             choice = note.choice([layer.id for layer in layers])
             for panel in panels:
                 panel.show_map(layers, choice)
-                panel.show_source(note.source)
-                panel.show_edit(note.edit, note.tuning)
+                panel.show_settings(note.settings)
 
     def _remember(self, **changes: Any) -> None:
         """What the painter chose for the picture."""
@@ -100,10 +98,10 @@ class Application(QObject):
 
     def _choose_map(self, panel: Panel) -> None:
         note = self.controller.memory.of(self.host.document())
-        self._remember(choices=note.choosing_layer(panel.map.current(), panel.map_choice()))
+        self._remember(choices=note.choosing_layer(panel.maps.map.current(), panel.maps.choice()))
 
     def _read_map(self, panel: Panel) -> None:
-        self._remember(choices=self.controller.memory.of(self.host.document()).choosing(panel.map_choice()))
+        self._remember(choices=self.controller.memory.of(self.host.document()).choosing(panel.maps.choice()))
 
     def _hear(self) -> None:
         for event in self.client.events():

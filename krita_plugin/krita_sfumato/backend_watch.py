@@ -65,7 +65,8 @@ class BackendWatch:
     def hear(self, event: Linked | Greeting | Unlinked | Told) -> None:
         if isinstance(event, Linked):
             self.welcome, self._waiting_since = event.welcome, None
-            self._edits.show(models=event.welcome.models, edits=event.welcome.edits)
+            said = event.welcome
+            self._edits.show(models=said.models, edits=said.edits, schedulers=said.schedulers)
             self._show("ready", sentences.ready(event.welcome.device))
             self._edits.resumed()
         elif isinstance(event, Greeting):

@@ -1,4 +1,4 @@
-"""Which layer is the map, and which edit works by it."""
+"""Choosing by name: which layer is the map, which edit works by it, which model paints."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import sentences
+from .interfaces import SELECTION
 from .qt import Qt, pyqtSignal
-from .vendor.sfumato_wire import EditInfo
 from .widgets import CalmComboBox, tip
 
 INDENT = "    "
+Thing = tuple[str, str, str]  # id, name, help
 
 
 class LayerChooser(CalmComboBox):
-    """Any layer by name, nested as in Krita's layer docker."""
+    """Any layer by name, nested as in Krita's layer docker; and what is selected."""
 
     chosen = pyqtSignal(str)
 
@@ -29,7 +30,9 @@ class LayerChooser(CalmComboBox):
     def show_layers(self, layers: Sequence[Any], current: str, nothing: str) -> None:
         """Rebuilt only when something changed, and never while it is open."""
         entries = [(layer.id, INDENT * layer.depth + layer.name) for layer in layers]
-        if current not in [layer.id for layer in layers]:
+        if entries:
+            entries.append((SELECTION, sentences.SELECTED))
+        if current not in [layer for layer, _ in entries]:
             entries.insert(0, ("", nothing))
             current = ""
         if entries != self._shown and not self.view().isVisible():
@@ -43,42 +46,41 @@ class LayerChooser(CalmComboBox):
             self.setCurrentIndex(max(0, self.findData(current)))
 
 
-class EditChooser(CalmComboBox):
-    """The edits that the backend offers, by name; without a backend it says how to see them."""
+class Chooser(CalmComboBox):
+    """One of the things that the backend offers, by name; without a backend it says how to see them."""
 
     chosen = pyqtSignal()
 
-    def __init__(self) -> None:
-        super().__init__(sentences.TIP_EDIT)
-        self._edits: tuple[EditInfo, ...] = ()
+    def __init__(self, tip: str, unknown: str, question: str) -> None:
+        """unknown: said as long as nobody knows what there is; question: when what is wanted is not among it."""
+        super().__init__(tip)
+        self._things: tuple[Thing, ...] = ()
         self._wanted = ""
+        self._question = question
         self._is_known = True
-        self.addItem(sentences.EDITS_UNKNOWN, "")
+        self.addItem(unknown, "")
         self.setEnabled(False)
         self.activated.connect(self._choose)
 
     def current(self) -> str:
-        """Its id; as long as the edits are not known, the one that is wanted."""
+        """Its id; as long as the things are not known, the one that is wanted."""
         return str(self.currentData() or self._wanted)
 
-    def info(self) -> EditInfo | None:
-        return next((info for info in self._edits if info.id == self.currentData()), None)
-
-    def show_edits(self, edits: tuple[EditInfo, ...], wanted: str) -> None:
+    def show_things(self, things: tuple[Thing, ...], wanted: str) -> None:
         """The first there is when none is wanted; one that is not among them is never replaced by another."""
         self._wanted = wanted
-        edits = edits or self._edits
-        is_known = not wanted or any(info.id == wanted for info in edits)
-        if not edits or self.view().isVisible():
+        things = things or self._things
+        is_known = not wanted or any(thing[0] == wanted for thing in things)
+        if not things or self.view().isVisible():
             return
-        if (edits, is_known) != (self._edits, self._is_known):
-            self._edits, self._is_known = edits, is_known
+        if (things, is_known) != (self._things, self._is_known):
+            self._things, self._is_known = things, is_known
             self.clear()
             if not is_known:
-                self.addItem(sentences.CHOOSE_EDIT, "")
-            for info in edits:
-                self.addItem(info.name, info.id)
-                self.setItemData(self.count() - 1, tip(info.help), Qt.ItemDataRole.ToolTipRole)
+                self.addItem(self._question, "")
+            for id, name, help in things:
+                self.addItem(name, id)
+                self.setItemData(self.count() - 1, tip(help or name), Qt.ItemDataRole.ToolTipRole)
             self.setEnabled(True)
         self.setCurrentIndex(max(0, self.findData(wanted)) if is_known else 0)
 

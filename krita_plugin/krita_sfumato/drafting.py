@@ -17,10 +17,7 @@ from .vendor.sfumato_wire import Box, EditInfo, ModelInfo, Welcome, crop_box
 def prepare(edit: Edit, welcome: Welcome, memory: Memory, compute: Compute) -> Generator[str, None, Draft]:
     """Reads the map, then the part of the picture that it needs; all of the picture where a map is to be found."""
     document, settings = edit.document, edit.settings
-    model = next((m for m in welcome.models if m.id == settings.model), None) or next(iter(welcome.models), None)
-    if model is None:
-        raise Trouble(sentences.NO_MODEL)
-    info = _method(edit, welcome)
+    model, info = _model(settings.model, welcome), _method(edit, welcome)
     yield "reading"
     while document.is_open() and not document.is_idle():
         yield "pause_to_read"
@@ -110,6 +107,15 @@ def _still(document: Document) -> tuple[int, int]:
         raise Trouble(sentences.NO_DOCUMENT)
     document.width, document.height = document.size()
     return document.width, document.height
+
+
+def _model(chosen: str, welcome: Welcome) -> ModelInfo:
+    if not welcome.models:
+        raise Trouble(sentences.NO_MODEL)
+    for model in welcome.models:
+        if model.id == (chosen or welcome.models[0].id):
+            return model
+    raise Trouble(sentences.NO_SUCH_MODEL.format(model=chosen))
 
 
 def _method(edit: Edit, welcome: Welcome) -> EditInfo:

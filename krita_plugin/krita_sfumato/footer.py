@@ -97,8 +97,11 @@ class Footer(QWidget):
         column.addWidget(line)
         column.addWidget(row(self.status, self.switch))
 
+    def press_apply(self) -> None:
+        """As a click would."""
+        self.apply_button.click()
+
     def show_view(self, view: View) -> None:
-        self.apply_button.setEnabled(not view.busy or view.stalled)
         self.cancel_button.setEnabled(view.busy)
         self.progress.setVisible(view.busy and not view.stalled)
         if view.fraction is None:

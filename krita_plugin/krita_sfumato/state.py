@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import sentences
@@ -19,6 +19,7 @@ class View:
     link_sentence: str = ""
     models: tuple[ModelInfo, ...] = ()
     edits: tuple[EditInfo, ...] = ()
+    schedulers: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by family
     sentence: str = ""
     is_trouble: bool = False
     busy: bool = False

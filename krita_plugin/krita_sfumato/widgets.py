@@ -16,6 +16,7 @@ from .qt import (
     QHBoxLayout,
     QImage,
     QLabel,
+    QObject,
     QPixmap,
     QPlainTextEdit,
     QScrollArea,
@@ -123,6 +124,9 @@ class Percent(QWidget):
 
     def value(self) -> int:
         return int(self.box.value())
+
+    def set(self, value: int) -> None:
+        self.box.setValue(value)
 
 
 class Fold(QToolButton):
@@ -260,7 +264,7 @@ def tip(text: str) -> str:
     return f"<qt>{html.escape(text)}</qt>"
 
 
-def name_parts(owner: QWidget) -> None:
+def name_parts(owner: QObject) -> None:
     """Names its widgets after its attributes, for tests and style sheets."""
     for name, part in vars(owner).items():
         if isinstance(part, QWidget) and not part.objectName():

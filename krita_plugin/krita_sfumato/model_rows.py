@@ -1,0 +1,116 @@
+"""How it is painted: steps, seed, variants; and, folded away, the model's own affairs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from . import sentences
+from .choosers import Chooser
+from .qt import QFormLayout, QIcon, QSizePolicy, QToolButton, QVBoxLayout, QWidget, pyqtSignal
+from .settings import MOST_VARIANTS, Settings
+from .spin import AutoDoubleSpinBox, AutoSpinBox
+from .vendor.sfumato_wire import ModelInfo
+from .widgets import CalmComboBox, CalmSpinBox, Fold, form, name_parts, row, silent
+
+SEEDS = 2**31 - 1
+
+
+class ModelRows(QWidget):
+    changed = pyqtSignal()
+
+    def __init__(self, rows: QFormLayout, icon: Callable[[str], QIcon]) -> None:
+        """rows: the docker's own, for what is always seen; this widget is what is folded away."""
+        super().__init__()
+        self._models: Mapping[str, ModelInfo] = {}
+        self.model = Chooser(sentences.TIP_MODEL, sentences.EDITS_UNKNOWN, sentences.CHOOSE_MODEL)
+        rows.addRow(sentences.MODEL_LABEL, self.model)
+        self.steps = AutoSpinBox(1000, sentences.TIP_STEPS)
+        self.variants = CalmSpinBox(1, MOST_VARIANTS, 1, sentences.TIP_VARIANTS)
+        self.variants.setPrefix(sentences.TIMES)
+        rows.addRow(sentences.STEPS_LABEL, row(self.steps, self.variants))
+        self.seed = CalmSpinBox(0, SEEDS, random.randrange(SEEDS), sentences.TIP_SEED)
+        self.seed.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.dice = QToolButton()
+        self.dice.setCheckable(True)
+        self.dice.setChecked(True)
+        self.dice.setAutoRaise(True)
+        self.dice.setIcon(icon("view-refresh"))
+        self.dice.setToolTip(sentences.TIP_DICE)
+        rows.addRow(sentences.SEED_LABEL, row(self.seed, self.dice))
+        self.guidance = AutoDoubleSpinBox(30.0, sentences.TIP_GUIDANCE)
+        self.scheduler = CalmComboBox(sentences.TIP_SCHEDULER)
+        body, more = QWidget(), form()
+        body.setLayout(more)
+        more.addRow(sentences.GUIDANCE_LABEL, self.guidance)
+        more.addRow(sentences.SCHEDULER_LABEL, self.scheduler)
+        self.fold = Fold(sentences.PAINTING_HOW, sentences.TIP_PAINTING_HOW, body)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.fold)
+        column.addWidget(body)
+        self.seed.setEnabled(False)
+        self.dice.toggled.connect(lambda on: self.seed.setEnabled(not on))
+        for signal in (
+            self.model.chosen,
+            self.steps.valueChanged,
+            self.variants.valueChanged,
+            self.seed.valueChanged,
+            self.dice.toggled,
+            self.guidance.valueChanged,
+            self.scheduler.activated,
+        ):
+            signal.connect(lambda *_: self.changed.emit())
+        name_parts(self)
+        self.fold.setObjectName("sfumato_model_fold")
+
+    def fields(self) -> dict[str, Any]:
+        """Of Settings."""
+        return {
+            "model": self.model.current(),
+            "steps": self.steps.value(),
+            "variants": self.variants.value(),
+            "seed": None if self.dice.isChecked() else self.seed.value(),
+            "guidance": self.guidance.number(),
+            "scheduler": str(self.scheduler.currentData() or ""),
+        }
+
+    def show_models(self, models: Sequence[ModelInfo], schedulers: Mapping[str, Sequence[str]], wanted: Settings) -> None:
+        self._models = {model.id: model for model in models}
+        self.model.show_things(tuple((m.id, m.name, m.family) for m in models), wanted.model)
+        info = self._models.get(self.model.current()) or next(iter(models), None)
+        with silent(self.steps), silent(self.guidance):
+            self.steps.set_own(info.steps if info else None)
+            self.guidance.set_own(info.guidance_scale if info else None)
+        self._show_schedulers(tuple(schedulers.get(info.family, ())) if info else (), wanted.scheduler)
+
+    def show_settings(self, settings: Settings) -> None:
+        with silent(self.steps), silent(self.variants), silent(self.seed), silent(self.dice), silent(self.guidance):
+            self.steps.show_value(settings.steps)
+            self.variants.setValue(settings.variants)
+            self.guidance.show_number(settings.guidance)
+            self.dice.setChecked(settings.seed is None)
+            self.seed.setEnabled(settings.seed is not None)
+            if settings.seed is not None and settings.seed != self.seed.value():
+                self.seed.setValue(settings.seed)
+
+    def show_seed(self, seed: int) -> None:
+        """The one of the last edit, where each has a new one."""
+        if self.dice.isChecked() and self.seed.value() != seed:
+            with silent(self.seed):
+                self.seed.setValue(seed)
+
+    def _show_schedulers(self, names: tuple[str, ...], wanted: str) -> None:
+        """The model's own first; one that is wanted stays in sight, whether this model has it or not."""
+        names = names if not wanted or wanted in names else (*names, wanted)
+        shown = tuple(self.scheduler.itemData(i) for i in range(1, self.scheduler.count()))
+        if self.scheduler.view().isVisible():
+            return
+        if shown != names or not self.scheduler.count():
+            self.scheduler.clear()
+            self.scheduler.addItem(sentences.OWN_SCHEDULER, "")
+            for name in names:
+                self.scheduler.addItem(name, name)
+        self.scheduler.setCurrentIndex(max(0, self.scheduler.findData(wanted)))
