@@ -107,13 +107,30 @@ class Document:
     def has(self, layer: str) -> bool:
         return self._find(layer) is not None
 
-    def read_note(self) -> bytes:
-        """What `write_note` left in the .kra; empty when there is nothing."""
-        return bytes(self._document.annotation(NOTE))
+    @property
+    def notes(self):
+        outer = self
 
-    def write_note(self, note: bytes) -> None:
-        """Marks the document as modified."""
-        self._document.setAnnotation(NOTE, "Sfumato", QByteArray(note))
+        class Notes:
+            def read(self, key):
+                return bytes(outer._document.annotation("sfumato/" + key))
+
+            def write(self, key, data):
+                outer._document.setAnnotation("sfumato/" + key, "Sfumato", QByteArray(data))
+
+            def remove(self, key):
+                outer._document.removeAnnotation("sfumato/" + key)
+
+            def keys(self):
+                return [str(k)[8:] for k in outer._document.annotationTypes() if str(k).startswith("sfumato/")]
+
+        return Notes()
+
+    def wants_16_bits(self):
+        return False
+
+    def can_mask(self):
+        return False
 
     def new_map(self, name: str, bgra: bytes = b"", box: Box = NOWHERE) -> str:
         """A layer on top, active, half transparent so that the picture shows through: one undo step. Empty, which
@@ -189,7 +206,7 @@ class Document:
 
     # ------------------------------------------------------------------ writing
 
-    def add_layer(self, name: str, bgra: bytes, box: Box, maps: Sequence[str]) -> None:
+    def add_layer(self, name, bgra, box, maps, format="bgra8", mask=False):
         """A new layer above everything that was part of the picture and below the maps on top: one undo step,
         because it is filled before it is added."""
         self._active = self._document.activeNode()
@@ -199,6 +216,7 @@ class Document:
             node = maker.createNode(name, "paintlayer")
             node.setPixelData(QByteArray(bgra), box.x, box.y, box.width, box.height)
             root.addChildNode(node, below[-1] if below else None)
+        return _id(node)
 
     def restore_active(self) -> bool:
         """The painter goes on where they were, or on the new map. Krita chooses an active layer of its own a moment

@@ -139,6 +139,8 @@ class Kit:
     # ------------------------------------------------------------------ machinery
 
     def begin(self) -> None:
+        # Krita shows a dialog for what nobody caught, and waits.
+        sys.excepthook = lambda *error: self._end("".join(traceback.format_exception(*error)))
         QTimer.singleShot(500, self._when_ready)
 
     def _when_ready(self) -> None:
