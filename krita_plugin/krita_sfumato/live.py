@@ -1,0 +1,119 @@
+"""Live: the same edit again whenever the painter pauses, on what changed; the newest draft wins."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from . import sentences
+from .draft import Draft
+from .drafting import prepare, waited
+from .edit import Edit, Trouble, check
+from .events import Ended, Event, Finished, Moved, Queued
+from .interfaces import Compute, Document, Link
+from .memory import Memory
+from .queue import Steps
+from .settings import Settings
+from .shelf import Painted
+from .state import Rgb
+from .vendor.sfumato_wire import Request, Welcome
+
+SEEDS = 2**31
+
+
+class Live:
+    """Its results are no layers and nothing in the picture's history until the painter takes one."""
+
+    def __init__(self, link: Link, memory: Memory, compute: Compute, clock: Callable[[], float]) -> None:
+        self.is_on = False
+        self.sentence = ""  # why there is nothing to show
+        self.preview: Rgb | None = None  # of the draft that is painted now
+        self.result: Edit | None = None  # the newest that is done
+        self._link, self._memory, self._compute, self._clock = link, memory, compute, clock
+        self._seed = 0
+        self._steps: Steps | None = None
+        self._running: Edit | None = None
+        self._asked: tuple[str, Request] | None = None  # of which document, and what, last
+
+    @property
+    def is_working(self) -> bool:
+        return self._steps is not None
+
+    @property
+    def is_painting(self) -> bool:
+        return self._running is not None
+
+    def turn(self, is_on: bool) -> None:
+        self.is_on, self._asked, self.sentence = is_on, None, ""
+        if is_on:
+            self._seed = random.randrange(SEEDS)
+        else:
+            self._stop()
+            self._steps, self.preview, self.result = None, None, None
+
+    def look(self, document: Document | None, settings: Settings, welcome: Welcome) -> None:
+        """Whether something changed, as often as the picture may be read; not while it is read already."""
+        if not self.is_on or self._steps is not None or document is None or not document.is_idle():
+            return
+        seed = self._seed if settings.seed is None else settings.seed
+        settings = replace(settings, seed=seed, variants=1)
+        try:
+            check(document, settings, "edit", welcome.edits)
+        except Trouble as trouble:
+            self.sentence = str(trouble)
+            return
+        edit = Edit(uuid.uuid4().hex, "edit", document, settings, self._clock(), places=False)
+        self._steps = self._read(edit, welcome)
+
+    def advance(self) -> None:
+        if self._steps is None:
+            return
+        try:
+            next(self._steps)
+        except StopIteration:
+            self._steps = None
+        except Trouble as trouble:
+            self._steps, self.sentence = None, str(trouble)
+
+    def hear(self, event: Event) -> bool:
+        """Whether it was news of a draft."""
+        edit = self._running
+        if edit is None or not isinstance(event, (Queued, Moved, Finished, Ended)) or event.job != edit.job:
+            return False
+        if isinstance(event, Moved):
+            edit.way.heard(edit.task, event.progress)
+            self.preview = edit.way.preview or self.preview
+        elif isinstance(event, Finished):
+            self._link.acknowledge(edit.job)
+            self._running, self.preview, edit.result = None, None, event
+            self.result = edit if event.layer is not None else None
+            self.sentence = "" if event.layer is not None else sentences.nothing("edit")
+        elif isinstance(event, Ended):
+            self._running, self.preview = None, None
+            self.sentence = event.sentence
+        return True
+
+    def take(self) -> Edit | None:
+        """The newest draft, to be placed."""
+        edit, self.result = self.result, None
+        return edit
+
+    # ------------------------------------------------------------------ inside
+
+    def _read(self, edit: Edit, welcome: Welcome) -> Steps:
+        draft: Draft = yield from prepare(edit, welcome, self._memory, self._compute)
+        request, _ = yield from waited(self._compute(draft.request), "reading")
+        if not self.is_on or self._asked == (edit.document.id, request):
+            return
+        self._asked = (edit.document.id, request)
+        self._stop()
+        edit.draft, edit.submitted, self._running, self.sentence = draft, True, edit, ""
+        self._link.submit(edit.job, draft)
+
+    def _stop(self) -> None:
+        if self._running is not None:
+            self._link.cancel(self._running.job)
+            self._running, self.preview = None, None

@@ -1,0 +1,109 @@
+"""What came of edits: kept in each picture, shown as tiles, and ready to become a layer."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
+
+from . import sentences
+from .draft import Picture
+from .drafting import waited
+from .edit import Edit, Trouble
+from .entry import Entry, Thumb, pack
+from .history import History
+from .interfaces import Compute, Document
+from .settings import Settings, settings_from, to_json
+from .shelf import Painted
+from .tiles import Tile, tile_of
+
+Render = Callable[[Picture, "Picture | None"], Thumb]  # a result laid over the picture; see `thumbs`
+CANVASES = 4  # of the last edits, for their large pictures
+
+
+class Results:
+    def __init__(self, compute: Compute, small: Render, large: Render, clock: Callable[[], float] = time.time) -> None:
+        """clock: seconds since 1970."""
+        self._compute, self._small, self._large, self._clock = compute, small, large, clock
+        self._histories: dict[str, History] = {}
+        self._canvases: OrderedDict[str, Picture] = OrderedDict()
+        self._shown: tuple[Any, tuple[Tile, ...]] = (None, ())
+
+    def of(self, document: Document) -> History:
+        if document.id not in self._histories:
+            self._histories[document.id] = History(document.notes)
+        return self._histories[document.id]
+
+    def keep(self, edit: Edit, painted: Painted) -> Generator[str, None, None]:
+        """In its picture. A result that is too large for that stays until the next one comes."""
+        canvas = edit.draft.canvas if edit.draft else None
+        entry = yield from waited(self._compute(self._packed, edit, painted, canvas), "placing")
+        history = self.of(edit.document)
+        history.add(entry)
+        history.mark_placed(entry.id, edit.layer)
+        if canvas is not None:
+            self._canvases[entry.id] = canvas
+            while len(self._canvases) > CANVASES:
+                self._canvases.popitem(last=False)
+
+    def take(self, document: Document, id: str) -> Generator[str, None, Painted]:
+        """One to be placed again. Raises Trouble where it is damaged."""
+        entry, rows = yield from self._unpacked(document, id)
+        said = settings_from(entry.said)
+        return Painted(id, entry.task, said.prompt, entry.box, rows, entry.format, said.as_mask)
+
+    def picture(self, document: Document, id: str) -> Generator[str, None, Thumb]:
+        """One large, over the part of the picture it was made for while that is known."""
+        entry, rows = yield from self._unpacked(document, id)
+        canvas = self._canvases.get(id)
+        large = self._compute(self._large, Picture(entry.box, entry.format, rows), canvas)
+        thumb: Thumb = yield from waited(large, "showing")
+        return thumb
+
+    def settings(self, document: Document, id: str) -> Settings | None:
+        """What it was made with."""
+        entry = self.of(document).find(id)
+        return settings_from(entry.said) if entry else None
+
+    def last_layer(self, document: Document) -> str:
+        """The newest result that is a layer still; "" for none."""
+        there = {layer.id for layer in document.layers()}
+        return next((e.placed for e in self.of(document).entries if e.placed in there and e.task == "edit"), "")
+
+    def tiles(self, document: Document | None, edits: Sequence[Edit], models: Mapping[str, str]) -> tuple[Tile, ...]:
+        """Those on their way first. The same tuple as long as nothing changed."""
+        if document is None:
+            return ()
+        now = self._clock()
+        pending = tuple(_on_its_way(edit) for edit in edits if edit.document.id == document.id and not edit.layer)
+        entries = self.of(document).entries
+        state = (document.id, pending, entries, int(now / 30), tuple(models))
+        if state != self._shown[0]:
+            done = tuple(tile_of(entry, now, models, entry.said.get("fan") is True) for entry in entries)
+            self._shown = (state, pending + done)
+        return self._shown[1]
+
+    # ------------------------------------------------------------------ inside
+
+    def _packed(self, edit: Edit, painted: Painted, canvas: Picture | None) -> Entry:
+        """Not for the UI thread."""
+        rows = Picture(painted.box, painted.format, painted.data)
+        said = to_json(edit.settings) | ({"fan": True} if edit.in_fan else {})
+        thumb = self._small(rows, canvas)
+        return pack(edit.job, edit.task, said, painted.box, painted.format, painted.data, thumb, self._clock())
+
+    def _unpacked(self, document: Document, id: str) -> Generator[str, None, tuple[Entry, bytes]]:
+        entry = self.of(document).load(id)
+        rows = (yield from waited(self._compute(entry.pixels), "placing")) if entry else None
+        if entry is None or rows is None:
+            raise Trouble(sentences.RESULT_DAMAGED)
+        return entry, rows
+
+
+def _on_its_way(edit: Edit) -> Tile:
+    rgb = edit.way.preview
+    thumb = Thumb.of_rgb(*rgb) if rgb and max(rgb[:2]) <= 256 else None
+    state = "painting" if edit.way.fraction is not None else "queued"
+    words = sentences.layer_name(edit.settings.prompt, edit.task)
+    return Tile(edit.job, edit.label, thumb, state=state, fraction=edit.way.fraction, words=words, about=edit.way.stage)
