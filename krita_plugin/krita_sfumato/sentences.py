@@ -202,3 +202,71 @@ TIP_START = "Start the painting backend"
 BUTTON = {"edit": APPLY, "map": FIND_MAP}
 STOP = "Stop"
 TIP_STOP = "Stop the painting backend"
+
+# ---------------------------------------------------------------------- results: the strip, its preview, and styles
+
+RESULTS = "Results"
+TIP_RESULTS = "What was made for this picture, the newest first. Click one to see it larger."
+TILE_STATE = {"queued": "waiting", "painting": "painting"}
+TILE_PERCENT = "{percent} %"
+ABOUT_STEPS = "{steps} steps"
+ABOUT_SEED = "seed {seed}"
+ABOUT_JOINT = " · "
+LARGE_PICTURE = "The result in the picture"
+ADD_RESULT = "Add as layer"
+TIP_ADD_RESULT = "Add this result to the picture as a new layer (Enter)"
+REPLACE_RESULT = "Replace last"
+TIP_REPLACE_RESULT = "Put this result in place of the layer that was added last"
+COPY_SETTINGS = "Copy settings"
+TIP_COPY_SETTINGS = "Set words, seed and all other controls as they were for this result"
+FAVOURITE = "Favourite"
+TIP_FAVOURITE = "Favourite: it stays when older results make room for new ones (F)"
+IS_LAYER = "Is a layer"
+DISCARD = "Discard"
+TIP_DISCARD = "Take this result out of the strip (Delete). A layer made of it stays."
+CLOSE_PREVIEW = "Close"
+TIP_CLOSE_PREVIEW = "Close the large picture (Escape)"
+CANCEL_THIS = "Cancel this one"
+TIP_CANCEL_THIS = "Stop this one alone (Delete)"
+DISCARDED = "Discarded."
+UNDO_DISCARD = "Undo"
+TIP_UNDO_DISCARD = "Bring the discarded result back"
+RESULT_NOT_SAVED = "This result is too large to be saved with the picture: add it as a layer to keep it."
+
+PRESETS = "Styles"
+TIP_PRESETS = "Words and settings that you saved under a name"
+NO_PRESETS = "No styles saved yet"
+SAVE_PRESET = "Save as …"
+SAVE_PRESET_TITLE = "Save the style"
+PRESET_NAME = "Name of the style:"
+IMPORT_PRESET = "Import …"
+IMPORT_PRESET_TITLE = "Import a style"
+EXPORT_PRESET = "Export"
+EXPORT_PRESET_TITLE = "Export “{name}”"
+REMOVE_PRESET = "Remove"
+REMOVE_PRESET_ASK = "Remove the style “{name}”?"
+REMOVE_PRESET_MORE = "Pictures and layers that were made with it stay as they are."
+KEEP_PRESET = "Keep"
+PRESET_FILES = "Styles (*.json)"
+PRESET_NAMELESS = "Style"
+PRESET_SAVED = "Saved as the style “{name}”."
+PRESET_BAD_NAME = (
+    '“{name}” cannot be the name of a style: use up to {most} letters, digits and spaces, without / \\ : * ? " < > |'
+)
+PRESET_NO_NAME = "Give the style a name."
+PRESET_GONE = "The style “{name}” is not there any more, or its file is damaged."
+PRESET_STRANGE = "“{file}” is no style of Sfumato."
+PRESET_UNREADABLE = "“{file}” could not be read: {reason}."
+PRESET_UNWRITABLE = "“{file}” could not be written: {reason}."
+PRESET_TOO_MANY = "There are {most} styles already: remove one first."
+
+
+def ago(seconds: float) -> str:
+    """How long since something was made."""
+    minutes = int(max(0.0, seconds) // 60)
+    hours, days = minutes // 60, minutes // (24 * 60)
+    if days:
+        return f"{days} days ago" if days > 1 else "a day ago"
+    if hours:
+        return f"{hours} h ago"
+    return f"{minutes} min ago" if minutes else "just now"

@@ -1,0 +1,167 @@
+"""One result, large: what it looks like in the picture, how it was made, and what can be done with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import sentences
+from .entry import Thumb
+from .marks import star_icon
+from .qt import (
+    QEvent,
+    QHBoxLayout,
+    QImage,
+    QLabel,
+    QPainter,
+    QPalette,
+    QPushButton,
+    QRectF,
+    QSize,
+    QSizePolicy,
+    Qt,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+    pyqtSignal,
+)
+from .tile_painter import image_of
+from .tiles import Tile
+from .widgets import TEXT, SmallPrint, name_parts, set_text
+
+HIGHEST = 256  # logical pixels
+
+
+class Picture(QWidget):
+    """As wide as the docker, but never too high. Other pictures are fitted into the room of the one that is chosen, so
+    that nothing below it moves while the pointer wanders over the strip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thumb: Thumb | None = None
+        self._ratio = 1.0
+        self._scaled: QImage | None = None
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setAccessibleName(sentences.LARGE_PICTURE)
+
+    def show_thumb(self, thumb: Thumb | None, is_chosen: bool) -> None:
+        if thumb is not self._thumb:
+            self._thumb, self._scaled = thumb, None
+            self.update()
+        ratio = thumb.height / thumb.width if thumb else 1.0
+        if is_chosen and abs(ratio - self._ratio) > 0.02:  # a small one is rounded
+            self._ratio = ratio
+            self.updateGeometry()
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return max(1, min(HIGHEST, round(width * self._ratio)))
+
+    def sizeHint(self) -> QSize:
+        return QSize(HIGHEST, self.heightForWidth(max(1, self.width())))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(1, 1)
+
+    def paintEvent(self, event: Any) -> None:
+        if self._thumb is None:
+            return
+        painter = QPainter(self)
+        sharp = painter.device().devicePixelRatioF()
+        size = QSize(self._thumb.width, self._thumb.height)
+        size = size.scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio).expandedTo(QSize(1, 1))
+        place = QRectF(0, 0, size.width(), size.height())
+        place.moveCenter(QRectF(self.rect()).center())
+        wanted = QSize(round(size.width() * sharp), round(size.height() * sharp))
+        if self._scaled is None or self._scaled.size() != wanted:
+            self._scaled = image_of(self._thumb).scaled(
+                wanted, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+            )
+        painter.fillRect(place, self.palette().brush(QPalette.ColorRole.Base))
+        painter.drawImage(place, self._scaled)
+        painter.end()
+
+
+class Preview(QWidget):
+    """Shows a Tile and says what was pressed: a word, which `ResultStrip` makes a signal of."""
+
+    pressed = pyqtSignal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture = Picture()
+        self.words = QLabel()
+        self.words.setTextFormat(TEXT)
+        self.words.setWordWrap(True)
+        self.about = SmallPrint()
+        self.close_button = QToolButton()
+        self.close_button.setText(sentences.CLOSE_PREVIEW)
+        self.add_button = self._button(QPushButton(), "add", sentences.ADD_RESULT, sentences.TIP_ADD_RESULT)
+        self.replace_button = self._button(
+            QPushButton(), "replace", sentences.REPLACE_RESULT, sentences.TIP_REPLACE_RESULT
+        )
+        self.copy_button = self._button(QToolButton(), "copy", sentences.COPY_SETTINGS, sentences.TIP_COPY_SETTINGS)
+        self.star_button = self._button(QToolButton(), "favour", "", sentences.TIP_FAVOURITE)
+        self.star_button.setAccessibleName(sentences.FAVOURITE)
+        self.star_button.setCheckable(True)
+        self.discard_button = self._button(QToolButton(), "discard", sentences.DISCARD, sentences.TIP_DISCARD)
+        self.cancel_button = self._button(QToolButton(), "cancel", sentences.CANCEL_THIS, sentences.TIP_CANCEL_THIS)
+        self._button(self.close_button, "close", sentences.CLOSE_PREVIEW, sentences.TIP_CLOSE_PREVIEW)
+        self._done = (self.add_button, self.replace_button, self.copy_button, self.star_button, self.discard_button)
+        self._lay_out()
+        self._draw_star()
+        name_parts(self)
+
+    def show_tile(self, tile: Tile, large: Thumb | None, is_chosen: bool, can_replace: bool) -> None:
+        """large: the large picture, as soon as it is there. is_chosen: False while the pointer is over another one;
+        then nothing can be pressed."""
+        self.picture.show_thumb(large or tile.thumb, is_chosen)
+        self.picture.setVisible(bool(large or tile.thumb))
+        self.picture.setAccessibleDescription(tile.spoken)
+        set_text(self.words, tile.words)
+        self.words.setVisible(bool(tile.words))
+        set_text(self.about, sentences.ABOUT_JOINT.join(filter(None, [tile.news, tile.about])))
+        for button in self._done:
+            button.setVisible(tile.is_done)
+        self.cancel_button.setVisible(not tile.is_done)
+        self.replace_button.setEnabled(can_replace)
+        self.star_button.setChecked(tile.favourite)
+
+    def changeEvent(self, event: Any) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            self._draw_star()
+
+    # ------------------------------------------------------------------ inside
+
+    def _lay_out(self) -> None:
+        first, second = QHBoxLayout(), QHBoxLayout()
+        for line in (first, second):
+            line.setSpacing(4)
+        first.addWidget(self.add_button, 1)
+        first.addWidget(self.replace_button, 1)
+        for button in (self.copy_button, self.star_button, self.discard_button, self.cancel_button):
+            second.addWidget(button)
+        second.addStretch(1)
+        second.addWidget(self.close_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.picture)
+        column.addWidget(self.words)
+        column.addWidget(self.about)
+        column.addLayout(first)
+        column.addLayout(second)
+
+    def _button(self, button: Any, word: str, text: str, about: str) -> Any:
+        button.setText(text)
+        button.setToolTip(about)
+        button.clicked.connect(lambda *_: self.pressed.emit(word))
+        return button
+
+    def _draw_star(self) -> None:
+        if hasattr(self, "star_button"):
+            self.star_button.setIcon(star_icon(self.palette().color(QPalette.ColorRole.WindowText)))
