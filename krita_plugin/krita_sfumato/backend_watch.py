@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from . import sentences
 from .events import Greeting, Linked, Told, Unlinked
 from .interfaces import Link, Process
+from .screen import Screen
 from .vendor.sfumato_wire import Welcome
 
 PATIENCE = 180.0  # seconds until a silent backend is called so; the first import of torch is slow
@@ -16,7 +17,6 @@ PATIENCE = 180.0  # seconds until a silent backend is called so; the first impor
 class Edits(Protocol):
     """Who is told what it means for edits."""
 
-    def show(self, **changes: Any) -> None: ...
     def resumed(self) -> None: ...
     def interrupted(self) -> None: ...
     def stopped(self, sentence: str = "") -> None: ...  # "": it is gone
@@ -25,11 +25,17 @@ class Edits(Protocol):
 
 class BackendWatch:
     def __init__(
-        self, link: Link, process: Process, edits: Edits, log_folder: str, clock: Callable[[], float]
+        self,
+        link: Link,
+        process: Process,
+        edits: Edits,
+        screen: Screen,
+        log_folder: str,
+        clock: Callable[[], float],
     ) -> None:
         self.state = "absent"
         self.welcome: Welcome | None = None  # while there is one that said what it can do
-        self._link, self._process, self._edits = link, process, edits
+        self._link, self._process, self._edits, self._screen = link, process, edits, screen
         self._log_folder, self._clock = log_folder, clock
         self._waiting_since: float | None = None  # for a backend that starts
         self._greeted = False  # and nothing was heard since
@@ -66,7 +72,7 @@ class BackendWatch:
         if isinstance(event, Linked):
             self.welcome, self._waiting_since = event.welcome, None
             said = event.welcome
-            self._edits.show(models=said.models, edits=said.edits, schedulers=said.schedulers)
+            self._screen.show(models=said.models, edits=said.edits, schedulers=said.schedulers)
             self._show("ready", sentences.ready(event.welcome.device))
             self._edits.resumed()
         elif isinstance(event, Greeting):
@@ -126,4 +132,4 @@ class BackendWatch:
 
     def _show(self, state: str, sentence: str = "") -> None:
         self.state = state
-        self._edits.show(link=state, link_sentence=sentence)
+        self._screen.show(link=state, link_sentence=sentence)

@@ -40,8 +40,8 @@ class Homeless(Trouble):
 @dataclass
 class Edit:
     """task: as the request's. batch: the edits that were begun with one press have one. label: of its thumbnail.
-    places: whether its result becomes a layer by itself; replaces: the layer whose place that takes.
-    result: what came of it; layer: which it is, "" as long as it is none."""
+    places: whether its result becomes a layer by itself; replaces: the layer whose place that takes. in_fan: others of
+    the batch differ in strength. result: what came of it; layer: which it is, "" as long as it is none."""
 
     job: str
     task: str
@@ -52,6 +52,7 @@ class Edit:
     label: str = ""
     places: bool = True
     replaces: str = ""
+    in_fan: bool = False
     draft: Draft | None = None
     submitted: bool = False
     way: Way = field(default_factory=Way)
@@ -99,19 +100,23 @@ def place(edit: Edit, memory: Memory) -> Generator[str, None, None]:
     document, painted = edit.document, edit.painted()
     if painted is None:
         raise Trouble(sentences.WRONG_RESULT)
-    yield from wait_for_home(edit, painted)
+    yield from wait_for_home(document, painted)
     if _is_beside_picture(document, edit.settings.map.layer, memory.of(document).maps):
         memory.change(document, maps=(*memory.of(document).maps, edit.settings.map.layer))
     edit.layer = painted.add_to(document, memory, edit.maps(memory), edit.replaces)
+    yield from settle(document)
+
+
+def settle(document: Document) -> Generator[str, None, None]:
+    """Until the painter can go on where they were."""
     for _ in range(SETTLING):
         yield "placing"
         if document.restore_active():
             break
 
 
-def wait_for_home(edit: Edit, painted: Painted) -> Generator[str, None, None]:
-    """Until the document can take something; Homeless where it cannot any more."""
-    document = edit.document
+def wait_for_home(document: Document, painted: Painted) -> Generator[str, None, None]:
+    """Until the document can take something; Homeless where it cannot any more. The document is as it was read."""
     yield "placing"
     while document.is_open() and not document.is_idle():
         yield "pause_to_place"

@@ -6,7 +6,6 @@ import random
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from . import sentences
 from .draft import Draft
@@ -17,7 +16,6 @@ from .interfaces import Compute, Document, Link
 from .memory import Memory
 from .queue import Steps
 from .settings import Settings
-from .shelf import Painted
 from .state import Rgb
 from .vendor.sfumato_wire import Request, Welcome
 

@@ -77,7 +77,9 @@ class ModelRows(QWidget):
             "scheduler": str(self.scheduler.currentData() or ""),
         }
 
-    def show_models(self, models: Sequence[ModelInfo], schedulers: Mapping[str, Sequence[str]], wanted: Settings) -> None:
+    def show_models(
+        self, models: Sequence[ModelInfo], schedulers: Mapping[str, Sequence[str]], wanted: Settings
+    ) -> None:
         self._models = {model.id: model for model in models}
         self.model.show_things(tuple((m.id, m.name, m.family) for m in models), wanted.model)
         info = self._models.get(self.model.current()) or next(iter(models), None)

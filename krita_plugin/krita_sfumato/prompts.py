@@ -39,7 +39,11 @@ class Prompts(QWidget):
 
     def show_settings(self, settings: Settings, asks_source: bool) -> None:
         """asks_source: whether anything there is wants to know what the picture shows."""
-        said = (self.prompt, settings.prompt), (self.source, settings.source_prompt), (self.avoid, settings.negative_prompt)
+        said = (
+            (self.prompt, settings.prompt),
+            (self.source, settings.source_prompt),
+            (self.avoid, settings.negative_prompt),
+        )
         for text, words in said:
             if text.text() != words:
                 with silent(text):

@@ -22,6 +22,7 @@ class Queue:
     def __init__(self) -> None:
         self.edits: list[Edit] = []
         self.acting: list[Edit] = []  # whose step runs at this moment, or was the last to fail in a way nobody foresaw
+        self._at: Work | None = None
         self._reading: list[Work] = []
         self._placing: list[Work] = []
 
@@ -46,6 +47,16 @@ class Queue:
         """Its result is here."""
         self._placing.append(Work([edit], steps))
 
+    def do(self, steps: Steps) -> None:
+        """What belongs to no edit."""
+        self._placing.append(Work([], steps))
+
+    def forget(self) -> None:
+        """What failed in a way nobody foresaw is not tried again."""
+        self._placing = [work for work in self._placing if work is not self._at]
+        self._reading = [work for work in self._reading if work is not self._at]
+        self.acting = []
+
     def drop(self, edit: Edit) -> None:
         """It is through, whatever it was doing."""
         if edit in self.edits:
@@ -62,16 +73,15 @@ class Queue:
             if not lane:
                 continue
             work = lane[0]
-            self.acting = list(work.edits)
+            self._at, self.acting = work, list(work.edits)
             try:
                 outcome: str | Trouble = next(work.steps)
             except StopIteration:
                 outcome = ""
             except Trouble as trouble:
                 outcome = trouble
-            self.acting = []
-            if not isinstance(outcome, str) or not outcome:
-                if work in lane:
-                    lane.remove(work)
+            edits, self._at, self.acting = work.edits[:], None, []
+            if (isinstance(outcome, Trouble) or not outcome) and work in lane:
+                lane.remove(work)
             if outcome:
-                yield work.edits[:], outcome
+                yield edits, outcome

@@ -27,6 +27,8 @@ NO_SELECTION = "Nothing is selected: select what may change, or choose a layer a
 SELECTION = "Selection"
 PICK = "Done in {seconds:.1f} s: choose one of the results."
 PERCENT = "{number:g} %"
+RESULT_DAMAGED = "This result cannot be read any more: choose another one, or apply its settings again."
+SETTINGS_COPIED = "The settings are those of this result now."
 PLACE_LATER = "You are painting just now: pause, then press Place again."
 
 NOT_INSTALLED = "Sfumato's backend is not set up on this computer: run “python3 -m installer install” once."
@@ -63,6 +65,7 @@ STAGES = {
     "painting": "Painting",
     "finishing": "Finishing …",
     "fitting": "The memory was not enough: beginning again in a way that needs less …",
+    "showing": "Showing the result …",
     "placing": "Adding the layer …",
     "pause_to_read": "Beginning as soon as you pause painting …",
     "pause_to_place": "Done: the layer comes as soon as you pause painting …",

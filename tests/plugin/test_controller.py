@@ -8,57 +8,13 @@ from dataclasses import replace
 import pytest
 from krita_sfumato import sentences
 from krita_sfumato.backend_watch import PATIENCE
-from krita_sfumato.controller import MOST, Controller
+from krita_sfumato.controller import MOST
 from krita_sfumato.events import Ended, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
 from krita_sfumato.memory import NOTE, Note
 from krita_sfumato.settings import Choice, Settings
-from krita_sfumato.vendor.sfumato_wire import Box, Pixels, Preview, Progress, Request, Status
-from plugin.fakes import WELCOME, FakeDocument, FakeLayer, FakeLink, FakeProcess, Later
-
-SETTINGS = Settings(prompt="snow  on the hills", map=Choice("map"), strength=80, seed=7)
-BOX = Box(24, 30, 10, 5)
-LAYER = Pixels(BOX.x, BOX.y, BOX.width, BOX.height, "bgra8", "0" * 64)
-
-
-class Desk:
-    """A controller with everything around it faked."""
-
-    def __init__(self, document: FakeDocument | None = None) -> None:
-        self.document: FakeDocument | None = document or FakeDocument()
-        self.link, self.process, self.time = FakeLink(), FakeProcess(), 0.0
-        self.controller = Controller(
-            lambda: self.document, self.link, self.process, Later, "logs", clock=lambda: self.time
-        )
-
-    @property
-    def view(self):
-        return self.controller.view
-
-    def ready(self) -> Desk:
-        self.controller.hear(Greeting())
-        self.controller.hear(Linked(WELCOME))
-        return self
-
-    def settle(self, steps: int = 1000) -> None:
-        while self.controller.is_working and steps:
-            self.controller.advance()
-            steps -= 1
-
-    def apply(self, settings: Settings = SETTINGS) -> str:
-        """Press Apply and go on until the job is sent; its id."""
-        self.controller.apply(settings)
-        self.settle()
-        return self.link.submitted[-1][0] if self.link.submitted else ""
-
-    def find(self, settings: Settings = SETTINGS) -> str:
-        """Press Find and go on until the job is sent; its id."""
-        self.controller.apply(settings, "map")
-        self.settle()
-        return self.link.submitted[-1][0] if self.link.submitted else ""
-
-    def finish(self, job: str, layer: Pixels | None = LAYER) -> None:
-        self.controller.hear(Finished(job, layer, b"pixels"))
-        self.settle()
+from krita_sfumato.vendor.sfumato_wire import Box, Pixels, Preview, Progress, Status
+from plugin.desk import BOX, LAYER, ROWS, SETTINGS, Desk, request_of
+from plugin.fakes import WELCOME, FakeDocument, FakeLayer
 
 
 def test_an_edit_from_apply_to_layer() -> None:
@@ -79,7 +35,7 @@ def test_an_edit_from_apply_to_layer() -> None:
     assert (desk.view.fraction, desk.view.preview) == (0.25, (2, 1, b"123456"))
     assert "step 3 of 12" in desk.view.stage
     desk.finish(job)
-    assert desk.document.added == [("snow on the hills", b"pixels", BOX)]
+    assert desk.document.added == [("snow on the hills", ROWS, BOX)]
     assert desk.link.acknowledged == [job]
     assert not desk.view.busy
     assert desk.view.preview is None
@@ -137,7 +93,7 @@ def test_nothing_is_read_or_written_in_the_middle_of_a_stroke() -> None:
     desk.settle()
     job = desk.link.submitted[0][0]
     desk.document.idle = False
-    desk.controller.hear(Finished(job, LAYER, b"pixels"))
+    desk.controller.hear(Finished(job, LAYER, ROWS))
     desk.settle(20)
     assert not desk.document.added
     desk.document.idle = True
@@ -186,7 +142,7 @@ def test_a_fan_is_one_edit_at_several_strengths() -> None:
     fields = [draft.fields for _, draft in desk.link.submitted]
     assert [field["strength"] for field in fields] == [250, 500, 1000]
     assert {field["seed"] for field in fields} == {7}
-    assert [edit.label for edit in desk.controller._queue.edits] == ["25 %", "50 %", "100 %"]
+    assert [edit.label for edit in desk.controller._edits.edits] == ["25 %", "50 %", "100 %"]
 
 
 def test_cancel_takes_what_was_begun_together_and_one_by_its_name() -> None:
@@ -206,7 +162,7 @@ def test_cancel_takes_what_was_begun_together_and_one_by_its_name() -> None:
 def test_a_variant_that_is_cancelled_while_the_picture_is_read_is_not_sent() -> None:
     desk = Desk().ready()
     desk.controller.apply(replace(SETTINGS, variants=3))
-    desk.controller.cancel(desk.controller._queue.edits[0].job)
+    desk.controller.cancel(desk.controller._edits.edits[0].job)
     desk.settle()
     assert [draft.fields["seed"] for _, draft in desk.link.submitted] == [8, 9]
 
@@ -324,7 +280,7 @@ def test_cancel_while_the_result_waits_to_be_placed() -> None:
     desk = Desk().ready()
     job = desk.apply()
     desk.document.idle = False
-    desk.controller.hear(Finished(job, LAYER, b"pixels"))
+    desk.controller.hear(Finished(job, LAYER, ROWS))
     desk.settle(5)
     desk.controller.cancel()
     assert not desk.view.busy
@@ -339,7 +295,7 @@ def test_cancel_while_the_result_waits_to_be_placed() -> None:
 def test_cancel_comes_too_late_for_a_layer_that_is_there() -> None:
     desk = Desk().ready()
     job = desk.apply()
-    desk.controller.hear(Finished(job, LAYER, b"pixels"))
+    desk.controller.hear(Finished(job, LAYER, ROWS))
     while not desk.document.added:
         desk.controller.advance()
     desk.controller.cancel()
@@ -366,7 +322,7 @@ def test_a_result_never_lands_in_the_wrong_document(what: str) -> None:
     assert desk.view.kept == "snow on the hills"
     assert desk.link.acknowledged == []
     desk.controller.place()
-    assert desk.document.added == [("snow on the hills", b"pixels", BOX)]
+    assert desk.document.added == [("snow on the hills", ROWS, BOX)]
     assert desk.link.acknowledged == [job]
     assert not desk.view.kept
 
@@ -421,13 +377,13 @@ def test_a_random_seed_is_shown() -> None:
 
 def test_an_edit_of_a_krita_that_died_is_placed_when_asked() -> None:
     desk = Desk().ready()
-    desk.controller.hear(Finished("old", LAYER, b"pixels", "rain", True))
+    desk.controller.hear(Finished("old", LAYER, ROWS, "rain", True))
     assert "rain" in desk.view.sentence
     assert desk.view.kept == "rain"
     desk.finish("nobody's")
     assert not desk.document.added
     desk.controller.place()
-    assert desk.document.added == [("rain", b"pixels", BOX)]
+    assert desk.document.added == [("rain", ROWS, BOX)]
     assert desk.link.acknowledged == ["old"]
 
 
@@ -490,7 +446,7 @@ def test_a_result_that_is_here_needs_no_backend(why: str) -> None:
     desk = Desk().ready()
     job = desk.apply()
     desk.document.idle = False
-    desk.controller.hear(Finished(job, LAYER, b"pixels"))
+    desk.controller.hear(Finished(job, LAYER, ROWS))
     desk.controller.hear(Unlinked(why))
     assert not desk.view.stalled
     desk.document.idle = True
@@ -514,10 +470,6 @@ def test_stop_stops_only_what_is_known() -> None:
 
 WHOLE = Pixels(0, 0, 200, 100, "bgra8", "0" * 64)
 GREYS = bytes([9, 9, 9, 255]) * 20_000
-
-
-def request_of(desk: Desk) -> Request:
-    return desk.link.submitted[-1][1].request()[0]
 
 
 def test_the_edits_are_offered_as_soon_as_they_are_known() -> None:
@@ -683,7 +635,7 @@ def test_a_mishap_keeps_what_is_done_already(task: str) -> None:
 def test_a_mishap_after_the_layer_is_there_keeps_no_second_one() -> None:
     desk = Desk().ready()
     job = desk.apply()
-    desk.controller.hear(Finished(job, LAYER, b"pixels"))
+    desk.controller.hear(Finished(job, LAYER, ROWS))
     while not desk.document.added:
         desk.controller.advance()
     desk.controller.mishap("plugin.log")
@@ -704,7 +656,7 @@ def test_a_mishap_beside_an_edit_does_not_end_it() -> None:
 
 def test_what_cannot_be_placed_stays_on_the_shelf() -> None:
     desk = Desk().ready()
-    desk.controller.hear(Finished("old", LAYER, b"pixels", "rain", True))
+    desk.controller.hear(Finished("old", LAYER, ROWS, "rain", True))
     desk.document.refuses = True
     with pytest.raises(RuntimeError):
         desk.controller.place()
@@ -766,7 +718,9 @@ def test_a_layer_by_which_an_edit_ran_is_no_part_of_the_picture_any_more() -> No
     assert Note.from_bytes(desk.document.notes.read(NOTE)).maps == ("map",)
     searched = Desk().ready()
     searched.finish(searched.find(), WHOLE)
-    assert Note.from_bytes(searched.document.notes.read(NOTE)).maps == ("map", "new"), "nor one beside which a map was found"
+    assert Note.from_bytes(searched.document.notes.read(NOTE)).maps == ("map", "new"), (
+        "nor one beside which a map was found"
+    )
     desk.document.list.append(FakeLayer("other", "Another map"))
     desk.apply(replace(SETTINGS, map=Choice("other")))
     assert desk.document.read[-1][1] == ("other", "map")

@@ -58,7 +58,7 @@ def test_rubbish_in_a_file_counts_as_nothing(data: bytes) -> None:
 
 
 def test_what_can_be_read_counts_beside_what_cannot() -> None:
-    data = b'{"maps": ["a"], "choices": [{"layer": "a", "black": 300, "soften": 4}], "settings": {"edit": "sdedit", "x": 1}}'
+    data = b'{"maps": ["a"], "choices": [{"layer": "a", "black": 300, "soften": 4}], "settings": {"edit": "sdedit"}}'
     assert Note.from_bytes(data) == Note(("a",), (Choice("a", soften=4),), Settings(edit="sdedit"))
     crossed = b'{"maps": [], "choices": [{"layer": "a", "black": 200, "white": 100}], "settings": {}}'
     assert Note.from_bytes(crossed).choices == (Choice("a"),)

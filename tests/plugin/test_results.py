@@ -1,0 +1,227 @@
+"""What becomes of results: in the picture's history, as tiles, as layers again; and live drafts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from krita_sfumato import sentences
+from krita_sfumato.events import Ended, Finished, Moved
+from krita_sfumato.history import History
+from krita_sfumato.settings import Settings
+from krita_sfumato.vendor.sfumato_wire import Preview, Progress
+from plugin.desk import BOX, LAYER, ROWS, SETTINGS, Desk, request_of
+from plugin.fakes import FakeDocument
+
+
+def history(desk: Desk) -> History:
+    """As it is saved."""
+    assert desk.document is not None
+    return History(desk.document.notes)
+
+
+def choose(desk: Desk, count: int = 2) -> list[str]:
+    """Variants that wait to be chosen from."""
+    desk.apply(replace(SETTINGS, variants=count))
+    jobs = [job for job, _ in desk.link.submitted[-count:]]
+    for job in jobs:
+        desk.finish(job)
+    return jobs
+
+
+def test_a_result_that_became_a_layer_is_in_the_history_and_survives_krita() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.finish(job)
+    (entry,) = history(desk).entries
+    assert (entry.id, entry.box, entry.placed, entry.said["seed"]) == (job, BOX, "result 1", 7)
+    assert history(desk).load(job).pixels() == ROWS
+    (tile,) = desk.controller.tiles(desk.document)
+    assert (tile.label, tile.placed) == ("7", True)
+
+
+def test_variants_wait_to_be_chosen_from_and_no_layer_is_added() -> None:
+    desk = Desk().ready()
+    first, second = choose(desk)
+    assert not desk.document.added
+    assert "choose one" in desk.view.sentence
+    assert desk.link.acknowledged == [first, second]
+    assert [tile.label for tile in desk.controller.tiles(desk.document)] == ["8", "7"], "the newest first"
+    desk.controller.use(first)
+    desk.settle()
+    assert desk.document.added == [("snow on the hills", ROWS, BOX)]
+    assert [entry.placed for entry in history(desk).entries] == ["", "result 1"]
+
+
+def test_the_last_result_is_replaced_by_another_one() -> None:
+    desk = Desk().ready()
+    first, second = choose(desk)
+    desk.controller.use(first)
+    desk.settle()
+    desk.controller.use(second, in_place=True)
+    desk.settle()
+    assert desk.document.replaced == ["result 1"]
+    assert len(desk.document.added) == 2
+    desk.controller.apply(SETTINGS, in_place=True)
+    desk.settle()
+    desk.finish(desk.link.submitted[-1][0])
+    assert desk.document.replaced == ["result 1", "result 2"]
+
+
+def test_there_is_nothing_to_replace_after_an_undo() -> None:
+    desk = Desk().ready()
+    first, second = choose(desk)
+    desk.controller.use(first)
+    desk.settle()
+    desk.document.list = [layer for layer in desk.document.list if layer.id != "result 1"]
+    desk.controller.use(second, in_place=True)
+    desk.settle()
+    assert not desk.document.replaced
+    assert len(desk.document.added) == 2
+
+
+def test_its_settings_are_copied_back() -> None:
+    desk = Desk().ready()
+    (job, _) = choose(desk)
+    desk.controller.memory.change(desk.document, settings=Settings(prompt="else"))
+    desk.controller.settings_of(job)
+    settings = desk.controller.memory.of(desk.document).settings
+    assert (settings.prompt, settings.seed, settings.variants) == (SETTINGS.prompt, 7, 2)
+    assert desk.view.sentence == sentences.SETTINGS_COPIED
+
+
+def test_a_damaged_result_is_told_of() -> None:
+    desk = Desk().ready()
+    job, _ = choose(desk)
+    note = bytearray(desk.document.notes[f"result/{job}"])
+    note[-3] ^= 255
+    desk.document.notes[f"result/{job}"] = bytes(note)
+    desk.controller.use(job)
+    desk.settle()
+    assert desk.view.sentence == sentences.RESULT_DAMAGED
+    assert not desk.document.added
+    desk.controller.use("nobody's")
+    desk.settle()
+    assert desk.view.is_trouble
+
+
+def test_a_large_picture_is_made_of_it() -> None:
+    desk = Desk().ready()
+    job, _ = choose(desk)
+    shown = []
+    desk.controller.large(job, shown.append)
+    desk.settle()
+    assert [thumb.bgra for thumb in shown] == [ROWS[:4]]
+
+
+def test_what_is_on_its_way_is_a_tile_in_its_own_picture() -> None:
+    desk = Desk().ready()
+    desk.apply(replace(SETTINGS, variants=2))
+    job = desk.link.submitted[0][0]
+    desk.controller.hear(Moved(job, Progress(job, "painting", 3, 12, Preview(2, 1), b"123456")))
+    tiles = desk.controller.tiles(desk.document)
+    assert [(tile.state, tile.fraction) for tile in tiles] == [("painting", 0.25), ("queued", None)]
+    assert tiles is desk.controller.tiles(desk.document), "nothing changed"
+    other = FakeDocument()
+    other.id = "other"
+    assert desk.controller.tiles(other) == ()
+    assert desk.controller.tiles(None) == ()
+
+
+def test_variants_of_a_picture_that_was_closed_are_kept_to_be_placed() -> None:
+    desk = Desk().ready()
+    desk.apply(replace(SETTINGS, variants=2))
+    desk.document.open = False
+    for job, _ in desk.link.submitted:
+        desk.finish(job)
+    desk.document = FakeDocument()
+    desk.controller.place()
+    desk.controller.place()
+    assert len(desk.document.added) == 2
+
+
+def test_a_result_that_cannot_be_kept_in_the_history_is_kept_on_the_shelf() -> None:
+    desk = Desk().ready()
+    desk.apply(replace(SETTINGS, variants=2))
+    job = desk.link.submitted[0][0]
+    desk.controller.hear(Finished(job, LAYER, b"too few"))
+    try:
+        desk.settle()
+    except ValueError:
+        desk.controller.mishap("plugin.log")
+    assert desk.view.kept
+    assert not desk.link.acknowledged
+
+
+# ---------------------------------------------------------------------- live
+
+
+def look(desk: Desk, settings: Settings = SETTINGS) -> None:
+    desk.controller.watch(desk.document, settings)
+    desk.settle()
+
+
+def test_live_paints_again_what_changed_and_only_then() -> None:
+    desk = Desk().ready()
+    desk.controller.live.turn(True)
+    look(desk)
+    assert len(desk.link.submitted) == 1
+    assert not desk.view.busy
+    look(desk)
+    assert len(desk.link.submitted) == 1, "nothing changed"
+    desk.document.grey = 200
+    look(desk)
+    first, second = [job for job, _ in desk.link.submitted]
+    assert desk.link.cancelled == [first], "the newest draft wins"
+    desk.finish(first)
+    assert desk.controller.live.result is None
+    desk.finish(second)
+    assert desk.link.acknowledged == [second]
+    assert not desk.document.added
+    assert not desk.document.notes
+    desk.controller.take_live()
+    desk.settle()
+    assert desk.document.added == [("snow on the hills", ROWS, BOX)]
+    assert [entry.id for entry in history(desk).entries] == [second]
+    assert desk.controller.live.result is None
+
+
+def test_live_keeps_its_seed_and_a_picture_of_the_way() -> None:
+    desk = Desk().ready()
+    desk.controller.live.turn(True)
+    look(desk, replace(SETTINGS, seed=None))
+    seed = request_of(desk).seed
+    job = desk.link.submitted[-1][0]
+    desk.controller.hear(Moved(job, Progress(job, "painting", 3, 12, Preview(2, 1), b"123456")))
+    assert desk.controller.live.preview == (2, 1, b"123456")
+    desk.document.grey = 100
+    look(desk, replace(SETTINGS, seed=None))
+    assert request_of(desk).seed == seed
+    desk.controller.live.turn(False)
+    assert desk.link.cancelled[-1] == desk.link.submitted[-1][0]
+    assert desk.controller.live.preview is None
+
+
+def test_live_says_why_there_is_nothing_to_see() -> None:
+    desk = Desk().ready()
+    desk.controller.live.turn(True)
+    desk.document.grey = 0
+    look(desk)
+    assert "black everywhere" in desk.controller.live.sentence
+    look(desk, Settings())
+    assert desk.controller.live.sentence.startswith(sentences.NO_MAP)
+    desk.document.grey = 255
+    look(desk)
+    assert desk.controller.live.sentence == ""
+    desk.controller.hear(Ended(desk.link.submitted[-1][0], "bad", "It failed."))
+    assert desk.controller.live.sentence == "It failed."
+
+
+def test_live_stands_back_behind_an_edit_and_a_brush() -> None:
+    desk = Desk().ready()
+    desk.controller.live.turn(True)
+    desk.document.idle = False
+    look(desk)
+    desk.document.idle = True
+    desk.apply()
+    look(desk)
+    assert len(desk.link.submitted) == 1
