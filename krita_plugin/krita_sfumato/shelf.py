@@ -13,7 +13,7 @@ from .vendor.sfumato_wire import Box
 
 @dataclass(frozen=True)
 class Painted:
-    """A result that is here. task: as the request's; as_mask: its alpha becomes a transparency mask if there are such."""
+    """A result that is here. task: as the request's; as_mask: its alpha as a transparency mask if there are such."""
 
     job: str
     task: str
