@@ -176,3 +176,7 @@ TIP_START = "Start the painting backend"
 BUTTON = {"edit": APPLY, "map": FIND_MAP}
 STOP = "Stop"
 TIP_STOP = "Stop the painting backend"
+
+# ---------------------------------------------------------------------- names of what is added
+
+MASK_NAME = "What shows"  # the mask on a result: black hides, white shows

@@ -33,6 +33,23 @@ class FakeLayer:
     kind: str = "paintlayer"
 
 
+class FakeNotes:
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def read(self, key: str) -> bytes:
+        return self.kept.get(key, b"")
+
+    def write(self, key: str, data: bytes) -> None:
+        self.kept[key] = data
+
+    def remove(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+    def keys(self) -> list[str]:
+        return sorted(self.kept)
+
+
 class FakeDocument:
     """A canvas with one map: grey and alpha of one value within a box."""
 
@@ -47,6 +64,11 @@ class FakeDocument:
         self.added: list[tuple[str, bytes, Box]] = []
         self.maps_made: list[tuple[str, bytes, Box]] = []
         self.note = b""
+        self.notes = FakeNotes()
+        self.deep, self.masks = False, False  # more than 8 bits; Krita can make masks
+        self.formats: list[tuple[str, bool]] = []  # of the added layers
+        self.replaced: list[str] = []
+        self.touched: set[str] = set()  # layers that the painter did something to
         self.below: list[tuple[str, ...]] = []  # what the added layers went below
         self.refuses = False  # Krita raises when something is added
         self.read: list[tuple[Box, tuple[str, ...]]] = []
@@ -96,11 +118,39 @@ class FakeDocument:
         self.read.append((box, tuple(without)))
         return bytes(box.area * 4)
 
-    def add_layer(self, name: str, bgra: bytes, box: Box, maps: Sequence[str]) -> None:
+    def wants_16_bits(self) -> bool:
+        return self.deep
+
+    def can_mask(self) -> bool:
+        return self.masks
+
+    def add_layer(
+        self, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False
+    ) -> str:
         if self.refuses:
             raise RuntimeError("Krita says no")
-        self.added.append((name, bgra, box))
+        self.added.append((name, data, box))
+        self.formats.append((format, mask))
         self.below.append(tuple(maps))
+        return f"result {len(self.added)}"
+
+    def replace_layer(
+        self,
+        old: str,
+        name: str,
+        data: bytes,
+        box: Box,
+        maps: Sequence[str],
+        format: str = "bgra8",
+        mask: bool = False,
+    ) -> str:
+        new = self.add_layer(name, data, box, maps, format, mask)
+        if self.is_untouched(old):
+            self.replaced.append(old)
+        return new
+
+    def is_untouched(self, layer: str) -> bool:
+        return layer not in self.touched
 
     def restore_active(self) -> bool:
         return True
