@@ -1,28 +1,27 @@
-"""The only file that talks to Krita: documents, layers, reading the map and the picture, writing the result.
+"""The only file that imports Krita: its documents as the controller knows them. `reading` says how pixels come out,
+`writing` how layers come in.
 
-What libkis does was measured in 5.1.5, 5.3.4 and 6.0.4; the comments say where it is not what its names suggest.
+What libkis does was measured in 5.1.5, 5.2.9, 5.3.4 and 6.0.4; the comments say where it is not what its names suggest.
 Everything here runs on the UI thread and leaves the document as it was, except where it adds a layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita
 
-from . import pixels
-from .interfaces import NOWHERE
-from .qt import QByteArray, QIcon
-from .reading import Converter, bands, read_bgra, read_node, scratch_document
+from . import reading, tree, writing
+from .interfaces import NOWHERE, SELECTION
+from .notes import Notes
+from .placed import Placed
+from .qt import QIcon
+from .tree import id_of
 from .vendor.sfumato_wire import Box
+from .writing import Filling
 
-SRGB = "sRGB-elle-V2-srgbtrc.icc"
-MASKS = ("transparencymask", "selectionmask", "filtermask")  # one byte per pixel
-NOT_MAPS = ("transformmask", "colorizemask", "referenceimages")
-NOTE = "sfumato/maps"  # annotation in the document: see `memory`
 GREY_LABEL = 8  # colour label
 
 
@@ -45,6 +44,7 @@ class Host:
 
     def __init__(self) -> None:
         self._app = Krita.instance()
+        self._placed = Placed()
 
     def version(self) -> str:
         return str(self._app.version())
@@ -63,7 +63,7 @@ class Host:
     def document(self) -> Document | None:
         """The active document."""
         document = self._app.activeDocument()
-        return Document(self._app, document) if document is not None else None
+        return Document(self._app, document, self._placed) if document is not None else None
 
     def when_closing(self, call: Callable[[], None]) -> None:
         notifier = self._app.notifier()
@@ -74,11 +74,14 @@ class Host:
 class Document:
     """One of Krita's documents; may outlive it."""
 
-    def __init__(self, app: Any, document: Any) -> None:
+    def __init__(self, app: Any, document: Any, placed: Placed | None = None) -> None:
         self._app = app
         self._document = document
+        self._placed = Placed() if placed is None else placed
         self._active: Any = None  # the layer to go on with
-        self.id = _id(document.rootNode())
+        self._added = ""  # the layer that was added last
+        self.notes = Notes(document)
+        self.id = id_of(document.rootNode())
         file = str(document.fileName()).replace("\\", "/").rpartition("/")[2]
         self.name = file or str(document.name()) or "The picture"
         self.width = int(document.width())
@@ -86,7 +89,7 @@ class Document:
 
     def is_open(self) -> bool:
         """libkis hands out a new wrapper each time, and those of closed documents still answer."""
-        return any(d == self._document and _id(d.rootNode()) == self.id for d in self._app.documents())
+        return any(d == self._document and id_of(d.rootNode()) == self.id for d in self._app.documents())
 
     def is_idle(self) -> bool:
         """False in the middle of a brush stroke: then pixels and layers must wait."""
@@ -98,39 +101,49 @@ class Document:
     def size(self) -> tuple[int, int]:
         return int(self._document.width()), int(self._document.height())
 
+    def wants_16_bits(self) -> bool:
+        """Whether 8 bits would be coarser than the document."""
+        return str(self._document.colorDepth()) != "U8"
+
     # ------------------------------------------------------------------ layers
 
     def layers(self) -> list[Layer]:
         """What can be a map, topmost first as in Krita's layer docker."""
-        return [Layer(_id(n), str(n.name()), str(n.type()), d, bool(n.visible())) for n, d, _ in self._walk()]
+        nodes = tree.walk(self._document)
+        return [Layer(id_of(n), str(n.name()), str(n.type()), d, bool(n.visible())) for n, d, _ in nodes]
 
     def has(self, layer: str) -> bool:
-        return self._find(layer) is not None
+        if layer == SELECTION:
+            return self._document.selection() is not None
+        return tree.find(self._document, layer) is not None
 
-    @property
-    def notes(self):
-        outer = self
+    # ------------------------------------------------------------------ reading
 
-        class Notes:
-            def read(self, key):
-                return bytes(outer._document.annotation("sfumato/" + key))
+    def map_box(self, layer: str) -> Box:
+        """Where the layer has pixels, within the canvas; of width or height 0 when it is empty."""
+        canvas = Box(0, 0, *self.size())
+        if layer == SELECTION:
+            return reading.selection_box(self._document, canvas)
+        return reading.map_box(self._need(layer), canvas)
 
-            def write(self, key, data):
-                outer._document.setAnnotation("sfumato/" + key, "Sfumato", QByteArray(data))
+    def map_format(self, layer: str) -> str:
+        return "gray8" if layer == SELECTION or self._need(layer).type() in tree.MASKS else "graya16"
 
-            def remove(self, key):
-                outer._document.removeAnnotation("sfumato/" + key)
+    def read_map(self, layer: str, box: Box) -> Iterator[bytes]:
+        """The layer's grey and alpha (a mask's or the selection's values), band by band."""
+        if layer == SELECTION:
+            return reading.read_selection(self._document, box)
+        return reading.read_map(self._app, self._need(layer), box)
 
-            def keys(self):
-                return [str(k)[8:] for k in outer._document.annotationTypes() if str(k).startswith("sfumato/")]
+    def read_picture(self, box: Box, without: Sequence[str]) -> bytes:
+        """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden."""
+        return reading.read_picture(self._document, box, without)
 
-        return Notes()
+    # ------------------------------------------------------------------ writing
 
-    def wants_16_bits(self):
-        return False
-
-    def can_mask(self):
-        return False
+    def can_mask(self) -> bool:
+        """Whether a result can have its alpha as a mask: since Krita 5.2."""
+        return writing.can_mask(self._document)
 
     def new_map(self, name: str, bgra: bytes = b"", box: Box = NOWHERE) -> str:
         """A layer on top, active, half transparent so that the picture shows through: one undo step. Empty, which
@@ -138,136 +151,96 @@ class Document:
         """
         taken = {layer.name for layer in self.layers()}
         free = next(n for i in range(1, 10_000) if (n := name if i == 1 else f"{name} {i}") not in taken)
-        with self._maker(needs_srgb=bool(bgra)) as maker:
-            node = maker.createNode(free, "paintlayer")
+        with writing.empty_or_greys(self._app, self._document, free, bgra, box) as node:
             node.setOpacity(128)
             node.setColorLabel(GREY_LABEL)
-            if bgra:
-                node.setPixelData(QByteArray(bgra), box.x, box.y, box.width, box.height)
             self._document.rootNode().addChildNode(node, None)
         self._active = node
         self._document.setActiveNode(node)
-        return _id(node)
+        return id_of(node)
 
-    # ------------------------------------------------------------------ reading
+    def add_layer(
+        self, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False
+    ) -> str:
+        """A new layer above everything that was part of the picture and below the maps on top: one undo step, whatever
+        the document's colours are. format: bgra8 or bgra16; mask: its alpha becomes a mask on it. Its id.
 
-    def map_box(self, layer: str) -> Box:
-        """Where the layer has pixels, within the canvas; of width or height 0 when it is empty."""
-        node = self._need(layer)
-        bounds = node.bounds()
-        box = Box(bounds.x(), bounds.y(), max(0, bounds.width()), max(0, bounds.height()))
-        return box.intersection(Box(0, 0, *self.size()))
-
-    def map_format(self, layer: str) -> str:
-        return "gray8" if self._need(layer).type() in MASKS else "graya16"
-
-    def read_map(self, layer: str, box: Box) -> Iterator[bytes]:
-        """The layer's grey and alpha (a mask's values), band by band.
-
-        `projectionPixelData` serves every kind of layer, hidden ones too, with its masks and without its own opacity.
+        In a document with frames it shows at every time: libkis makes no keyframes, and a layer that was given frames
+        before it is added still shows everywhere.
         """
-        node = self._need(layer)
-        if node.type() in MASKS:
-            for part in bands(box):
-                yield read_node(node, part, 1)
-            return
-        model, depth, profile = node.colorModel(), node.colorDepth(), node.colorProfile()
-        quick = (model, depth) == ("RGBA", "U8") and profile.startswith("sRGB") and "g10" not in profile
-        with Converter(self._app, model, depth, profile) as converter:
-            for part in bands(box):
-                raw = bytes(node.projectionPixelData(part.x, part.y, part.width, part.height))
-                if quick and pixels.neutral(raw):
-                    yield pixels.graya16(raw[1::4], raw[3::4])
-                else:
-                    yield converter.grey(raw, part.width, part.height)
-
-    def read_picture(self, box: Box, without: Sequence[str]) -> bytes:
-        """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden."""
-        seen = [path for node, _, path in self._walk() if _id(node) in without and self._is_seen(node)]
-        if not seen:
-            return read_bgra(self._document, box)
-        # Hiding a layer through libkis does not refresh the picture, and refreshing all of it takes seconds on a large
-        # canvas. So: a clone (its tiles are shared), the layer hidden in it, and its blending mode set to what it is,
-        # which repaints exactly the pixels below the layer. The painter's document is never touched.
-        clone = self._document.clone()
-        try:
-            clone.setBatchmode(True)
-            for path in seen:
-                node = clone.rootNode()
-                for index in path:
-                    node = node.childNodes()[index]
-                node.setVisible(False)
-                node.setBlendingMode(node.blendingMode())
-            clone.waitForDone()
-            return read_bgra(clone, box)
-        finally:
-            clone.setModified(False)
-            clone.close()
-
-    # ------------------------------------------------------------------ writing
-
-    def add_layer(self, name, bgra, box, maps, format="bgra8", mask=False):
-        """A new layer above everything that was part of the picture and below the maps on top: one undo step,
-        because it is filled before it is added."""
         self._active = self._document.activeNode()
         root = self._document.rootNode()
-        below = [child for child in root.childNodes() if _id(child) not in maps and child.type() not in MASKS]
-        with self._maker(needs_srgb=True) as maker:
-            node = maker.createNode(name, "paintlayer")
-            node.setPixelData(QByteArray(bgra), box.x, box.y, box.width, box.height)
-            root.addChildNode(node, below[-1] if below else None)
-        return _id(node)
+        below = [child for child in root.childNodes() if id_of(child) not in maps and child.type() not in tree.MASKS]
+        return self._add(Filling(name, data, box, format, mask), root, below[-1] if below else None)
+
+    def replace_layer(
+        self,
+        old: str,
+        name: str,
+        data: bytes,
+        box: Box,
+        maps: Sequence[str],
+        format: str = "bgra8",
+        mask: bool = False,
+    ) -> str:
+        """A layer in place of the one that was added as `old`, blended as that was; its id. One undo step where nothing
+        was done since, two otherwise. If the painter did anything to the old one, it stays, below the new one."""
+        node = tree.find(self._document, old)
+        if node is None:
+            return self.add_layer(name, data, box, maps, format, mask)
+        filling, parent = Filling(name, data, box, format, mask), node.parentNode()
+        self._active = self._document.activeNode()
+        if not self._placed.is_untouched(self._document, node):
+            return self._add(filling, parent, node)
+        was_active = self._active is not None and id_of(self._active) == old
+        siblings = [id_of(other) for other in parent.childNodes()]
+        place = siblings.index(old)
+        if (place > 0 or len(siblings) == 1) and self._take_back(node):
+            now = parent.childNodes()
+            new = self._add(filling, parent, now[place - 1] if place > 0 else None, node)
+        else:
+            new = self._add(filling, parent, node, node)
+            node.remove()
+        if was_active:
+            self._active = tree.find(self._document, new)
+        return new
+
+    def is_untouched(self, layer: str) -> bool:
+        """Whether a layer that was placed here is as it was placed; False for all others."""
+        node = tree.find(self._document, layer)
+        return node is not None and self._placed.is_untouched(self._document, node)
 
     def restore_active(self) -> bool:
         """The painter goes on where they were, or on the new map. Krita chooses an active layer of its own a moment
         after one was added, so this is to be called until it is True."""
+        self._placed.heard(self._added, self._undo_text())
         now = self._document.activeNode()
-        if self._active is None or (now is not None and _id(now) == _id(self._active)):
+        if self._active is None or (now is not None and id_of(now) == id_of(self._active)):
             return False
         self._document.setActiveNode(self._active)
         return True
 
     # ------------------------------------------------------------------ inside
 
-    def _maker(self, needs_srgb: bool) -> AbstractContextManager[Any]:
-        """Whose layers fit in. In other colour spaces a scratch document makes those of 8-bit sRGB, because converting
-        a layer of this document would leave an undo step of its own."""
-        space = (self._document.colorModel(), self._document.colorDepth(), self._document.colorProfile())
-        if not needs_srgb or space == ("RGBA", "U8", SRGB):
-            return nullcontext(self._document)
-        return scratch_document(self._app, "RGBA", "U8", SRGB)
+    def _add(self, filling: Filling, parent: Any, below: Any, like: Any = None) -> str:
+        with writing.layer(self._app, self._document, filling, like) as (node, said):
+            parent.addChildNode(node, below)
+        self._added = id_of(node)
+        self._placed.remember(self._document, self._added, said)
+        return self._added
 
-    def _walk(self) -> Iterator[tuple[Any, int, tuple[int, ...]]]:
-        """(node, depth, path of child indices), topmost first."""
+    def _take_back(self, node: Any) -> bool:
+        """Undo works on the document that the painter looks at, and during a stroke it would cancel that."""
+        likely = self._placed.is_last_step(self._document, id_of(node), self._undo_text())
+        return likely and self.is_idle() and writing.take_back(self._app, self._document, node)
 
-        def below(parent: Any, depth: int, path: tuple[int, ...]) -> Iterator[tuple[Any, int, tuple[int, ...]]]:
-            children = parent.childNodes()
-            for index in range(len(children) - 1, -1, -1):
-                if children[index].type() not in NOT_MAPS:
-                    yield children[index], depth, (*path, index)
-                    yield from below(children[index], depth + 1, (*path, index))
-
-        root = self._document.rootNode()
-        return below(root, 0, ()) if root is not None else iter(())
-
-    def _find(self, layer: str) -> Any | None:
-        return next((node for node, _, _ in self._walk() if _id(node) == layer), None)
+    def _undo_text(self) -> str:
+        """What the Undo action says; "" when it is another document's."""
+        active = self._app.activeDocument()
+        return str(self._app.action("edit_undo").text()) if active == self._document else ""
 
     def _need(self, layer: str) -> Any:
-        node = self._find(layer)
+        node = tree.find(self._document, layer)
         if node is None:
             raise LookupError("The layer is not there any more.")
         return node
-
-    def _is_seen(self, node: Any) -> bool:
-        if node.type() in MASKS:
-            return False  # a mask is no part of the picture, but what it does is
-        while node is not None:
-            if not node.visible():
-                return False
-            node = node.parentNode()
-        return True
-
-
-def _id(node: Any) -> str:
-    return str(node.uniqueId().toString()) if node is not None else ""

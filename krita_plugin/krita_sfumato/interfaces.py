@@ -9,13 +9,13 @@ from .draft import Draft
 from .vendor.sfumato_wire import Box
 
 NOWHERE = Box(0, 0, 0, 0)
-SELECTION = "selection"  # the id of what is selected, which is a map like any layer
+SELECTION = "selection"  # stands for Krita's selection where a layer's id is asked for as a map
 
 
 class Notes(Protocol):
-    """What is kept inside a document, by name. Writing there marks it as modified."""
+    """`notes.Notes`: bytes kept in the .kra."""
 
-    def read(self, key: str) -> bytes: ...  # empty when there is nothing
+    def read(self, key: str) -> bytes: ...
     def write(self, key: str, data: bytes) -> None: ...
     def remove(self, key: str) -> None: ...
     def keys(self) -> list[str]: ...
@@ -47,8 +47,16 @@ class Document(Protocol):
         self, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False
     ) -> str: ...
     def replace_layer(
-        self, old: str, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False
+        self,
+        old: str,
+        name: str,
+        data: bytes,
+        box: Box,
+        maps: Sequence[str],
+        format: str = "bgra8",
+        mask: bool = False,
     ) -> str: ...
+    def is_untouched(self, layer: str) -> bool: ...
     def restore_active(self) -> bool: ...
 
 

@@ -29,6 +29,19 @@ def graya16(grey: bytes, alpha: bytes) -> bytes:
     return bytes(out)
 
 
+def unmasked(data: bytes, pixel_format: str) -> tuple[bytes, bytes]:
+    """bgra8 or bgra16 -> the same colours, opaque, and their alpha as the 8 bits of a mask. Where nothing was painted
+    there is no colour to be shown: that stays transparent. 16-bit alpha is rounded down: 257 v becomes v."""
+    out = bytearray(data)
+    if pixel_format == "bgra8":
+        mask = data[3::4]
+        out[3::4] = mask.translate(_SOME)
+    else:
+        mask = data[7::8]
+        out[6::8] = out[7::8] = _or(mask, data[6::8]).translate(_SOME)
+    return bytes(out), mask
+
+
 def support(bands: Sequence[bytes], width: int, pixel_format: str, inverted: bool, alpha_only: bool) -> Box | None:
     """The smallest box in which anything may change; None when nothing may.
 

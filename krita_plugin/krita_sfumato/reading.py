@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from . import pixels
+from . import pixels, tree
 from .qt import QByteArray, QImage
 from .vendor.sfumato_wire import Box
 
@@ -68,6 +68,75 @@ def read_node(node: Any, box: Box, size: int) -> bytes:
     if len(data) != box.area * size:
         raise ValueError(f"Krita gave {len(data)} bytes for {box.width} x {box.height} pixels.")
     return data
+
+
+def map_box(node: Any, canvas: Box) -> Box:
+    """Where a layer has pixels, within the canvas; of width or height 0 when it is empty."""
+    bounds = node.bounds()
+    return Box(bounds.x(), bounds.y(), max(0, bounds.width()), max(0, bounds.height())).intersection(canvas)
+
+
+def read_map(app: Any, node: Any, box: Box) -> Iterator[bytes]:
+    """The layer's grey and alpha (a mask's values), band by band.
+
+    `projectionPixelData` serves every kind of layer, hidden ones too, with its masks and without its own opacity; of
+    one with frames it gives that of the current time.
+    """
+    if node.type() in tree.MASKS:
+        for part in bands(box):
+            yield read_node(node, part, 1)
+        return
+    model, depth, profile = node.colorModel(), node.colorDepth(), node.colorProfile()
+    quick = (model, depth) == ("RGBA", "U8") and profile.startswith("sRGB") and "g10" not in profile
+    with Converter(app, model, depth, profile) as converter:
+        for part in bands(box):
+            raw = bytes(node.projectionPixelData(part.x, part.y, part.width, part.height))
+            if quick and pixels.neutral(raw):
+                yield pixels.graya16(raw[1::4], raw[3::4])
+            else:
+                yield converter.grey(raw, part.width, part.height)
+
+
+def selection_box(document: Any, canvas: Box) -> Box:
+    """Where the selection is, within the canvas."""
+    chosen = document.selection()
+    if chosen is None:
+        return Box(0, 0, 0, 0)
+    return Box(chosen.x(), chosen.y(), max(0, chosen.width()), max(0, chosen.height())).intersection(canvas)
+
+
+def read_selection(document: Any, box: Box) -> Iterator[bytes]:
+    """Its values, one byte per pixel, band by band; 0 where nothing is selected."""
+    chosen = document.selection()
+    if chosen is None:
+        raise LookupError("Nothing is selected any more.")
+    for part in bands(box):
+        data = bytes(chosen.pixelData(part.x, part.y, part.width, part.height))
+        if len(data) != part.area:
+            raise ValueError(f"Krita gave {len(data)} bytes for {part.width} x {part.height} selected pixels.")
+        yield data
+
+
+def read_picture(document: Any, box: Box, without: Sequence[str]) -> bytes:
+    """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden."""
+    seen = [path for node, _, path in tree.walk(document) if tree.id_of(node) in without and tree.is_seen(node)]
+    if not seen:
+        return read_bgra(document, box)
+    # Hiding a layer through libkis does not refresh the picture, and refreshing all of it takes seconds on a large
+    # canvas. So: a clone (its tiles are shared, its time is the same), the layer hidden in it, and its blending mode
+    # set to what it is, which repaints exactly the pixels below the layer. The painter's document is never touched.
+    clone = document.clone()
+    try:
+        clone.setBatchmode(True)
+        for path in seen:
+            node = tree.at(clone, path)
+            node.setVisible(False)
+            node.setBlendingMode(node.blendingMode())
+        clone.waitForDone()
+        return read_bgra(clone, box)
+    finally:
+        clone.setModified(False)
+        clone.close()
 
 
 def read_bgra(document: Any, box: Box) -> bytes:

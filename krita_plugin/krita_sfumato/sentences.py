@@ -194,6 +194,18 @@ TIP_RESET = "Back to the values that the edit proposes"
 
 APPLY = "Apply"
 TIP_APPLY = "Paint the change as a new layer"
+TIP_MORE_APPLY = "More ways to apply"
+FAN = "Strength &fan"
+TIP_FAN = "The same edit at several strengths side by side, to pick one"
+APPLY_IN_PLACE = "Apply in &place of the last result"
+TIP_APPLY_IN_PLACE = "The new layer takes the place of the last one that Sfumato added"
+WITH_MASK = "Result with an editable &mask"
+TIP_WITH_MASK = "The result's transparency becomes a mask on it that you can paint on."
+TIP_NO_MASK = "This version of Krita cannot make such masks for a plugin; since 5.2 it can."
+LIVE = "Live"
+TIP_LIVE = "Paint the edit again whenever you pause, as a draft in this docker; one click makes it a layer"
+KEEP_LIVE = "Add the draft as a layer"
+LIVE_WAITING = "Live: paint on the picture or the map, and the draft follows."
 CANCEL = "Cancel"
 TIP_CANCEL = "Stop what is going on; the picture stays as it is"
 PLACE = "Place"
@@ -273,3 +285,7 @@ def ago(seconds: float) -> str:
     if hours:
         return f"{hours} h ago"
     return f"{minutes} min ago" if minutes else "just now"
+
+# ---------------------------------------------------------------------- names of what is added
+
+MASK_NAME = "What shows"  # the mask on a result: black hides, white shows

@@ -64,6 +64,7 @@ class FakeDocument:
         self.maps_made: list[tuple[str, bytes, Box]] = []
         self.notes = FakeNotes()
         self.deep, self.masks = False, False
+        self.formats: list[tuple[str, bool]] = []  # of the added layers
         self.replaced: list[str] = []
         self.below: list[tuple[str, ...]] = []  # what the added layers went below
         self.refuses = False  # Krita raises when something is added
@@ -120,6 +121,7 @@ class FakeDocument:
         if self.refuses:
             raise RuntimeError("Krita says no")
         self.added.append((name, data, box))
+        self.formats.append((format, mask))
         self.below.append(tuple(maps))
         layer = f"result {len(self.added)}"
         self.list.insert(0, FakeLayer(layer, name))
@@ -131,6 +133,9 @@ class FakeDocument:
         self.replaced.append(old)
         self.list = [layer for layer in self.list if layer.id != old]
         return self.add_layer(name, data, box, maps, format, mask)
+
+    def is_untouched(self, layer: str) -> bool:
+        return True
 
     def restore_active(self) -> bool:
         return True

@@ -1,0 +1,98 @@
+"""Which layers were placed as results, and whether the painter did anything to them since."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import reading, tree
+from .notes import Notes
+from .vendor.sfumato_wire import Box
+
+KEY = "placed"  # of the note; the sums outlive the session
+REMEMBERED = 64  # layers in a document
+
+
+@dataclass(frozen=True)
+class Step:
+    """The document as it was right after a layer was added. undo: what the Undo action said; "" while not known."""
+
+    layers: tuple[str, ...]
+    undo: str = ""
+
+
+class Placed:
+    """Of this session: one for all documents. Layers keep their ids in the .kra and through undo and redo."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, Step] = {}
+
+    def remember(self, document: Any, layer: str, said: str) -> None:
+        """A layer that was just added; said: its `sum_of_data`."""
+        self._steps[layer] = Step(layers_of(document))
+        notes = Notes(document)
+        known = _read(notes)
+        known[layer] = said
+        notes.write(KEY, json.dumps(dict(list(known.items())[-REMEMBERED:])).encode("ascii"))
+
+    def heard(self, layer: str, undo: str) -> None:
+        """Krita names its last step a moment after it was made; what counts is what it says first."""
+        step = self._steps.get(layer)
+        if step is not None and not step.undo:
+            self._steps[layer] = replace(step, undo=undo)
+
+    def is_last_step(self, document: Any, layer: str, undo: str) -> bool:
+        """Whether the layer's own addition is what an undo would probably take back; seen from the outside."""
+        step = self._steps.get(layer)
+        return step is not None and step.undo == undo != "" and step.layers == layers_of(document)
+
+    def is_untouched(self, document: Any, node: Any) -> bool:
+        """Whether there is nothing on it but what was placed."""
+        said = _read(Notes(document)).get(tree.id_of(node), "")
+        return said != "" and said == sum_of_layer(node, said, Box(0, 0, document.width(), document.height()))
+
+
+def layers_of(document: Any) -> tuple[str, ...]:
+    return tuple(tree.id_of(node) for node, _, _ in tree.walk(document))
+
+
+def sum_of_data(box: Box, colours: bytes, mask: bytes | None) -> str:
+    """Box and check sums of what a layer was filled with, such as "3,4,10,20,1a2b3c4d"."""
+    sums = [f"{zlib.crc32(data):08x}" for data in (colours, mask) if data is not None]
+    return ",".join([str(box.x), str(box.y), str(box.width), str(box.height), *sums])
+
+
+def sum_of_layer(node: Any, said: str, canvas: Box) -> str:
+    """The same of a layer as it is now, within the box that was said; "" when it is not even alike."""
+    try:
+        box = Box(*map(int, said.split(",")[:4]))
+    except (ValueError, TypeError):
+        return ""
+    parts = [node, *node.childNodes()]
+    masked = all(part.type() == "transparencymask" for part in parts[1:])
+    # A box is read only where it can be no larger than the picture: a note may come from anywhere.
+    if not masked or node.animated() or not canvas.contains(box) or not _within(node, box):
+        return ""
+    sums = []
+    for part in parts:
+        crc = 0
+        for band in reading.bands(box):
+            crc = zlib.crc32(bytes(part.pixelData(band.x, band.y, band.width, band.height)), crc)
+        sums.append(f"{crc:08x}")
+    return ",".join([*said.split(",")[:4], *sums])
+
+
+def _within(node: Any, box: Box) -> bool:
+    """Whether nothing is painted outside."""
+    bounds = node.bounds()
+    return bool(bounds.isEmpty()) or box.contains(Box(bounds.x(), bounds.y(), bounds.width(), bounds.height()))
+
+
+def _read(notes: Notes) -> dict[str, str]:
+    """A picture may come from anywhere: what cannot be read counts as nothing."""
+    try:
+        return {str(layer): str(said) for layer, said in dict(json.loads(notes.read(KEY))).items()}
+    except (ValueError, TypeError, RecursionError):
+        return {}

@@ -1,0 +1,105 @@
+"""Layers into Krita. They are made and filled, with their masks, before they are added: that is one undo step.
+
+Measured in 5.1.5, 5.2.9, 5.3.4 and 6.0.4: a layer keeps its own colour space in whatever document it is added to and is
+composited right there. Setting a colour space or a blending mode, and adding a mask, are undo steps of the document
+that made the layer, even before it is added: so a scratch document makes those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import pixels, placed, sentences, tree
+from .qt import QByteArray
+from .reading import scratch_document
+from .vendor.sfumato_wire import Box
+
+SRGB = "sRGB-elle-V2-srgbtrc.icc"
+DEPTH = {"bgra8": "U8", "bgra16": "U16"}
+NORMAL, OPAQUE = "normal", 255
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What a layer is made of. format: bgra8 or bgra16, straight alpha; mask: its alpha is to be a mask on it."""
+
+    name: str
+    data: bytes = field(repr=False)
+    box: Box
+    format: str = "bgra8"
+    mask: bool = False
+
+
+@contextmanager
+def layer(app: Any, document: Any, filling: Filling, like: Any = None) -> Iterator[tuple[Any, str]]:
+    """The layer, to be added to the document while the context lasts, and its sum for `placed`. It is blended as
+    `like` is."""
+    box, data, mask = filling.box, filling.data, None
+    if filling.mask:
+        data, mask = pixels.unmasked(data, filling.format)
+    blended = like is not None and (like.blendingMode() != NORMAL or like.inheritAlpha())
+    with _maker(app, document, DEPTH[filling.format], scratch=blended or mask is not None) as maker:
+        node = maker.createNode(filling.name, "paintlayer")
+        node.setPixelData(QByteArray(data), box.x, box.y, box.width, box.height)
+        if mask is not None:
+            edge = maker.createTransparencyMask(sentences.MASK_NAME)
+            edge.setPixelData(QByteArray(mask), box.x, box.y, box.width, box.height)
+            node.addChildNode(edge, None)
+        if like is not None:
+            node.setOpacity(like.opacity())
+            node.setColorLabel(like.colorLabel())
+        if blended:
+            node.setBlendingMode(like.blendingMode())
+            node.setInheritAlpha(like.inheritAlpha())
+        if maker is not document:
+            maker.waitForDone()
+        yield node, placed.sum_of_data(box, data, mask)
+
+
+def empty_or_greys(app: Any, document: Any, name: str, bgra: bytes, box: Box) -> AbstractContextManager[Any]:
+    """A layer for a map, to be added while the context lasts."""
+    if bgra:
+        return _node_of(layer(app, document, Filling(name, bgra, box)))
+    return nullcontext(document.createNode(name, "paintlayer"))
+
+
+def can_mask(document: Any) -> bool:
+    """Krita can make a layer's transparency mask since 5.2."""
+    return hasattr(document, "createTransparencyMask")
+
+
+def take_back(app: Any, document: Any, node: Any) -> bool:
+    """Undo the layer's addition where that is exactly the last step, as if it had never been there. libkis has no undo
+    groups: this and an addition are one step where an addition and a removal would be two.
+
+    To be called only where it is likely (`Placed.is_last_step`). An undo that took back anything else is redone, which
+    Krita does exactly.
+    """
+    before = placed.layers_of(document)
+    gone = tree.id_of(node)
+    expected = tuple(other for other in before if other != gone)
+    app.action("edit_undo").trigger()
+    document.waitForDone()
+    now = placed.layers_of(document)
+    if now == expected:
+        return True
+    app.action("edit_redo").trigger()
+    document.waitForDone()
+    return False
+
+
+@contextmanager
+def _node_of(made: AbstractContextManager[tuple[Any, str]]) -> Iterator[Any]:
+    with made as (node, _):
+        yield node
+
+
+def _maker(app: Any, document: Any, depth: str, scratch: bool) -> AbstractContextManager[Any]:
+    """Whose layers are sRGB of that depth."""
+    space = (document.colorModel(), document.colorDepth(), document.colorProfile())
+    if not scratch and space == ("RGBA", depth, SRGB):
+        return nullcontext(document)
+    return scratch_document(app, "RGBA", depth, SRGB)
