@@ -13,10 +13,11 @@ Rgb = tuple[int, int, bytes]  # width, height, three bytes per pixel
 
 @dataclass(frozen=True)
 class View:
-    """stage, fraction and preview are of the edit in front; `behind` are those that wait."""
+    """stage, fraction, preview and left (seconds) are of the edit in front; `behind` are those that wait."""
 
     link: str = "absent"
     link_sentence: str = ""
+    device: str = ""
     models: tuple[ModelInfo, ...] = ()
     edits: tuple[EditInfo, ...] = ()
     schedulers: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by family
@@ -24,39 +25,52 @@ class View:
     is_trouble: bool = False
     busy: bool = False
     stalled: bool = False  # edits wait for a backend that is gone; a new Apply takes their place
+    task_stage: str = ""  # the backend's word for it
     stage: str = ""
     fraction: float | None = None  # None: busy, nobody knows how long
     preview: Rgb | None = None
+    left: int | None = None
     behind: int = 0
     seed: int | None = None  # of the last edit
     kept: str = ""  # name of a finished edit that waits to be placed
+    live: bool = False
+    live_picture: Rgb | None = None
+    live_sentence: str = ""
+    can_keep_live: bool = False
 
     @property
-    def can_start(self) -> bool:
-        return self.link == "absent"
-
-    @property
-    def link_text(self) -> str:
-        """The status line."""
-        return self.link_sentence or sentences.LINK.get(self.link, self.link)
+    def progress_text(self) -> str:
+        said = [self.stage]
+        if self.left is not None:
+            said.append(sentences.time_left(self.left))
+        if self.behind:
+            said.append(sentences.BEHIND.format(count=self.behind))
+        return sentences.JOINT.join(filter(None, said))
 
 
 @dataclass
 class Way:
-    """How far an edit is."""
+    """How far an edit is. task_stage: the backend's word for it."""
 
     stage: str = ""
+    task_stage: str = ""
     fraction: float | None = None
     preview: Rgb | None = None
 
     def heard(self, task: str, progress: Progress) -> None:
+        self.task_stage = progress.stage
         self.stage = sentences.STAGES.get(progress.stage, progress.stage)
         if progress.stage == "painting":
-            self.stage = f"{sentences.PAINTING[task]}: step {progress.step} of {progress.steps}"
+            self.stage = sentences.painting_step(task, progress.step, progress.steps)
         self.fraction = progress.step / progress.steps if progress.steps else None
         if progress.preview is not None:
             self.preview = (progress.preview.width, progress.preview.height, progress.payload)
 
     def shown(self) -> dict[str, Any]:
         """What of a View follows from it."""
-        return {"stage": self.stage, "fraction": self.fraction, "preview": self.preview}
+        return {
+            "stage": self.stage,
+            "task_stage": self.task_stage,
+            "fraction": self.fraction,
+            "preview": self.preview,
+        }
