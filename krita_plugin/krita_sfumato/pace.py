@@ -56,10 +56,12 @@ class Pace:
         return self._shown
 
     def _estimate(self) -> float:
-        """The step that is going on takes as long as those before it, or as long as it has taken already."""
+        """The step that is going on takes as long as those before it; once it has taken longer, nobody knows, and the
+        longer it takes, the longer it may."""
         pace, elapsed = statistics.median(self._took), self._clock() - self._since
+        over = max(0.0, elapsed - pace)
         after = self._steps - self._step - 1
-        return after * max(pace, (pace + elapsed) / 2 if elapsed > pace else 0.0) + max(0.0, pace - elapsed)
+        return after * (pace + over / 2) + (over / 2 if over else pace - elapsed)
 
 
 def worth_saying(seconds: float) -> int:

@@ -240,7 +240,9 @@ TIP_ADDRESS = "Where the other computer's backend listens, as it says itself whe
 TOKEN_LABEL = "Token:"
 TOKEN = "The backend's secret"
 TOKEN_KEPT = "As before"
-TIP_TOKEN = "The secret that was given to the backend there (SFUMATO_TOKEN). It is kept on this computer, for you alone."
+TIP_TOKEN = (
+    "The secret that was given to the backend there (SFUMATO_TOKEN). It is kept on this computer, for you alone."
+)
 UNENCRYPTED = "Pictures and token travel unencrypted: only in a network that you trust."
 
 REACHING = "Reaching the backend at {address} …"
@@ -267,6 +269,8 @@ ADDRESS_EVERYWHERE = "“{host}” stands for every computer: write the address 
 ADDRESS_NOT_WS = "Only addresses that begin with ws:// or with the computer's name can be used, no {scheme}://."
 TOKEN_EMPTY = "Write the backend's token, too: it lets in only those who know it."
 TOKEN_WRONG = "A token has only letters, digits and signs, and no spaces: copy it once more."
+
+UNNAMED = "The picture"  # one without a name
 
 LEFT_FEW = "a few seconds left"
 LEFT_SECONDS = "about {count} s left"
