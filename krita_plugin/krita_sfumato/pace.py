@@ -1,22 +1,22 @@
 """How long it will still take: an estimate that is honest and calm.
 
 It looks at how long the latest steps took; the first one does not count, because much is made ready in it. What is
-shown only goes down, except when it was plainly too hopeful.
+shown only goes down, except when it was plainly too hopeful, and while a step hangs nothing is said.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections import deque
 from collections.abc import Callable
 
-LATEST = 8  # steps that the pace is taken from
+LATEST = 6  # steps that the pace is taken from
 ENOUGH = 2  # steps until something is said
 WORTH = 8.0  # seconds; what takes less in all needs no clock
 STEPS = (*range(10, 60, 5), *range(60, 300, 30))  # what is said, in seconds; above, whole minutes
 TOO_HOPEFUL = 1.4  # times what is shown, for it to go up
 FEW = 5  # said as "a few seconds"
+HANGS = 6  # times as long as a step takes: nobody knows any more
 
 
 class Pace:
@@ -47,7 +47,10 @@ class Pace:
         """Seconds, as a value worth saying; None when there is nothing to say: too early, too short, or done."""
         if self._step < ENOUGH or not self._took or self._step >= self._steps:
             return None
-        seconds = self._estimate()
+        usual, elapsed = sum(self._took) / len(self._took), self._clock() - self._since
+        if elapsed > HANGS * usual + FEW:
+            return None
+        seconds = self._estimate(usual, elapsed)
         if self._shown is None and seconds < WORTH:
             return None
         said = worth_saying(seconds)
@@ -55,13 +58,11 @@ class Pace:
             self._shown = said
         return self._shown
 
-    def _estimate(self) -> float:
-        """The step that is going on takes as long as those before it; once it has taken longer, nobody knows, and the
-        longer it takes, the longer it may."""
-        pace, elapsed = statistics.median(self._took), self._clock() - self._since
-        over = max(0.0, elapsed - pace)
-        after = self._steps - self._step - 1
-        return after * (pace + over / 2) + (over / 2 if over else pace - elapsed)
+    def _estimate(self, usual: float, elapsed: float) -> float:
+        """A step that takes longer than usual counts already while it goes on."""
+        if elapsed > usual:
+            usual = (sum(self._took) + elapsed) / (len(self._took) + 1)
+        return (self._steps - self._step - 1) * usual + max(0.0, usual - elapsed)
 
 
 def worth_saying(seconds: float) -> int:

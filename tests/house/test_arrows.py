@@ -99,6 +99,7 @@ def test_only_host_imports_krita_and_only_qt_chooses_pyqt() -> None:
 
 
 WITHOUT_KRITA = ("controller.py", "client.py", "edit.py", "job.py", "memory.py", "shelf.py", "tuning.py")
+WITHOUT_KRITA += ("diagnostics.py", "dial.py", "language.py", "pace.py", "remote.py", "sentences.py", "standing.py")
 
 
 @pytest.mark.parametrize("file", WITHOUT_KRITA)
