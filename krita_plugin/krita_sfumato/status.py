@@ -5,6 +5,8 @@ Shows a Standing and says what was pressed; what that does is decided elsewhere.
 
 from __future__ import annotations
 
+import re
+
 from . import sentences
 from .qt import (
     QColor,
@@ -26,6 +28,7 @@ from .widgets import TEXT, SmallPrint, name_parts, row, set_text
 
 TROUBLE = "#d9822b"  # seen on dark and on light themes
 REMARK = 6000  # ms that a remark stays
+LONG = 16  # letters of a word
 
 
 class StatusLine(QWidget):
@@ -114,7 +117,7 @@ class StatusLine(QWidget):
 
     def say(self, remark: str) -> None:
         """For a moment, in the place of how the backend is."""
-        set_text(self.status, remark)
+        set_text(self.status, wrapping(remark))
         self.status_trouble.hide()
         self._remark.start()
 
@@ -127,7 +130,7 @@ class StatusLine(QWidget):
         self.form.hide()
 
     def _show_text(self) -> None:
-        set_text(self.status, self._standing.text)
+        set_text(self.status, wrapping(self._standing.text))
         self.status.setToolTip(self._standing.more)
         self.status_trouble.setVisible(self._standing.is_trouble)
 
@@ -143,3 +146,9 @@ class StatusLine(QWidget):
     def _turn_about(self) -> None:
         self.form.hide()
         self.about.setVisible(self.about.isHidden())
+
+
+def wrapping(text: str) -> str:
+    """Written so that a narrow label may break a long address, and leaves no … alone on a line."""
+    words = (re.sub(r"([.:])(?=.)", "\\1\u200b", word) if len(word) > LONG else word for word in text.split(" "))
+    return " ".join(words).replace(" …", "\u00a0…")
