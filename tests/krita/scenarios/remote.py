@@ -80,6 +80,7 @@ def paint(kit, painter, document, there, token):
 
     # An edit: the pixels go there and the result comes back.
     width, height = document.width(), document.height()
+    kit.note("size", [width, height])
     before = kit.bytes_of(document, "before")
     painter.layer(document, bytes([255] * 4) * 10000, 50, 50, 100, 100)
     yield from painter.choose("map")
@@ -97,7 +98,9 @@ def paint(kit, painter, document, there, token):
     # The switch leaves it and comes back; it goes on running, and nothing is started here.
     painter.switch.click()
     application.client.redial()
-    yield kit.until(lambda: "not running" in painter.status.text() or "Not connected" in painter.status.text(), "left", 10)
+    yield kit.until(
+        lambda: "not running" in painter.status.text() or "Not connected" in painter.status.text(), "left", 10
+    )
     kit.check("it goes on there", (there / "server.json").exists())
     kit.check("can be pressed", painter.switch.text() in ("Start", "Connect"), painter.switch.text())
     painter.switch.click()

@@ -54,13 +54,13 @@ def shown(kit, *lines):
 
 def look(kit, name):
     lines = [StatusLine("0.1.0") for _ in STATES]
-    for line, given in zip(lines, STATES.values()):
+    for line, given in zip(lines, STATES.values(), strict=True):
         line.show_standing(standing(**given))
     docker = shown(kit, *lines)
     yield 0.5
     kit.check(f"{name}: as narrow as that", docker.width() == WIDTH, docker.width())
     kit.screenshot(f"states_{name}", docker)
-    for state, line in zip(STATES, lines):
+    for state, line in zip(STATES, lines, strict=True):
         for part in (line.switch, line.more):
             whole = part.width() >= part.sizeHint().width() and part.geometry().right() <= part.parent().width()
             kit.check(f"{name}: {state}: {part.text()} is whole", whole, [part.width(), part.sizeHint().width()])
@@ -101,7 +101,9 @@ def press(kit):
         line.switch.click()
     entry(line, "copy").trigger()
     entry(line, "log").trigger()
-    kit.check("the buttons", [name for name, *_ in heard] == "start stop start stop copy_diagnostics open_log".split(), heard)
+    kit.check(
+        "the buttons", [name for name, *_ in heard] == "start stop start stop copy_diagnostics open_log".split(), heard
+    )
 
     # A remark stays for a moment, also when the backend has news; then the line is back.
     line.say(sentences.COPIED)
@@ -122,7 +124,9 @@ def press(kit):
     kit.check("hidden", form.remote_token.echoMode() == QLineEdit.EchoMode.Password)
     form.remote_connect.click()
     line.remote_refused("No port.")
-    kit.check("refused", form.isVisible() and form.remote_trouble.isVisible() and form.remote_address.text() == "studio")
+    kit.check(
+        "refused", form.isVisible() and form.remote_trouble.isVisible() and form.remote_address.text() == "studio"
+    )
     form.remote_token.returnPressed.emit()
     kit.check("handed on", heard == [("remote_chosen", "studio", "secret")] * 2, heard)
     line.show_standing(standing(**STATES["there"]))
