@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 OLDEST_PYTHON = (3, 10)
 
 
 def _register() -> None:
+    _choose_language()
     from .application import Application
     from .docker import Panel
     from .host import DockWidget, Host
@@ -31,6 +33,14 @@ def _register() -> None:
                 self._changed()
 
     Host().register_docker("sfumato", SfumatoDocker)
+
+
+def _choose_language() -> None:
+    """The one that Krita's user chose for Krita: before anything is made that shows words."""
+    from . import language
+    from .qt import QLocale
+
+    language.use(language.choose(os.environ, QLocale().uiLanguages()))
 
 
 def _say_why_not(reason: str) -> None:

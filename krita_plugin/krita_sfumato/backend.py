@@ -1,4 +1,7 @@
-"""Starting and stopping the backend process. Never Krita's own Python: the installer wrote down the command."""
+"""Starting and stopping the backend process. Never Krita's own Python: the installer wrote down the command.
+
+With a remote backend nothing is started or stopped: the same buttons connect to it and leave it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .journal import is_alive
+from .remote import RemoteBackend
 from .vendor.sfumato_wire.rendezvous import BACKEND_RECORD, LOGS, SERVER_RECORD
 
 LOG = "backend-start.log"  # what it says before its own log begins
@@ -25,6 +29,7 @@ class Backend:
 
     def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
         self._home = home
+        self._remote = RemoteBackend(home)
         self._environ = {k: v for k, v in environ.items() if k not in NOT_INHERITED}
         self._process: subprocess.Popen[bytes] | None = None
         self._starting: threading.Thread | None = None
@@ -32,7 +37,9 @@ class Backend:
         self._met = 0
 
     def command(self) -> list[str]:
-        """How to start it; empty when the installer has not been run."""
+        """How to start it; empty when the installer has not been run. A remote one's address stands for its own."""
+        if self._remote.is_set:
+            return [self._remote.address]
         try:
             command = json.loads((self._home / BACKEND_RECORD).read_text(encoding="utf-8"))["command"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -41,6 +48,9 @@ class Backend:
 
     def start(self) -> None:
         """On a thread of its own: forking a process as large as Krita takes its time."""
+        if self._remote.is_set:
+            self._remote.connect()
+            return
         if self.is_starting_or_running():
             return
         self._error = ""
@@ -49,13 +59,18 @@ class Backend:
         self._starting.start()
 
     def is_starting_or_running(self) -> bool:
-        """Whether a process started from here is alive."""
+        """Whether a process started from here is alive, and the one that counts."""
+        return not self._remote.is_set and self._is_alive()
+
+    def _is_alive(self) -> bool:
         if self._starting is not None and self._starting.is_alive():
             return True
         return self._process is not None and self._process.poll() is None
 
     def failure(self) -> str:
         """Why the process that was started from here is gone: its last words; empty when it is not."""
+        if self._remote.is_set:
+            return ""
         if self._error or self._process is None or self._process.poll() in (None, 0):
             return self._error
         try:
@@ -70,10 +85,16 @@ class Backend:
 
     def stop(self) -> bool:
         """Asks it to end: the one started from here, or the one that let us in. False when there is neither: a record
-        may be stale, and what has its number now is somebody else's."""
+        may be stale, and what has its number now is somebody else's. A remote one is left, and goes on."""
+        if self._remote.is_set:
+            self._remote.disconnect()
+            return True
         if self.is_starting_or_running():
             self.stop_ours()
             return True
+        return self._stop_here()
+
+    def _stop_here(self) -> bool:
         if self._met <= 1 or self._read(SERVER_RECORD).get("pid") != self._met:
             return False
         with contextlib.suppress(OSError):  # it is gone already
@@ -88,7 +109,7 @@ class Backend:
             self._process.terminate()
         elif started.get("backend") == self._met and isinstance(krita, int):
             if krita == os.getpid() or not is_alive(krita):  # a number may come again
-                self.stop()
+                self._stop_here()
 
     def _read(self, name: str) -> dict[str, object]:
         try:

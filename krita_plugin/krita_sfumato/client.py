@@ -81,6 +81,10 @@ class Client:
         """Try to connect now; anew when the backend has not said yet what it can do: that makes it try once more."""
         self._inbox.put(("hurry", None))
 
+    def redial(self) -> None:
+        """Another backend counts now, or none: hang up and dial anew. What is open goes on there."""
+        self._inbox.put(("redial", None))
+
     def close(self) -> None:
         self._closing = True
         self._inbox.put(("close", None))
@@ -143,7 +147,7 @@ class Client:
                 kind, what = self._inbox.get(timeout=left)
             except queue.Empty:
                 return False
-            if kind == "hurry":
+            if kind in ("hurry", "redial"):
                 return True
             self._obey(kind, what, None, None)
         return False
@@ -171,7 +175,7 @@ class Client:
             elif kind == "gone":
                 if what == self._session:
                     return Unlinked("lost")
-            elif kind == "hurry" and not self._welcomed:
+            elif kind == "redial" or (kind == "hurry" and not self._welcomed):
                 return Unlinked("lost")
             else:
                 self._obey(kind, what, wire, socket)

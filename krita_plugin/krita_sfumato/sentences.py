@@ -1,6 +1,30 @@
-"""Everything the docker says, in painter's words: what is the matter, and what to do next."""
+"""Everything the docker says, in painter's words: what is the matter, and what to do next.
+
+Another language takes these texts' places by their names (`language`), so each one is written out: a name holds one
+text or a dict of texts, and where one is to be said under two names, the second is `Named`. Say them as
+`sentences.NAME`, when they are said.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+
+class Named(Mapping[str, str]):
+    """Texts that have names of their own, looked up each time: the language is chosen after this was read."""
+
+    def __init__(self, **names: str) -> None:
+        self._names = names
+
+    def __getitem__(self, key: str) -> str:
+        return str(globals()[self._names[key]])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
 
 NO_DOCUMENT = "Open or create a picture first."
 NO_MAP = (
@@ -75,7 +99,8 @@ STAGES = {
 DONE = "Done in {seconds:.1f} s: the change is a layer of its own."
 MAP_IN_FRONT = " Hide “{name}” to see it without the map in front."
 ELSEWHERE = " It is in “{name}”."
-PAINTING = {"edit": STAGES["painting"], "map": "Looking"}
+PAINTING = {"edit": "Painting", "map": "Looking"}
+PAINTING_STEP = "{doing}: step {step} of {steps}"
 NOTHING_CHANGED = (
     "Nothing changed: the map or the strength allows too little. Paint lighter greys or raise the strength."
 )
@@ -96,7 +121,11 @@ FOUND_MAP_NAME = "Map: {words}"  # short: in a narrow docker only the beginning 
 
 
 def ready(device: str) -> str:
-    return READY.format(device=DEVICES.get(device.partition(":")[0], device))
+    return READY.format(device=device_name(device))
+
+
+def painting_step(task: str, step: int, steps: int) -> str:
+    return PAINTING_STEP.format(doing=PAINTING[task], step=step, steps=steps)
 
 
 def nothing(task: str) -> str:
@@ -205,6 +234,9 @@ TIP_NO_MASK = "This version of Krita cannot make such masks for a plugin; since 
 LIVE = "Live"
 TIP_LIVE = "Paint the edit again whenever you pause, as a draft in this docker; one click makes it a layer"
 KEEP_LIVE = "Add the draft as a layer"
+TIP_KEEP_LIVE = "The draft becomes a layer of its own, as an edit's result does"
+BEHIND = "{count} more"
+JOINT = " · "
 LIVE_WAITING = "Live: paint on the picture or the map, and the draft follows."
 CANCEL = "Cancel"
 TIP_CANCEL = "Stop what is going on; the picture stays as it is"
@@ -214,7 +246,7 @@ TIP_PLACE = "Add what is done to the picture that is open now"
 TIP_PREVIEW = "How far the edit has come"
 START = "Start"
 TIP_START = "Start the painting backend"
-BUTTON = {"edit": APPLY, "map": FIND_MAP}
+BUTTON = Named(edit="APPLY", map="FIND_MAP")
 STOP = "Stop"
 TIP_STOP = "Stop the painting backend"
 
@@ -276,16 +308,109 @@ PRESET_UNWRITABLE = "“{file}” could not be written: {reason}."
 PRESET_TOO_MANY = "There are {most} styles already: remove one first."
 
 
+AGO_DAYS = "{count} d ago"
+AGO_HOURS = "{count} h ago"
+AGO_MINUTES = "{count} min ago"
+AGO_NOW = "just now"
+
+
 def ago(seconds: float) -> str:
     """How long since something was made."""
     minutes = int(max(0.0, seconds) // 60)
-    hours, days = minutes // 60, minutes // (24 * 60)
-    if days:
-        return f"{days} days ago" if days > 1 else "a day ago"
-    if hours:
-        return f"{hours} h ago"
-    return f"{minutes} min ago" if minutes else "just now"
+    for size, text in ((24 * 60, AGO_DAYS), (60, AGO_HOURS), (1, AGO_MINUTES)):
+        if minutes >= size:
+            return text.format(count=minutes // size)
+    return AGO_NOW
+
 
 # ---------------------------------------------------------------------- names of what is added
 
 MASK_NAME = "What shows"  # the mask on a result: black hides, white shows
+
+# ---------------------------------------------------------------------- the bottom line, a backend elsewhere, time left
+
+TIP_MORE = "More: a report to paste, the log, a backend on another computer"
+LOADING = "Loading the model “{name}” …"
+LOADING_ONE = "Loading the model …"
+BUSY_ON = "At work on {device}."
+BACKEND_WITHOUT_MODEL = "The backend is there, but has no model to paint with."
+TIP_STATUS = "How the backend is that paints your changes"
+COPY_DIAGNOSTICS = "Copy diagnostics"
+TIP_COPY_DIAGNOSTICS = "Copies a text for a report: versions, settings and the end of the logs, without your words"
+COPIED = "Copied: paste it into your report. Your words and pictures are not in it."
+OPEN_LOG = "Open the log"
+TIP_OPEN_LOG = "Shows the folder with the logs"
+NO_LOG = "There is no log yet."
+REMOTE_BACKEND = "Remote backend …"
+TIP_REMOTE_BACKEND = "Paint with a backend that runs on another computer"
+ABOUT = "About Sfumato"
+ABOUT_TEXT = (
+    "Sfumato {version}: paint how much each part of a picture may change.\n"
+    "Free software under the Apache License 2.0. Your pictures stay on your computers."
+)
+CLOSE = "Close"
+CONNECT = "Connect"
+TIP_CONNECT = "Paint with the backend at this address"
+DISCONNECT = "Disconnect"
+TIP_DISCONNECT = "Leave the backend on the other computer; it goes on running there"
+USE_LOCAL = "Use this computer"
+TIP_USE_LOCAL = "Paint with the backend on this computer again"
+ADDRESS_LABEL = "Address:"
+ADDRESS = "192.168.1.5:17843"
+TIP_ADDRESS = "Where the other computer's backend listens, as it says itself when it starts: address, colon, port"
+TOKEN_LABEL = "Token:"
+TOKEN = "The backend's secret"
+TOKEN_KEPT = "As before"
+TIP_TOKEN = (
+    "The secret that was given to the backend there (SFUMATO_TOKEN). It is kept on this computer, for you alone."
+)
+UNENCRYPTED = "Pictures and token travel unencrypted: only in a network that you trust."
+
+REACHING = "Reaching the backend at {address} …"
+TIP_REACHING = "Nobody answers there yet. Is it running, and is “{address}” its address? See “…”, then Remote backend."
+NOT_CONNECTED = "Not connected to the backend at {address}."
+READY_AT = "Ready to paint on {device} at {address}."
+REMOTE_REFUSES = "The backend at {address} refuses: check the token (“…”, then Remote backend)."
+REMOTE_OTHER_NAME = (
+    "The backend at {address} refuses to be called by this address: use the one that it says when it starts."
+)
+REMOTE_FULL = "The backend at {address} has too many visitors: close Krita on another computer, or wait."
+REMOTE_NOT_SFUMATO = "What answers at {address} is not a Sfumato backend: check the address and its port."
+REMOTE_UNREADABLE = (
+    "The remote backend's address or token cannot be read any more: enter them again (“…”, then Remote backend), or "
+    "press Use this computer there."
+)
+REMOTE_SILENT = "The backend at {address} answers, but cannot paint yet. Look at it on its own computer."
+REMOTE_NOT_KEPT = "The address could not be written down: {reason}"
+ADDRESS_EMPTY = "Write the address of the backend, for example 192.168.1.5:17843."
+ADDRESS_WITHOUT_PORT = "The address needs a port, for example {example}."
+ADDRESS_WRONG_PORT = "“{port}” is not a port: it is a number from 1 to 65535, for example 17843."
+ADDRESS_WRONG = "“{address}” is not an address: write it like 192.168.1.5:17843 or [::1]:17843."
+ADDRESS_EVERYWHERE = "“{host}” stands for every computer: write the address of the one that the backend runs on."
+ADDRESS_NOT_WS = "Only addresses that begin with ws:// or with the computer's name can be used, no {scheme}://."
+TOKEN_EMPTY = "Write the backend's token, too: it lets in only those who know it."
+TOKEN_WRONG = "A token has only letters, digits and signs, and no spaces: copy it once more."
+
+UNNAMED = "The picture"  # one without a name
+
+LEFT_FEW = "a few seconds left"
+LEFT_SECONDS = "about {count} s left"
+LEFT_MINUTES = "about {count} min left"
+LEFT_HALF = "about {count}½ min left"
+
+
+def device_name(device: str) -> str:
+    return DEVICES.get(device.partition(":")[0], device)
+
+
+def ready_at(device: str, address: str) -> str:
+    return READY_AT.format(device=device_name(device), address=address)
+
+
+def time_left(seconds: int) -> str:
+    """seconds: a value that `pace` gives."""
+    if seconds < 10:
+        return LEFT_FEW
+    if seconds < 60:
+        return LEFT_SECONDS.format(count=seconds)
+    return (LEFT_HALF if seconds % 60 else LEFT_MINUTES).format(count=seconds // 60)

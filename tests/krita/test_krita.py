@@ -151,5 +151,31 @@ def test_a_krita_that_dies(krita: harness.Krita, tmp_path: Path) -> None:
     run(krita, "after_crash", tmp_path / "after")
 
 
+def test_a_backend_on_another_computer(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"  # one of its own: what is chosen here must not last
+    state.mkdir(mode=0o700)
+    (state / "backend.json").write_bytes((krita.state / "backend.json").read_bytes())
+    report = run(krita, "remote", tmp_path, SFUMATO_PICTURE=str(scene), SFUMATO_HOME=str(state))
+    width, height = report.results["size"]
+    before, after = (pixels(tmp_path / f"{name}.raw", width, height) for name in ("before", "after"))
+    changed = (before != after).any(axis=2)
+    assert changed[50:150, 50:150].mean() > 0.5
+    changed[50:150, 50:150] = False
+    assert not changed.any(), "a pixel changed where nothing is painted"
+
+
+def test_the_bottom_line_in_every_language(krita: harness.Krita, tmp_path: Path) -> None:
+    run(krita, "status", tmp_path)
+
+
+def test_the_docker_speaks_the_language_of_krita(krita: harness.Krita, tmp_path: Path) -> None:
+    chosen = krita.config / "klanguageoverridesrc"  # Settings > Switch Application Language
+    chosen.write_text("[Language]\nkrita=de\n")
+    try:
+        run(krita, "german", tmp_path)
+    finally:
+        chosen.unlink()
+
+
 def pixels(file: Path, width: int, height: int) -> np.ndarray:
     return np.frombuffer(file.read_bytes(), np.uint8).reshape(height, width, 4).astype(int)
