@@ -10,7 +10,7 @@ OLDEST_PYTHON = (3, 10)
 
 def _register() -> None:
     _choose_language()
-    from .application import Application
+    from .application import VERSION, Application
     from .docker import Panel
     from .host import DockWidget, Host
 
@@ -23,7 +23,7 @@ def _register() -> None:
             if not shared:
                 shared["application"] = Application()
             application = shared["application"]
-            panel = Panel(application.host.icon)
+            panel = Panel(application.host.icon, VERSION)
             self.setWidget(panel)
             application.attach(panel)
             self._changed = application.refresh

@@ -6,18 +6,30 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from . import diagnostics, language, sentences, thumbs
+from .anywhere import Anywhere
 from .backend import Backend
 from .client import Client
 from .controller import Controller
 from .docker import Panel
+from .drafting import waited
 from .host import Host
+from .interfaces import SELECTION
+from .memory import Note
 from .mishaps import Guard
-from .qt import QObject, Qt, QTimer, pyqtSignal
+from .presets import Presets
+from .qt import QT_VERSION_STR, QDesktopServices, QGuiApplication, QObject, QSysInfo, Qt, QTimer, QUrl, pyqtSignal
+from .queue import Steps
+from .remote import RemoteBackend
+from .results import Results
+from .standing import Standing, standing
 from .vendor.sfumato_wire.rendezvous import LOGS, state_folder
+from .wiring import wire
 
 VERSION = "0.1.0"
 NEWS_DELAY = 15  # ms: news of the client are shown at most that often
@@ -31,17 +43,24 @@ class Application(QObject):
     def __init__(self) -> None:
         super().__init__()
         home = Path(state_folder(os.environ, sys.platform, os.path.expanduser("~")))
+        self.logs = home / LOGS
         self.host = Host()
+        self.presets = Presets(home)
         self._panels: list[Panel] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sfumato-pixels")
         self.client = Client(home, self.woken.emit, f"krita-sfumato {VERSION} in Krita {self.host.version()}")
-        self.backend = Backend(home, os.environ)
-        self.controller = Controller(self.host.document, self.client, self.backend, self._pool.submit, str(home / LOGS))
-        self.guard = Guard(home / LOGS, self._mishap, self._mishap_beside)
+        self._here, self.remote = Backend(home, os.environ), RemoteBackend(home)
+        self.backend = Anywhere(self._here, self.remote, self.client)
+        results = Results(self._pool.submit, thumbs.thumbnail, thumbs.large)
+        self.controller = Controller(
+            self.host.document, self.client, self.backend, self._pool.submit, results, str(self.logs)
+        )
+        self.guard = Guard(self.logs, self._mishap, self._mishap_beside)
         # Krita tells nobody when layers change, so look: cheap, and only while a docker is seen.
         self.refresh = self.guard.again_and_again(self._refresh)
         self._show = self.guard.again_and_again(self._show_view)
         self._news = self._timer(NEWS_DELAY, self._hear, once=True)
+        self._soon = self._timer(0, self.refresh, once=True)
         self._work = self._timer(STEP_DELAY, self._step)
         self._watch = self._timer(WATCH, self.refresh)
         self.woken.connect(self._news.start, Qt.ConnectionType.QueuedConnection)
@@ -53,22 +72,52 @@ class Application(QObject):
         """A docker of one of Krita's windows."""
         self._panels.append(panel)
         panel.destroyed.connect(lambda *_: self._panels.remove(panel))
-        work, beside = self.guard, self.guard.beside
-        for signal, guard, call in (
-            (panel.footer.apply, work, lambda: self.controller.apply(panel.settings())),
-            (panel.maps.find_map, work, lambda: self.controller.apply(panel.settings(), "map")),
-            (panel.footer.cancel, work, self.controller.cancel),
-            (panel.footer.place, beside, self.controller.place),
-            (panel.footer.start, beside, self.controller.start),
-            (panel.footer.stop, beside, self.controller.stop),
-            (panel.maps.new.clicked, beside, self.controller.new_map),
-            (panel.maps.chosen, beside, lambda: self._choose_map(panel)),
-            (panel.maps.read, beside, lambda: self._read_map(panel)),
-            (panel.changed, beside, lambda: self._remember(settings=panel.settings())),
-        ):
-            for slot in (guard(call), self._show, self.refresh):
-                signal.connect(slot)
+        wire(self, panel)
+        panel.styles.show_presets(self.presets.names())
         self.refresh()
+
+    # ------------------------------------------------------------------ for what is pressed
+
+    def note(self) -> Note:
+        """What the active picture remembers."""
+        return self.controller.memory.of(self.host.document())
+
+    def remember(self, **changes: Any) -> None:
+        """What the painter chose for the picture."""
+        self.controller.memory.change(self.host.document(), **changes)
+
+    def show_soon(self, *_: Any) -> None:
+        """All of it anew, as soon as what is pressed was dealt with."""
+        self._show()
+        self._soon.start()
+
+    def copy_diagnostics(self, say: Callable[[str], None]) -> None:
+        control = self.controller
+        facts = diagnostics.Facts(
+            plugin=VERSION,
+            krita=self.host.version(),
+            qt=QT_VERSION_STR,
+            system=QSysInfo.prettyProductName(),
+            link=control.view.link,
+            standing=self._standing().text,
+            is_remote=self.remote.is_set,
+            language=language.now,
+            welcome=control.backend.welcome,
+            said=control.said,
+            settings=self.note().settings,
+        )
+
+        def steps() -> Steps:
+            home = os.path.expanduser("~")
+            text = yield from waited(self._pool.submit(diagnostics.report, facts, self.logs, home), "showing")
+            QGuiApplication.clipboard().setText(text)
+            say(sentences.COPIED)
+
+        control.do(steps())
+
+    def open_log(self, say: Callable[[str], None]) -> None:
+        if not self.logs.is_dir() or not QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.logs))):
+            say(sentences.NO_LOG)
 
     # ------------------------------------------------------------------ inside
 
@@ -80,28 +129,41 @@ class Application(QObject):
         return timer
 
     def _refresh(self) -> None:
-        self.controller.watch()
-        self._show()
+        """A look at the painter's document."""
         panels = [panel for panel in self._panels if panel.isVisible()]
-        if panels:
-            document = self.host.document()
-            layers = document.layers() if document is not None else []
-            note = self.controller.memory.of(document)
-            choice = note.choice([layer.id for layer in layers])
-            for panel in panels:
-                panel.show_map(layers, choice)
-                panel.show_settings(note.settings)
+        if not panels:
+            self.controller.watch()
+            self._show()
+            return
+        document = self.host.document()
+        layers = document.layers() if document is not None else []
+        note = self.controller.memory.of(document)
+        choice = note.choice([layer.id for layer in layers] + ([SELECTION] if document is not None else []))
+        self.controller.watch(document, replace(note.settings, map=choice))
+        standing, names = self._standing(), {layer.id for layer in layers}
+        tiles = self.controller.tiles(document)
+        can_replace = document is not None and self.controller.results.last_layer(document, names) != ""
+        for panel in panels:
+            panel.show_map(layers, choice)
+            panel.show_settings(note.settings)
+            panel.footer.row.show_abilities(document is not None and document.can_mask(), can_replace)
+            panel.footer.status_line.show_standing(standing)
+            panel.show_results(tiles, can_replace, self.controller.discarded(document))
+        self._show()
 
-    def _remember(self, **changes: Any) -> None:
-        """What the painter chose for the picture."""
-        self.controller.memory.change(self.host.document(), **changes)
-
-    def _choose_map(self, panel: Panel) -> None:
-        note = self.controller.memory.of(self.host.document())
-        self._remember(choices=note.choosing_layer(panel.maps.map.current(), panel.maps.choice()))
-
-    def _read_map(self, panel: Panel) -> None:
-        self._remember(choices=self.controller.memory.of(self.host.document()).choosing(panel.maps.choice()))
+    def _standing(self) -> Standing:
+        view, welcome = self.controller.view, self.controller.backend.welcome
+        return standing(
+            view.link,
+            view.link_sentence,
+            welcome.device if welcome else "",
+            view.task_stage,
+            view.model,
+            len(welcome.models) if welcome else 1,
+            view.busy,
+            self.remote.address,
+            self.remote.has_token,
+        )
 
     def _hear(self) -> None:
         for event in self.client.events():
@@ -118,8 +180,9 @@ class Application(QObject):
     def _show_view(self) -> None:
         if self.controller.is_working and not self._work.isActive():
             self._work.start()
+        view = self.controller.view
         for panel in self._panels:
-            panel.show_view(self.controller.view)
+            panel.show_view(view)
 
     def _mishap(self, log: str) -> None:
         self.controller.mishap(log)
@@ -134,5 +197,5 @@ class Application(QObject):
         self._work.stop()
         self.client.close()
         if not self.client.is_awaiting():
-            self.backend.stop_ours()
+            self._here.stop_ours()
         self._pool.shutdown(wait=False)

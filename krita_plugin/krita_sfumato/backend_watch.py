@@ -118,7 +118,7 @@ class BackendWatch:
         if event.why == "absent" and self._waiting_since is not None and starts:
             return  # nobody listens yet; `look` sees when it fails
         self._waiting_since = None
-        self._show(event.why)
+        self._show(event.why, event.sentence if event.why in ("absent", "away") else "")
         if event.why == "refused":
             self._give_up(event.sentence or sentences.REFUSED)
         elif event.why == "absent":

@@ -56,6 +56,11 @@ class Controller:
         """Whether `advance` wants to be called."""
         return self._edits.queue.is_working or self.live.is_working
 
+    @property
+    def said(self) -> Sequence[str]:
+        """The last sentences, for a report."""
+        return tuple(self._screen.said)
+
     def tiles(self, document: Document | None) -> tuple[Tile, ...]:
         """The results of a picture, and what is on its way there."""
         models = {model.id: model.name for model in self.view.models}
@@ -132,11 +137,40 @@ class Controller:
             self.memory.change(document, settings=settings)
             self._screen.tell(sentences.SETTINGS_COPIED)
 
+    def favour(self, id: str) -> None:
+        """A result is a favourite, or is one no more."""
+        if (document := self._active()) is not None and (entry := self.results.of(document).find(id)) is not None:
+            self.results.of(document).favour(id, not entry.favourite)
+
+    def discard(self, id: str) -> None:
+        if (document := self._active()) is not None:
+            self.results.of(document).remove(id)
+
+    def restore(self) -> None:
+        """The result that was discarded last."""
+        if (document := self._active()) is not None:
+            self.results.of(document).restore()
+
+    def discarded(self, document: Document | None) -> str:
+        """The one that `restore` would bring back, or ""."""
+        return self.results.of(document).removed if document is not None else ""
+
+    def turn_live(self, is_on: bool) -> None:
+        self.live.turn(is_on)
+        self._show_live()
+
     def take_live(self) -> None:
         """The live draft becomes a layer."""
         if (edit := self.live.take()) is not None:
             self._edits.place(edit)
             self.advance()
+
+    def tell(self, sentence: str, is_trouble: bool = False) -> None:
+        self._screen.tell(sentence, is_trouble)
+
+    def do(self, steps: Steps) -> None:
+        """Something beside the edits that takes steps."""
+        self._edits.do(steps)
 
     def start(self) -> None:
         if self.backend.is_installed:
@@ -156,6 +190,7 @@ class Controller:
         """The next step of what takes steps."""
         self._edits.advance()
         self.live.advance()
+        self._show_live()
 
     def hear(self, event: Event) -> None:
         """News from the client."""
@@ -163,7 +198,9 @@ class Controller:
             self.backend.hear(event)
         elif (edit := self._edits.queue.find(event.job)) is not None:
             self._edits.hear(edit, event)
-        elif not self.live.hear(event) and isinstance(event, Finished) and event.is_orphan:
+        elif self.live.hear(event):
+            self._show_live()
+        elif isinstance(event, Finished) and event.is_orphan:
             self._found(event)
 
     def watch(self, document: Document | None = None, settings: Settings | None = None) -> None:
@@ -181,6 +218,16 @@ class Controller:
         self._screen.tell(sentences.MISHAP.format(log=log), is_trouble=True)
 
     # ------------------------------------------------------------------ inside
+
+    def _show_live(self) -> None:
+        live = self.live
+        sentence = live.sentence or (sentences.LIVE_WAITING if live.is_on and not live.picture else "")
+        self._screen.show(
+            live=live.is_on,
+            live_picture=live.picture,
+            live_sentence=sentence if live.is_on else "",
+            can_keep_live=live.result is not None,
+        )
 
     def _use(self, document: Document, id: str, in_place: bool) -> Steps:
         painted = yield from self.results.take(document, id)

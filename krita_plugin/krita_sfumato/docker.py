@@ -12,12 +12,14 @@ from .footer import Footer
 from .knobs import Tuner
 from .map_rows import MapRows
 from .model_rows import ModelRows
+from .preset_menu import PresetMenu
 from .prompts import Prompts
-from .qt import QFormLayout, QIcon, QKeySequence, QShortcut, Qt, QVBoxLayout, QWidget, pyqtSignal
+from .qt import QFormLayout, QIcon, QKeySequence, QShortcut, Qt, QToolButton, QVBoxLayout, QWidget, pyqtSignal
 from .settings import Choice, Settings
 from .state import View
+from .tiles import Tile
 from .vendor.sfumato_wire import EditInfo
-from .widgets import SmallPrint, UpDown, form, name_parts, set_text, tip
+from .widgets import SmallPrint, UpDown, form, name_parts, row, set_text, tip
 
 
 class Panel(QWidget):
@@ -25,10 +27,11 @@ class Panel(QWidget):
 
     changed = pyqtSignal()  # a control that belongs to the settings
 
-    def __init__(self, icon: Callable[[str], QIcon]) -> None:
+    def __init__(self, icon: Callable[[str], QIcon], version: str) -> None:
         super().__init__()
         self._view = View()
         self._settings = Settings()
+        self._chosen = ""  # the result that is shown large
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
@@ -37,7 +40,13 @@ class Panel(QWidget):
         self.prompts = Prompts()
         self.edit = Chooser(sentences.TIP_EDIT, sentences.EDITS_UNKNOWN, sentences.CHOOSE_EDIT)
         self.edit_help = SmallPrint()
-        rows.addRow(sentences.EDIT_LABEL, self.edit)
+        self.styles = PresetMenu(self)
+        self.styles_button = QToolButton()
+        self.styles_button.setText(sentences.PRESETS)
+        self.styles_button.setToolTip(sentences.TIP_PRESETS)
+        self.styles_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.styles_button.setMenu(self.styles)
+        rows.addRow(sentences.EDIT_LABEL, row(self.edit, self.styles_button))
         rows.setWidget(rows.rowCount(), QFormLayout.ItemRole.FieldRole, self.edit_help)
         self.maps = MapRows(rows, icon)
         self.how = ModelRows(rows, icon)
@@ -48,7 +57,7 @@ class Panel(QWidget):
         for widget in (self.tuner, self.finder, self.how):
             column.addWidget(widget)
         column.addStretch(1)
-        self.footer = Footer()
+        self.footer = Footer(version)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 4, 4, 4)
         outer.setSpacing(4)
@@ -57,19 +66,25 @@ class Panel(QWidget):
         for signal in (self.prompts.changed, self.maps.changed, self.how.changed):
             signal.connect(self.changed)
         self.edit.chosen.connect(self._choose_edit)
+        self.footer.strip.chosen.connect(self._choose_result)
         for tuner in (self.tuner, self.finder):
             tuner.changed.connect(self._tune)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             pressed = QShortcut(QKeySequence(keys), self)
             pressed.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            pressed.activated.connect(self.footer.press_apply)
+            pressed.activated.connect(self.footer.row.apply_button.click)
         name_parts(self)
         self.show_settings(Settings())
 
     # ------------------------------------------------------------------ what the controls say
 
     def settings(self) -> Settings:
-        chosen = {"edit": self.edit.current(), "tuning": self._settings.tuning, "vae": self._settings.vae}
+        chosen: dict[str, Any] = {
+            "edit": self.edit.current(),
+            "tuning": self._settings.tuning,
+            "vae": self._settings.vae,
+        }
+        chosen["as_mask"] = self.footer.row.mask_action.isChecked()
         parts = (self.prompts.fields(), self.maps.fields(), self.how.fields(), chosen)
         return Settings(**{name: value for part in parts for name, value in part.items()})
 
@@ -83,6 +98,7 @@ class Panel(QWidget):
         self.maps.show_strength(settings.strength)
         self.how.show_models(self._view.models, self._view.schedulers, settings)
         self.how.show_settings(settings)
+        self.footer.row.show_mask(settings.as_mask)
         for tuner, task in ((self.tuner, "edit"), (self.finder, "map")):
             info = self._info(task)
             tuner.show_parameters(tuning.declared(info, task), tuning.values_for(settings.tuning, info, task))
@@ -94,6 +110,9 @@ class Panel(QWidget):
 
     def show_map(self, layers: Sequence[Any], choice: Choice) -> None:
         self.maps.show_map(layers, choice)
+
+    def show_results(self, tiles: tuple[Tile, ...], can_replace: bool, discarded: str) -> None:
+        self.footer.strip.show_tiles(tiles, self._chosen, can_replace, discarded)
 
     def show_view(self, view: View) -> None:
         had, self._view = self._view, view
@@ -108,6 +127,9 @@ class Panel(QWidget):
     def _choose_edit(self) -> None:
         self.show_settings(self.settings())
         self.changed.emit()
+
+    def _choose_result(self, id: str) -> None:
+        self._chosen = id
 
     def _tune(self) -> None:
         said = dict(self._settings.tuning)

@@ -5,8 +5,19 @@ from __future__ import annotations
 
 from . import sentences
 from .apply_row import ApplyRow
-from .qt import QColor, QFrame, QHBoxLayout, QLabel, QPalette, QProgressBar, QPushButton, Qt, QVBoxLayout, QWidget, pyqtSignal
-
+from .qt import (
+    QColor,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPalette,
+    QProgressBar,
+    QPushButton,
+    Qt,
+    QVBoxLayout,
+    QWidget,
+    pyqtSignal,
+)
 from .state import View
 from .status import StatusLine
 from .strip import ResultStrip

@@ -16,6 +16,7 @@ from . import sentences
 WORDS = Path(__file__).parent / "words"
 VARIABLE = "SFUMATO_LANGUAGE"
 ENGLISH = "en"
+now = ENGLISH  # what everything is said in
 
 
 def texts() -> dict[str, str]:
@@ -46,6 +47,8 @@ def choose(environ: Mapping[str, str], wanted: Iterable[str]) -> str:
 
 def use(language: str) -> None:
     """From now on everything is said in that language. Before the docker is made: what it shows already stays."""
+    global now
+    now = language
     for key, text in {**_ORIGINAL, **_usable(read(language))}.items():
         name, dot, entry = key.partition(".")
         if dot:

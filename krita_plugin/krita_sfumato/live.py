@@ -28,7 +28,7 @@ class Live:
     def __init__(self, link: Link, memory: Memory, compute: Compute, clock: Callable[[], float]) -> None:
         self.is_on = False
         self.sentence = ""  # why there is nothing to show
-        self.preview: Rgb | None = None  # of the draft that is painted now
+        self.picture: Rgb | None = None  # of the newest draft, on its way or done
         self.result: Edit | None = None  # the newest that is done
         self._link, self._memory, self._compute, self._clock = link, memory, compute, clock
         self._seed = 0
@@ -50,7 +50,7 @@ class Live:
             self._seed = random.randrange(SEEDS)
         else:
             self._stop()
-            self._steps, self.preview, self.result = None, None, None
+            self._steps, self.picture, self.result = None, None, None
 
     def look(self, document: Document | None, settings: Settings, welcome: Welcome) -> None:
         """Whether something changed, as often as the picture may be read; not while it is read already."""
@@ -83,14 +83,14 @@ class Live:
             return False
         if isinstance(event, Moved):
             edit.way.heard(edit.task, event.progress)
-            self.preview = edit.way.preview or self.preview
+            self.picture = edit.way.preview or self.picture
         elif isinstance(event, Finished):
             self._link.acknowledge(edit.job)
-            self._running, self.preview, edit.result = None, None, event
+            self._running, edit.result = None, event
             self.result = edit if event.layer is not None else None
             self.sentence = "" if event.layer is not None else sentences.nothing("edit")
         elif isinstance(event, Ended):
-            self._running, self.preview = None, None
+            self._running = None
             self.sentence = event.sentence
         return True
 
@@ -114,4 +114,4 @@ class Live:
     def _stop(self) -> None:
         if self._running is not None:
             self._link.cancel(self._running.job)
-            self._running, self.preview = None, None
+            self._running = None

@@ -18,6 +18,7 @@ class MapRows(QObject):
     read = pyqtSignal()  # in another way
     changed = pyqtSignal()  # the strength
     find_map = pyqtSignal()
+    new_map = pyqtSignal()
 
     def __init__(self, rows: QFormLayout, icon: Callable[[str], QIcon]) -> None:
         super().__init__()
@@ -27,7 +28,6 @@ class MapRows(QObject):
         self.new.setIcon(icon("list-add"))
         self.new.setAutoRaise(True)
         self.new.setToolTip(sentences.TIP_NEW_MAP)
-        self.new.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.find = QToolButton()
         self.find.setText(sentences.FIND_MAP)
         self.find.setToolTip(sentences.TIP_FIND_MAP)
@@ -41,6 +41,7 @@ class MapRows(QObject):
         self.strength = Percent(100, sentences.TIP_STRENGTH)
         rows.addRow(sentences.STRENGTH_LABEL, self.strength)
         self.map.chosen.connect(self.chosen)
+        self.new.clicked.connect(lambda *_: self.new_map.emit())
         self.find.clicked.connect(lambda *_: self.find_map.emit())
         self.channel.currentIndexChanged.connect(lambda *_: self.read.emit())
         self.inverted.toggled.connect(lambda *_: self.read.emit())

@@ -21,18 +21,18 @@ class Guard:
         self._tell, self._tell_beside = tell, tell_beside
         self._log: logging.Logger | None = None
 
-    def __call__(self, call: Callable[[], Any]) -> Callable[..., None]:
-        """A slot that takes whatever the signal brings and never raises."""
+    def __call__(self, call: Callable[..., Any]) -> Callable[..., None]:
+        """A slot that hands on what the signal brings, and never raises."""
         return self._slot(call, self._tell)
 
-    def beside(self, call: Callable[[], Any]) -> Callable[..., None]:
+    def beside(self, call: Callable[..., Any]) -> Callable[..., None]:
         """The same for what is beside an edit."""
         return self._slot(call, self._tell_beside)
 
-    def _slot(self, call: Callable[[], Any], tell: Callable[[str], None]) -> Callable[..., None]:
-        def slot(*_: Any) -> None:
+    def _slot(self, call: Callable[..., Any], tell: Callable[[str], None]) -> Callable[..., None]:
+        def slot(*said: Any) -> None:
             try:
-                call()
+                call(*said)
             except Exception:
                 self._note(tell)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from typing import Any
 
 from . import sentences
@@ -66,9 +66,9 @@ class Results:
         entry = self.of(document).find(id)
         return settings_from(entry.said) if entry else None
 
-    def last_layer(self, document: Document) -> str:
-        """The newest result that is a layer still; "" for none."""
-        there = {layer.id for layer in document.layers()}
+    def last_layer(self, document: Document, layers: Collection[str] | None = None) -> str:
+        """The newest result that is a layer still; "" for none. layers: the ids of those there are, where known."""
+        there = {layer.id for layer in document.layers()} if layers is None else layers
         return next((e.placed for e in self.of(document).entries if e.placed in there and e.task == "edit"), "")
 
     def tiles(self, document: Document | None, edits: Sequence[Edit], models: Mapping[str, str]) -> tuple[Tile, ...]:

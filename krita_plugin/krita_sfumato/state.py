@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import sentences
+from .pace import Pace
 from .vendor.sfumato_wire import EditInfo, ModelInfo, Progress
 
 Rgb = tuple[int, int, bytes]  # width, height, three bytes per pixel
@@ -17,7 +18,6 @@ class View:
 
     link: str = "absent"
     link_sentence: str = ""
-    device: str = ""
     models: tuple[ModelInfo, ...] = ()
     edits: tuple[EditInfo, ...] = ()
     schedulers: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by family
@@ -26,6 +26,7 @@ class View:
     busy: bool = False
     stalled: bool = False  # edits wait for a backend that is gone; a new Apply takes their place
     task_stage: str = ""  # the backend's word for it
+    model: str = ""  # with which it is made
     stage: str = ""
     fraction: float | None = None  # None: busy, nobody knows how long
     preview: Rgb | None = None
@@ -56,12 +57,14 @@ class Way:
     task_stage: str = ""
     fraction: float | None = None
     preview: Rgb | None = None
+    pace: Pace = field(default_factory=Pace)
 
     def heard(self, task: str, progress: Progress) -> None:
         self.task_stage = progress.stage
         self.stage = sentences.STAGES.get(progress.stage, progress.stage)
         if progress.stage == "painting":
             self.stage = sentences.painting_step(task, progress.step, progress.steps)
+            self.pace.step(progress.step, progress.steps)
         self.fraction = progress.step / progress.steps if progress.steps else None
         if progress.preview is not None:
             self.preview = (progress.preview.width, progress.preview.height, progress.payload)
@@ -73,4 +76,5 @@ class Way:
             "task_stage": self.task_stage,
             "fraction": self.fraction,
             "preview": self.preview,
+            "left": self.pace.left() if self.task_stage == "painting" else None,
         }

@@ -229,6 +229,7 @@ class UnderWay:
         front = self.queue.front
         self._screen.show(busy=front is not None, behind=max(0, len(self.edits) - 1))
         if front is None:
-            self._screen.show(stage="", fraction=None, preview=None)
+            self._screen.show(stage="", task_stage="", fraction=None, preview=None, left=None)
         elif not self._screen.view.stalled:
-            self._screen.show(**front.way.shown())
+            names = {model.id: model.name for model in self._screen.view.models if model.id == front.settings.model}
+            self._screen.show(**front.way.shown(), model=names.get(front.settings.model, ""))

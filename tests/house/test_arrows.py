@@ -109,7 +109,7 @@ def test_controller_and_client_know_neither_qt_nor_krita(start: str) -> None:
     waiting, seen = [f"krita_sfumato.{start}"], set()
     while waiting:
         module = waiting.pop()
-        if module in seen or module not in files:
+        if module in seen or module not in files or module == "krita_sfumato":
             continue
         seen.add(module)
         for imported in imports(files[module]):

@@ -197,7 +197,7 @@ def test_a_backend_that_cannot_start_says_why() -> None:
     desk.controller.hear(Unlinked("absent"))
     desk.controller.watch()
     assert "the port is in use" in desk.view.sentence
-    assert desk.view.can_start
+    assert desk.view.link == "absent"
     assert not desk.view.busy
 
 
@@ -218,7 +218,7 @@ def test_a_backend_that_dies_in_an_edit_and_comes_back() -> None:
     desk.controller.hear(Unlinked("absent"))
     assert desk.view.sentence == sentences.STOPPED_IN_EDIT
     assert desk.view.stalled
-    assert desk.view.can_start
+    assert desk.view.link == "absent"
     desk.controller.start()
     desk.ready()
     assert not desk.view.stalled
@@ -252,7 +252,7 @@ def test_the_painting_process_restarts() -> None:
     desk = Desk().ready()
     job = desk.apply()
     desk.controller.hear(Told(Status("starting", "The painting process stopped and starts again.")))
-    assert "stopped" in desk.view.link_text
+    assert "stopped" in desk.view.link_sentence
     desk.controller.hear(Ended(job, "worker_lost", "It stopped: press Apply again."))
     assert desk.view.sentence == "It stopped: press Apply again."
     assert not desk.view.busy

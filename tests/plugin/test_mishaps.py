@@ -19,7 +19,7 @@ def said() -> Iterator[list[str]]:
         logger.removeHandler(handler)
 
 
-def broken() -> None:
+def broken(*_: object) -> None:
     raise RuntimeError("no layers today")
 
 

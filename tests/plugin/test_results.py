@@ -192,13 +192,13 @@ def test_live_keeps_its_seed_and_a_picture_of_the_way() -> None:
     seed = request_of(desk).seed
     job = desk.link.submitted[-1][0]
     desk.controller.hear(Moved(job, Progress(job, "painting", 3, 12, Preview(2, 1), b"123456")))
-    assert desk.controller.live.preview == (2, 1, b"123456")
+    assert desk.controller.live.picture == (2, 1, b"123456")
     desk.document.grey = 100
     look(desk, replace(SETTINGS, seed=None))
     assert request_of(desk).seed == seed
     desk.controller.live.turn(False)
     assert desk.link.cancelled[-1] == desk.link.submitted[-1][0]
-    assert desk.controller.live.preview is None
+    assert desk.controller.live.picture is None
 
 
 def test_live_says_why_there_is_nothing_to_see() -> None:

@@ -1,0 +1,103 @@
+"""What happens when something is pressed in the docker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import presets, sentences
+from .apply_row import FAN
+from .docker import Panel
+from .settings import settings_from, to_json
+
+if TYPE_CHECKING:
+    from .application import Application
+
+Slot = tuple[Any, Any, Callable[..., Any]]  # a signal, the guard of what it calls, and that
+
+
+def wire(app: Application, panel: Panel) -> None:
+    """work: an error ends the edit it is part of; beside: it does not."""
+    for signal, guard, call in (*_edits(app, panel), *_settings(app, panel), *_results(app, panel), *_rest(app, panel)):
+        signal.connect(guard(call))
+        signal.connect(app.show_soon)
+
+
+def _edits(app: Application, panel: Panel) -> Iterator[Slot]:
+    control, row, work, beside = app.controller, panel.footer.row, app.guard, app.guard.beside
+    yield row.apply, work, lambda: control.apply(panel.settings())
+    yield row.replace, work, lambda: control.apply(panel.settings(), in_place=True)
+    yield row.fan, work, lambda: control.apply(panel.settings(), strengths=FAN)
+    yield row.cancel, work, control.cancel
+    yield row.live_toggled, beside, control.turn_live
+    yield panel.maps.find_map, work, lambda: control.apply(panel.settings(), "map")
+    yield panel.maps.new_map, beside, control.new_map
+    yield panel.footer.place, beside, control.place
+    yield panel.footer.keep_live, work, control.take_live
+
+
+def _settings(app: Application, panel: Panel) -> Iterator[Slot]:
+    beside = app.guard.beside
+
+    def choose_map(layer: str) -> None:
+        app.remember(choices=app.note().choosing_layer(layer, panel.maps.choice()))
+
+    def read_map() -> None:
+        app.remember(choices=app.note().choosing(panel.maps.choice()))
+
+    def take_style(name: str) -> None:
+        said = to_json(app.note().settings) | app.presets.read(name)
+        app.remember(settings=settings_from(said))
+
+    def save_style(name: str) -> None:
+        app.controller.tell(sentences.PRESET_SAVED.format(name=app.presets.save(name, to_json(panel.settings()))))
+
+    def tried(call: Callable[..., Any]) -> Callable[..., None]:
+        def attempt(*said: Any) -> None:
+            try:
+                call(*said)
+            except presets.PresetError as error:
+                app.controller.tell(str(error), is_trouble=True)
+            panel.styles.show_presets(app.presets.names())
+
+        return attempt
+
+    yield panel.changed, beside, lambda *_: app.remember(settings=panel.settings())
+    yield panel.footer.row.mask_toggled, beside, lambda *_: app.remember(settings=panel.settings())
+    yield panel.maps.chosen, beside, choose_map
+    yield panel.maps.read, beside, lambda *_: read_map()
+    yield panel.styles.chosen, beside, tried(take_style)
+    yield panel.styles.save, beside, tried(save_style)
+    yield panel.styles.import_from, beside, tried(lambda file: app.presets.import_from(Path(file)))
+    yield panel.styles.export, beside, tried(lambda name, file: app.presets.export(name, Path(file)))
+    yield panel.styles.remove, beside, tried(app.presets.remove)
+
+
+def _results(app: Application, panel: Panel) -> Iterator[Slot]:
+    control, strip, work, beside = app.controller, panel.footer.strip, app.guard, app.guard.beside
+    yield strip.add, beside, control.use
+    yield strip.replace, beside, lambda id: control.use(id, in_place=True)
+    yield strip.copy_settings, beside, control.settings_of
+    yield strip.favour, beside, control.favour
+    yield strip.discard, beside, control.discard
+    yield strip.restore, beside, lambda _: control.restore()
+    yield strip.cancel, work, control.cancel
+    yield strip.picture_wanted, beside, lambda id: control.large(id, lambda thumb: strip.show_picture(id, thumb))
+
+
+def _rest(app: Application, panel: Panel) -> Iterator[Slot]:
+    control, line, beside = app.controller, panel.footer.status_line, app.guard.beside
+
+    def move(address: str, token: str) -> None:
+        if wrong := app.backend.move(address, token):
+            line.remote_refused(wrong)
+        else:
+            line.remote_taken()
+
+    yield line.start, beside, control.start
+    yield line.stop, beside, control.stop
+    yield line.remote_chosen, beside, move
+    yield line.local_chosen, beside, lambda: move("", "")
+    yield line.copy_diagnostics, beside, lambda: app.copy_diagnostics(line.say)
+    yield line.open_log, beside, lambda: app.open_log(line.say)
