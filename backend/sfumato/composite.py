@@ -43,8 +43,9 @@ def layer(
     band: float = BAND,
     detail: float = 1.0,
     shown: NDArray[np.float32] | None = None,
-) -> NDArray[np.uint8]:
-    """The result as a layer: RGBA uint8 [h, w, 4], transparent where nothing changed.
+    deep: bool = False,
+) -> NDArray[Any]:
+    """The result as a layer: RGBA uint8 [h, w, 4], or uint16 where it is to be `deep`; all zeros where nothing changed.
 
     original: RGB uint8 [h, w, 3]. decoded, roundtrip: RGB in 0..255, float32 [h, w, 3]; roundtrip is the original
     after the VAE alone, whose error is given back in proportion to how little a pixel may change and to how much of
@@ -56,9 +57,10 @@ def layer(
     if roundtrip is not None and detail:
         weight = detail * (1 - change) * still_there(decoded, roundtrip)
         colour = decoded + weight[..., None] * (original.astype(np.float32) - roundtrip)
-    result = np.empty((*values.shape, 4), np.uint8)
-    result[..., :3] = np.rint(np.clip(colour, 0, 255))
-    result[..., 3] = np.rint(alpha_of(change, band) * (1 if shown is None else shown) * 255)
+    result = np.empty((*values.shape, 4), np.uint16 if deep else np.uint8)
+    most = np.float32(np.iinfo(result.dtype).max)
+    result[..., :3] = np.rint(np.clip(colour, 0, 255) * (most / 255))
+    result[..., 3] = np.rint(alpha_of(change, band) * (1 if shown is None else shown) * most)
     result[result[..., 3] == 0] = 0
     return result
 

@@ -30,11 +30,12 @@ from .messages import (
     Submit,
     Welcome,
 )
-from .request import BYTES_PER_PIXEL, Control, Lora, Pixels, Request, digest_of
+from .request import BYTES_PER_PIXEL, LAYER_FORMATS, Control, Lora, Pixels, Request, digest_of
 
 __all__ = [
     "BYTES_PER_PIXEL",
     "FULL",
+    "LAYER_FORMATS",
     "PROTOCOL_VERSION",
     "Accepted",
     "Ack",

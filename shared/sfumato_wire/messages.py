@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from .limits import MAX_BLOB, MAX_PREVIEW, MAX_STEPS
 from .request import Pixels, Request
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 _KINDS: dict[str, type] = {"int": Integral, "float": Real, "bool": bool, "choice": str}
 

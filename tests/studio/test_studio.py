@@ -96,6 +96,34 @@ class TestLayer:
         swapped = np.frombuffer(bgra.data, np.uint8).reshape(-1, 4)[:, [2, 1, 0, 3]]
         assert swapped.tobytes() == rgba.data
 
+    @pytest.mark.parametrize("composite", ["smooth", "plain", "difference"])
+    def test_16_bits_are_the_same_picture_before_it_is_rounded(
+        self, studio: Studio, canvas: np.ndarray, composite: str
+    ) -> None:
+        grey, settings = ramp(), {"composite": composite}
+        plain = np.frombuffer(studio.run(*job(canvas, grey, settings=settings)).data, np.uint8).reshape(SIDE, SIDE, 4)
+        layers = {}
+        for form in ("rgba16", "bgra16"):
+            finished = studio.run(*job(canvas, grey, settings=settings, layer_format=form))
+            assert finished.layer is not None
+            assert (finished.layer.format, len(finished.data)) == (form, 8 * SIDE * SIDE)
+            layers[form] = np.frombuffer(finished.data, "<u2").reshape(SIDE, SIDE, 4)
+        deep = layers["rgba16"]
+        assert np.array_equal(layers["bgra16"][..., [2, 1, 0, 3]], deep)
+        assert not deep[grey == 0].any()
+        assert not plain[grey == 0].any()
+        seen = plain[..., 3] > 0
+        assert (np.abs((deep[seen].astype(int) + 128) // 257 - plain[seen]) <= 1).all()
+        assert (deep[..., :3] % 257 != 0).any(), "8 bits spread over 16 are no more than 8"
+
+    def test_a_result_too_large_for_16_bits_is_refused_before_the_work(
+        self, studio: Studio, canvas: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sfumato.studio.job.MAX_BLOB", 4 * SIDE * SIDE)
+        assert studio.run(*job(canvas, ramp(), steps=1)).layer
+        with pytest.raises(InputError, match=f"{SIDE} x {SIDE} pixels are too many for a result of 16 bits"):
+            studio.run(*job(canvas, ramp(), steps=1, layer_format="rgba16"))
+
     def test_a_crop_that_was_sent_gives_what_the_whole_gives(self, studio: Studio) -> None:
         canvas = np.dstack([paint(Scene(), 640), np.full((640, 640), 255, np.uint8)])
         grey = np.zeros((640, 640), np.uint16)

@@ -106,6 +106,7 @@ FROM_SERVER: tuple[Message, ...] = (
     Progress("j", "painting", 3, 4, Preview(2, 1), b"\x00\x01\x02\x03\x04\x05"),
     Progress("j", "loading", 0, 0),
     Result("j", Pixels(0, 0, 1, 1, "rgba8", digest_of(LAYER)), {"plan": {"steps": [1, 2.5, None, True, "x"]}}),
+    Result("j", Pixels(0, 0, 1, 1, "bgra16", digest_of(LAYER * 2)), {}),
     Result("j", None),
     Failed("j", "worker_lost", "The painting process stopped: press Apply again."),
     Cancelled("j"),
