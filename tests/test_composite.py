@@ -83,6 +83,19 @@ def test_alpha_rises_from_nothing_to_all_within_the_band() -> None:
     assert 0 < faintest() < 257  # the faintest grey of 8 bits is still seen
 
 
+@given(PIXELS, hnp.arrays(np.float32, (*SHAPE, 3), elements=st.floats(0, 255, width=32)), VALUES)
+@settings(max_examples=50)
+def test_by_the_map_alpha_is_the_change_itself(original: np.ndarray, decoded: np.ndarray, values: np.ndarray) -> None:
+    deep = layer(original, decoded, None, values, None, deep=True)
+    assert np.array_equal(deep[..., 3], values)
+    plain = layer(original, decoded, None, values, None)
+    assert np.array_equal(plain[..., 3], np.rint(values / 257))
+    seen = plain[..., 3] > 0
+    assert np.array_equal(plain[seen][:, :3], np.rint(decoded)[seen])
+    assert not plain[~seen].any()
+    assert faintest(None) == 129  # 128 of 65535 are less than half of a level
+
+
 def test_what_did_change_keeps_no_ghost_of_its_detail() -> None:
     original = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
     blurred = np.full((8, 8, 3), 100, np.float32)

@@ -21,15 +21,18 @@ CELL = 8  # pixels of a latent cell's side, as the models know them
 BLUR = 4  # pixels, standard deviation: half a cell
 
 
-def alpha_of(change: NDArray[np.floating[Any]], band: float = BAND) -> NDArray[np.float32]:
-    """How much of the new picture shows: smoothstep(0, band, c), 0 exactly where c is 0. band 0: all or nothing."""
+def alpha_of(change: NDArray[np.floating[Any]], band: float | None = BAND) -> NDArray[np.float32]:
+    """How much of the new picture shows: smoothstep(0, band, c), 0 exactly where c is 0. band 0: all or nothing.
+    None: c itself."""
+    if band is None:
+        return change.astype(np.float32)
     if band * M < 1:  # narrower than one step of the map
         return (change > 0).astype(np.float32)
     t = np.clip(change / np.float32(band), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def faintest(band: float = BAND) -> int:
+def faintest(band: float | None = BAND) -> int:
     """The smallest V in 0..M whose alpha is not 0 in 8 bits: fainter paint cannot be seen in the result."""
     ramp = alpha_of(np.arange(M + 1, dtype=np.float32) / M, band)
     return int(np.argmax(np.rint(ramp * 255) > 0))
@@ -40,7 +43,7 @@ def layer(
     decoded: NDArray[np.float32],
     roundtrip: NDArray[np.float32] | None,
     values: NDArray[np.uint16],
-    band: float = BAND,
+    band: float | None = BAND,
     detail: float = 1.0,
     shown: NDArray[np.float32] | None = None,
     deep: bool = False,

@@ -96,7 +96,7 @@ class TestLayer:
         swapped = np.frombuffer(bgra.data, np.uint8).reshape(-1, 4)[:, [2, 1, 0, 3]]
         assert swapped.tobytes() == rgba.data
 
-    @pytest.mark.parametrize("composite", ["smooth", "plain", "difference"])
+    @pytest.mark.parametrize("composite", ["smooth", "plain", "difference", "map"])
     def test_16_bits_are_the_same_picture_before_it_is_rounded(
         self, studio: Studio, canvas: np.ndarray, composite: str
     ) -> None:
@@ -157,6 +157,24 @@ class TestLayer:
         assert finished.layer is not None
         alpha = np.frombuffer(finished.data, np.uint8).reshape(SIDE, SIDE, 4)[..., 3]
         assert np.array_equal(alpha, np.where(grey > 0, 255, 0))
+
+    @pytest.mark.parametrize("edit", ["differential", "sdedit"])
+    def test_by_the_map_the_new_picture_shows_as_much_as_the_map_is_light(
+        self, studio: Studio, canvas: np.ndarray, edit: str
+    ) -> None:
+        grey = ramp()
+        finished = studio.run(*job(canvas, grey, edit=edit, strength=500, settings={"composite": "map"}))
+        alpha = np.frombuffer(finished.data, np.uint8).reshape(SIDE, SIDE, 4)[..., 3]
+        assert np.array_equal(alpha, np.rint(grey.astype(int) * 500 // 1000 / 257))
+
+    def test_by_the_map_shows_the_painted_grey_of_what_an_edit_takes_and_nothing_of_the_rest(
+        self, studio: Studio, canvas: np.ndarray
+    ) -> None:
+        """DiffEdit's mask leaves the darker half out; its ratio is no part of what was painted."""
+        grey = ramp()
+        finished = studio.run(*job(canvas, grey, edit="diffedit", settings={"composite": "map", "ratio": 0.6}))
+        alpha = np.frombuffer(finished.data, np.uint8).reshape(SIDE, SIDE, 4)[..., 3]
+        assert np.array_equal(alpha, np.where(grey > 65535 // 2, np.rint(grey / 257), 0))
 
     @pytest.mark.parametrize("size", [(1, 1), (1, 300), (31, 17), (300, 41)])
     def test_odd_sizes(self, studio: Studio, size: tuple[int, int]) -> None:

@@ -101,7 +101,8 @@ class Job:
         """The task "edit": a layer where the map asks for change."""
         request = self.request
         settings = self.report["settings"] = settings_of(request, self.info.parameters, self.info.name)
-        band = 0.0 if settings["composite"] == "plain" else settings["band"]
+        composite = settings["composite"]
+        band = {"plain": 0.0, "map": None}.get(composite, settings["band"])
         with self._clock("plan"):
             values, at = map_array(request, change_map)
             # What 8 bits can show decides for either depth, so that both are of one picture.
@@ -141,14 +142,18 @@ class Job:
                     "The model's answer is not a picture. Lower the guidance, try another seed, or take another model.",
                 )
         with self._clock("composite"):
+            shown = self._by_change(edit, latents, result, planned) if composite == "difference" else None
+            change = _strong(edit.change_map)
+            if composite == "map":  # as it was painted, but for what the edit leaves out
+                change = np.where(change > 0, _strong(cells), 0).astype(np.uint16)
             painted = layer(
                 original,
                 from_working(decoded, planned),
-                from_working(roundtrip, planned) if settings["composite"] == "smooth" else None,
-                _strong(edit.change_map),
+                from_working(roundtrip, planned) if composite == "smooth" else None,
+                change,
                 band,
                 settings["detail"],
-                self._by_change(edit, latents, result, planned) if settings["composite"] == "difference" else None,
+                shown,
                 self._deep,
             )
             return self._finished(painted, planned.crop)
