@@ -17,6 +17,7 @@ from .messages import (
     Cancelled,
     EditInfo,
     Failed,
+    GreysWhen,
     Hello,
     Message,
     ModelInfo,
@@ -31,6 +32,7 @@ from .messages import (
     Welcome,
 )
 from .request import BYTES_PER_PIXEL, LAYER_FORMATS, Control, Lora, Pixels, Request, digest_of
+from .strengths import changes_in, strengths
 
 __all__ = [
     "BYTES_PER_PIXEL",
@@ -50,6 +52,7 @@ __all__ = [
     "EditInfo",
     "Event",
     "Failed",
+    "GreysWhen",
     "Hello",
     "Levels",
     "LocalProtocolError",
@@ -70,6 +73,8 @@ __all__ = [
     "Status",
     "Submit",
     "Welcome",
+    "changes_in",
     "crop_box",
     "digest_of",
+    "strengths",
 ]

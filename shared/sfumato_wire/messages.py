@@ -9,6 +9,7 @@ The server speaks the same language to its worker, in the client's role.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -52,9 +53,20 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class GreysWhen:
+    """With that value of that parameter, what counts of a map's greys is another than the edit's usual."""
+
+    parameter: str
+    value: bool | int | float | str
+    greys: str
+
+
+@dataclass(frozen=True)
 class EditInfo:
     """source_prompt: whether the edit wants to be told what the picture shows. finds_map: whether it can find a map
-    for a prompt (the task "map"); map_parameters are what can be set then."""
+    for a prompt (the task "map"); map_parameters are what can be set then. greys: what counts of a map's greys, as
+    `strengths` takes it; greys_when: with which settings something else does, the first that applies.
+    """
 
     id: str
     name: str
@@ -63,11 +75,21 @@ class EditInfo:
     source_prompt: bool = False
     finds_map: bool = False
     map_parameters: tuple[Parameter, ...] = ()
+    greys: str = "all"
+    greys_when: tuple[GreysWhen, ...] = ()
+
+    def greys_with(self, settings: Mapping[str, Any]) -> str:
+        """What counts with these settings; one that is missing has its default."""
+        for when in self.greys_when:
+            if settings.get(when.parameter) == when.value:
+                return when.greys
+        return self.greys
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """native: the side in pixels the model was trained for; steps and guidance_scale: its own defaults."""
+    """native: the side in pixels the model was trained for; steps and guidance_scale: its own defaults. rounding:
+    "floor" or "ceil", how its pipeline turns a strength into steps."""
 
     id: str
     name: str
@@ -75,6 +97,7 @@ class ModelInfo:
     native: int
     steps: int
     guidance_scale: float
+    rounding: str = "floor"
 
 
 @dataclass(frozen=True)

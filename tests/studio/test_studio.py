@@ -12,6 +12,7 @@ from sfumato.composite import flatten
 from sfumato.errors import Cancelled, InputError
 from sfumato.models.sketchbook.paint import paint
 from sfumato.models.sketchbook.scene import Scene
+from sfumato.steering.routes import route_of
 from sfumato.studio import Finished, Progressed, Studio
 from sfumato_wire import Box, Levels, Pixels, Request, digest_of
 
@@ -157,6 +158,21 @@ class TestLayer:
         assert finished.layer is not None
         alpha = np.frombuffer(finished.data, np.uint8).reshape(SIDE, SIDE, 4)[..., 3]
         assert np.array_equal(alpha, np.where(grey > 0, 255, 0))
+
+    def test_the_report_says_how_many_strengths_were_told_apart(self, studio: Studio, canvas: np.ndarray) -> None:
+        greys = len(np.unique(ramp())) - 1
+        for settings, edit, count in (
+            ({}, "differential", greys),
+            ({"release": "whole"}, "differential", STEPS),
+            ({}, "sdedit", 1),
+        ):
+            finished = studio.run(*job(canvas, ramp(), edit=edit, settings=settings))
+            assert finished.report["strengths"] == count
+
+    @pytest.mark.parametrize("name", models.CATALOGUE)
+    def test_models_say_how_their_pipelines_round(self, studio: Studio, name: str) -> None:
+        model = models.find(name)
+        assert model.info.rounding == route_of(studio.pipe(model)).rounding
 
     @pytest.mark.parametrize("edit", ["differential", "sdedit"])
     def test_by_the_map_the_new_picture_shows_as_much_as_the_map_is_light(

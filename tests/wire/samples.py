@@ -12,6 +12,7 @@ from sfumato_wire import (
     Control,
     EditInfo,
     Failed,
+    GreysWhen,
     Hello,
     Levels,
     Lora,
@@ -80,10 +81,16 @@ WELCOME = Welcome(
     "Sfumato 1.0",
     1,
     "cpu",
-    (ModelInfo("sketchbook", "Sketchbook", "sd", 256, 20, 5.0),),
+    (
+        ModelInfo("sketchbook", "Sketchbook", "sd", 256, 20, 5.0),
+        ModelInfo("owner/flux", "Flux", "flux", 1024, 28, 3.5, "ceil"),
+    ),
     (
         EditInfo("differential", "Differential diffusion", "How much, per pixel.", PARAMETERS),
-        EditInfo("diffedit", "DiffEdit", "Where, from two texts.", PARAMETERS[:1], True, True, PARAMETERS[1:]),
+        EditInfo("diffedit", "DiffEdit", "Where, from two texts.", PARAMETERS[:1], True, True, PARAMETERS[1:], "one"),
+        EditInfo(
+            "all", "All", "", PARAMETERS, greys_when=tuple(GreysWhen(p.name, p.default, "steps") for p in PARAMETERS)
+        ),
     ),
     {"sd": ("DDIM", "DPM++ 2M Karras"), "flux": ()},
 )

@@ -43,7 +43,8 @@ class Model:
 
 
 def _info(id: str, name: str, family: str, steps: int, guidance_scale: float) -> ModelInfo:
-    return ModelInfo(id=id, name=name, family=family, native=256, steps=steps, guidance_scale=guidance_scale)
+    rounding = "ceil" if family == "sd3" else "floor"
+    return ModelInfo(id, name, family, 256, steps, guidance_scale, rounding)
 
 
 def catalogue(weights: Path, few_steps: Path, flow: Path) -> dict[str, Model]:

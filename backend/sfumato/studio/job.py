@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sfumato_wire.geometry import Box
 from sfumato_wire.limits import MAX_BLOB
 from sfumato_wire.request import BYTES_PER_PIXEL, Pixels, Request, digest_of
+from sfumato_wire.strengths import strengths
 from torch import Tensor
 
 from sfumato.change_map import ChangeMap, scaled
@@ -110,6 +111,9 @@ class Job:
         if planned is None:
             return self._finished(None)
         values = laid_on(values, at, planned.crop)
+        changes = np.flatnonzero(np.bincount(values.ravel())).tolist()
+        count = self.info.greys_with(settings), request.steps, request.strength, changes, self.model.info.rounding
+        self.report["strengths"] = strengths(*count)
         curve, resample = self._curve(settings.get("axis")), settings["resample"]
         cells = ChangeMap(values, request.strength, covered=planned.covered, resample=resample, curve=curve)
         pipe = self._pipe()
