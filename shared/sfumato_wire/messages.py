@@ -89,7 +89,8 @@ class EditInfo:
 @dataclass(frozen=True)
 class ModelInfo:
     """native: the side in pixels the model was trained for; steps and guidance_scale: its own defaults. rounding:
-    "floor" or "ceil", how its pipeline turns a strength into steps."""
+    "floor" or "ceil", how its pipeline turns a strength into steps. takes: what of its family can be used beside it:
+    "lora" (`Welcome.loras`), "controlnet" (`Welcome.controlnets`)."""
 
     id: str
     name: str
@@ -98,6 +99,16 @@ class ModelInfo:
     steps: int
     guidance_scale: float
     rounding: str = "floor"
+    takes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A LoRA or a ControlNet, by the id that a request names; for models of its family that take one."""
+
+    id: str
+    name: str
+    family: str
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,8 @@ class Hello:
 class Welcome:
     """The server's answer: what it can do. Comes once its worker is ready; `Status` may come before.
 
-    schedulers: what can be chosen beside a model's own, by family: there may be a thousand models.
+    schedulers: what can be chosen beside a model's own, by family: there may be a thousand models. Of models, loras and
+    controlnets there are only as many as fit into a message; a status says so, and others can be asked for by name.
     """
 
     kind: ClassVar[str] = "welcome"
@@ -137,6 +149,8 @@ class Welcome:
     models: tuple[ModelInfo, ...]
     edits: tuple[EditInfo, ...]
     schedulers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    loras: tuple[Extra, ...] = ()
+    controlnets: tuple[Extra, ...] = ()
 
 
 @dataclass(frozen=True)

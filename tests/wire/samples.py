@@ -11,6 +11,7 @@ from sfumato_wire import (
     Connection,
     Control,
     EditInfo,
+    Extra,
     Failed,
     GreysWhen,
     Hello,
@@ -83,7 +84,7 @@ WELCOME = Welcome(
     "cpu",
     (
         ModelInfo("sketchbook", "Sketchbook", "sd", 256, 20, 5.0),
-        ModelInfo("owner/flux", "Flux", "flux", 1024, 28, 3.5, "ceil"),
+        ModelInfo("owner/flux", "Flux", "flux", 1024, 28, 3.5, "ceil", ("lora", "controlnet")),
     ),
     (
         EditInfo("differential", "Differential diffusion", "How much, per pixel.", PARAMETERS),
@@ -93,6 +94,8 @@ WELCOME = Welcome(
         ),
     ),
     {"sd": ("DDIM", "DPM++ 2M Karras"), "flux": ()},
+    (Extra("owner/soft", "Soft, 水彩", "flux"), Extra("Aquarell-1a2b3c", "Aquarell", "sdxl")),
+    (Extra("owner/lines", "Lines", "sd15"),),
 )
 
 FROM_CLIENT: tuple[Message, ...] = (

@@ -7,7 +7,7 @@ from pathlib import Path
 from sfumato_wire.messages import ModelInfo
 
 from sfumato.errors import InputError
-from sfumato.models import Model
+from sfumato.models import Model, controlnets
 from sfumato.models.families import FAMILIES, hub_of
 from sfumato.models.listing import Row
 
@@ -48,7 +48,8 @@ def as_model(row: Row) -> Model:
     if reason := why_not(row):
         raise InputError("unusable_model", reason)
     rounding = "ceil" if FAMILIES[row.family].prediction == "flow" else "floor"  # the pipelines' habit
-    info = ModelInfo(row.id, row.name, row.family, row.native, row.steps, row.guidance_scale, rounding)
+    takes = ("lora", "controlnet") if row.family in controlnets.FAMILIES else ("lora",)
+    info = ModelInfo(row.id, row.name, row.family, row.native, row.steps, row.guidance_scale, rounding, takes)
     path = Path(row.path)
     folder = path if row.layout == "folder" else path.with_name(f"{path.stem}.sfumato")
     pixels, cell = round(LARGER * row.native**2), CELLS.get(row.family, 8)
