@@ -25,6 +25,41 @@ def test_black_keeps_the_bytes(original: np.ndarray, decoded: np.ndarray, values
     assert np.array_equal(flat[values == M][:, :3], np.rint(np.clip(decoded, 0, 255))[values == M])
 
 
+def to_8(deep: np.ndarray) -> np.ndarray:
+    """A 16-bit layer rounded to 8 bits."""
+    return ((deep.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+SHOWN = st.none() | hnp.arrays(np.float32, SHAPE, elements=st.floats(0, 1, width=32))
+
+
+@given(
+    PIXELS, hnp.arrays(np.float32, (*SHAPE, 3), elements=st.floats(-50, 300, width=32)), VALUES, SHOWN, st.floats(0, 1)
+)
+@settings(max_examples=50)
+def test_16_bits_are_the_8_bit_layer_before_it_was_rounded(
+    original: np.ndarray, decoded: np.ndarray, values: np.ndarray, shown: np.ndarray | None, band: float
+) -> None:
+    plain = layer(original, decoded, decoded[::-1], values, band, shown=shown)
+    deep = layer(original, decoded, decoded[::-1], values, band, shown=shown, deep=True)
+    assert (plain.dtype, deep.dtype) == (np.uint8, np.uint16)
+    assert (deep[values == 0] == 0).all()
+    assert (deep[deep[..., 3] == 0] == 0).all()
+    off = np.abs(to_8(deep).astype(int) - plain)
+    assert (off[..., 3] <= 1).all()
+    assert (off[plain[..., 3] > 0] <= 1).all()  # what 8 bits cannot show at all has no colour there
+
+
+def test_16_bits_keep_what_8_bits_round_away() -> None:
+    """Real depth, not 8 bits in 16: a ramp of a tenth of a level a pixel is one, in colour and in alpha."""
+    ramp = np.tile(np.linspace(100, 101, 11, dtype=np.float32), (2, 1))
+    values = np.tile(np.arange(1000, 1011, dtype=np.uint16), (2, 1))
+    deep = layer(np.zeros((2, 11, 3), np.uint8), np.dstack([ramp] * 3), None, values, deep=True)
+    assert np.array_equal(deep[0, :, 0], np.rint(np.linspace(100, 101, 11) * 257))
+    assert (np.diff(deep[0, :, 3].astype(int)) > 0).all()
+    assert len(np.unique(layer(np.zeros((2, 11, 3), np.uint8), np.dstack([ramp] * 3), None, values)[..., 0])) == 2
+
+
 @given(hnp.arrays(np.uint8, (*SHAPE, 4)), hnp.arrays(np.uint8, (*SHAPE, 4)))
 @settings(max_examples=50)
 def test_a_transparent_layer_changes_nothing(canvas: np.ndarray, over: np.ndarray) -> None:
@@ -46,6 +81,19 @@ def test_alpha_rises_from_nothing_to_all_within_the_band() -> None:
     assert (np.diff(alpha) >= 0).all()
     assert (alpha[change >= 1 / 16] == 1).all()
     assert 0 < faintest() < 257  # the faintest grey of 8 bits is still seen
+
+
+@given(PIXELS, hnp.arrays(np.float32, (*SHAPE, 3), elements=st.floats(0, 255, width=32)), VALUES)
+@settings(max_examples=50)
+def test_by_the_map_alpha_is_the_change_itself(original: np.ndarray, decoded: np.ndarray, values: np.ndarray) -> None:
+    deep = layer(original, decoded, None, values, None, deep=True)
+    assert np.array_equal(deep[..., 3], values)
+    plain = layer(original, decoded, None, values, None)
+    assert np.array_equal(plain[..., 3], np.rint(values / 257))
+    seen = plain[..., 3] > 0
+    assert np.array_equal(plain[seen][:, :3], np.rint(decoded)[seen])
+    assert not plain[~seen].any()
+    assert faintest(None) == 129  # 128 of 65535 are less than half of a level
 
 
 def test_what_did_change_keeps_no_ghost_of_its_detail() -> None:

@@ -105,7 +105,7 @@ def _serve(options: argparse.Namespace) -> int:
         raise InputError("bad_port", f"--port must lie between 0 and 65535; this is {options.port}.")
     from sfumato.server import serve
 
-    return serve(options.host, options.port)
+    return serve(options.host, options.port, options.token_file)
 
 
 def _edits(options: argparse.Namespace) -> int:

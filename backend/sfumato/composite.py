@@ -21,15 +21,18 @@ CELL = 8  # pixels of a latent cell's side, as the models know them
 BLUR = 4  # pixels, standard deviation: half a cell
 
 
-def alpha_of(change: NDArray[np.floating[Any]], band: float = BAND) -> NDArray[np.float32]:
-    """How much of the new picture shows: smoothstep(0, band, c), 0 exactly where c is 0. band 0: all or nothing."""
+def alpha_of(change: NDArray[np.floating[Any]], band: float | None = BAND) -> NDArray[np.float32]:
+    """How much of the new picture shows: smoothstep(0, band, c), 0 exactly where c is 0. band 0: all or nothing.
+    None: c itself."""
+    if band is None:
+        return change.astype(np.float32)
     if band * M < 1:  # narrower than one step of the map
         return (change > 0).astype(np.float32)
     t = np.clip(change / np.float32(band), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def faintest(band: float = BAND) -> int:
+def faintest(band: float | None = BAND) -> int:
     """The smallest V in 0..M whose alpha is not 0 in 8 bits: fainter paint cannot be seen in the result."""
     ramp = alpha_of(np.arange(M + 1, dtype=np.float32) / M, band)
     return int(np.argmax(np.rint(ramp * 255) > 0))
@@ -40,11 +43,12 @@ def layer(
     decoded: NDArray[np.float32],
     roundtrip: NDArray[np.float32] | None,
     values: NDArray[np.uint16],
-    band: float = BAND,
+    band: float | None = BAND,
     detail: float = 1.0,
     shown: NDArray[np.float32] | None = None,
-) -> NDArray[np.uint8]:
-    """The result as a layer: RGBA uint8 [h, w, 4], transparent where nothing changed.
+    deep: bool = False,
+) -> NDArray[Any]:
+    """The result as a layer: RGBA uint8 [h, w, 4], or uint16 where it is to be `deep`; all zeros where nothing changed.
 
     original: RGB uint8 [h, w, 3]. decoded, roundtrip: RGB in 0..255, float32 [h, w, 3]; roundtrip is the original
     after the VAE alone, whose error is given back in proportion to how little a pixel may change and to how much of
@@ -56,9 +60,10 @@ def layer(
     if roundtrip is not None and detail:
         weight = detail * (1 - change) * still_there(decoded, roundtrip)
         colour = decoded + weight[..., None] * (original.astype(np.float32) - roundtrip)
-    result = np.empty((*values.shape, 4), np.uint8)
-    result[..., :3] = np.rint(np.clip(colour, 0, 255))
-    result[..., 3] = np.rint(alpha_of(change, band) * (1 if shown is None else shown) * 255)
+    result = np.empty((*values.shape, 4), np.uint16 if deep else np.uint8)
+    most = np.float32(np.iinfo(result.dtype).max)
+    result[..., :3] = np.rint(np.clip(colour, 0, 255) * (most / 255))
+    result[..., 3] = np.rint(alpha_of(change, band) * (1 if shown is None else shown) * most)
     result[result[..., 3] == 0] = 0
     return result
 

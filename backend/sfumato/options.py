@@ -96,6 +96,12 @@ def make_parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--port", type=int, default=rendezvous.DEFAULT_PORT, help="0 takes a free one (default: %(default)s)"
     )
+    serve.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="holds the secret that other machines must present; made if it is not there",
+    )
 
     edits = commands.add_parser("edits", help="list the edits and their parameters")
     edits.add_argument("--json", action="store_true", help="as JSON")

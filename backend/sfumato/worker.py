@@ -14,9 +14,10 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import sfumato_wire as wire
 from sfumato_wire.limits import CHUNK, MAX_HEADER, MAX_ITEMS
@@ -26,7 +27,7 @@ from sfumato.errors import Cancelled, SfumatoError
 if TYPE_CHECKING:
     from .studio import Progressed, Studio
 
-BESIDE = 128 * 1024  # bytes of a welcome's JSON that are not models
+BESIDE = 128 * 1024  # bytes of a welcome's JSON that are no lists of the painter's own
 LONGEST = 1000  # characters of a sentence
 POISONED = 3  # exit code: the device serves nothing but errors until this process is gone
 # After these every further call fails too, as long as the process lives.
@@ -83,25 +84,24 @@ class Worker:
             self._say(wire.Refused("studio", f"it cannot start: {type(error).__name__}: {error}"[:500]))
             return 1
         self._greeted.wait()
-        offered = _offered(studio.models)
+        there = {"models": studio.models, "LoRAs": studio.loras, "ControlNets": studio.controlnets}
+        offered = _offered(*there.values())
         self._say(
             wire.Welcome(
                 "Sfumato worker",
                 wire.PROTOCOL_VERSION,
                 studio.device,
-                offered,
+                offered[0],
                 studio.edits,
                 studio.schedulers,
+                *offered[1:],
             )
         )
         try:
             studio.warm_up()
         except Exception as error:  # the job that needs this model will say it in a sentence
             _log(error)
-        ready = f"Ready on {studio.device}."
-        if len(offered) < len(studio.models):
-            ready += f" {len(offered)} of {len(studio.models)} models are listed here, the others by `sfumato models`."
-        self._say(wire.Status("ready", ready))
+        self._say(wire.Status("ready", f"Ready on {studio.device}.{_left_out(there, offered)}"))
         while (job := self._ready.get()) is not None:
             self._paint(studio, job)
             if self._poisoned:
@@ -200,15 +200,27 @@ class Worker:
             self._ready.put(job)
 
 
-def _offered(models: Sequence[wire.ModelInfo]) -> tuple[wire.ModelInfo, ...]:
-    """As many as one message holds, in their order."""
-    room, offered = MAX_HEADER - BESIDE, []
-    for model in models[:MAX_ITEMS]:
-        room -= len(json.dumps(asdict(model))) + 1
-        if room < 0:
-            break
-        offered.append(model)
-    return tuple(offered)
+def _offered(*lists: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """As many of each as one message holds, in their order: all have the same room, and what one does not need is for
+    those that are longer."""
+    room, offered = MAX_HEADER - BESIDE, [tuple(items[:MAX_ITEMS]) for items in lists]
+    sizes = [[len(json.dumps(asdict(item))) + 1 for item in items] for items in offered]
+    for done, index in enumerate(sorted(range(len(lists)), key=lambda index: sum(sizes[index]))):
+        share = room // (len(lists) - done)
+        count = sum(total <= share for total in accumulate(sizes[index]))
+        offered[index] = offered[index][:count]
+        room -= sum(sizes[index][:count])
+    return offered
+
+
+def _left_out(there: Mapping[str, Sequence[Any]], offered: Sequence[Sequence[Any]]) -> str:
+    """What a painter should know of lists that did not fit."""
+    cut = [
+        f"{len(part)} of {len(every)} {name}"
+        for (name, every), part in zip(there.items(), offered, strict=True)
+        if len(part) < len(every)
+    ]
+    return f" {', '.join(cut)} are listed here, the others by `sfumato models`." if cut else ""
 
 
 def _short(sentence: str) -> str:

@@ -16,7 +16,9 @@ from .messages import (
     Cancel,
     Cancelled,
     EditInfo,
+    Extra,
     Failed,
+    GreysWhen,
     Hello,
     Message,
     ModelInfo,
@@ -30,11 +32,13 @@ from .messages import (
     Submit,
     Welcome,
 )
-from .request import BYTES_PER_PIXEL, Control, Lora, Pixels, Request, digest_of
+from .request import BYTES_PER_PIXEL, LAYER_FORMATS, Control, Lora, Pixels, Request, digest_of
+from .strengths import changes_in, strengths
 
 __all__ = [
     "BYTES_PER_PIXEL",
     "FULL",
+    "LAYER_FORMATS",
     "PROTOCOL_VERSION",
     "Accepted",
     "Ack",
@@ -48,7 +52,9 @@ __all__ = [
     "Control",
     "EditInfo",
     "Event",
+    "Extra",
     "Failed",
+    "GreysWhen",
     "Hello",
     "Levels",
     "LocalProtocolError",
@@ -69,6 +75,8 @@ __all__ = [
     "Status",
     "Submit",
     "Welcome",
+    "changes_in",
     "crop_box",
     "digest_of",
+    "strengths",
 ]

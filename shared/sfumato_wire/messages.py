@@ -9,6 +9,7 @@ The server speaks the same language to its worker, in the client's role.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 from .limits import MAX_BLOB, MAX_PREVIEW, MAX_STEPS
 from .request import Pixels, Request
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 _KINDS: dict[str, type] = {"int": Integral, "float": Real, "bool": bool, "choice": str}
 
@@ -52,9 +53,20 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class GreysWhen:
+    """With that value of that parameter, what counts of a map's greys is another than the edit's usual."""
+
+    parameter: str
+    value: bool | int | float | str
+    greys: str
+
+
+@dataclass(frozen=True)
 class EditInfo:
     """source_prompt: whether the edit wants to be told what the picture shows. finds_map: whether it can find a map
-    for a prompt (the task "map"); map_parameters are what can be set then."""
+    for a prompt (the task "map"); map_parameters are what can be set then. greys: what counts of a map's greys, as
+    `strengths` takes it; greys_when: with which settings something else does, the first that applies.
+    """
 
     id: str
     name: str
@@ -63,11 +75,22 @@ class EditInfo:
     source_prompt: bool = False
     finds_map: bool = False
     map_parameters: tuple[Parameter, ...] = ()
+    greys: str = "all"
+    greys_when: tuple[GreysWhen, ...] = ()
+
+    def greys_with(self, settings: Mapping[str, Any]) -> str:
+        """What counts with these settings; one that is missing has its default."""
+        for when in self.greys_when:
+            if settings.get(when.parameter) == when.value:
+                return when.greys
+        return self.greys
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """native: the side in pixels the model was trained for; steps and guidance_scale: its own defaults."""
+    """native: the side in pixels the model was trained for; steps and guidance_scale: its own defaults. rounding:
+    "floor" or "ceil", how its pipeline turns a strength into steps. takes: what of its family can be used beside it:
+    "lora" (`Welcome.loras`), "controlnet" (`Welcome.controlnets`)."""
 
     id: str
     name: str
@@ -75,6 +98,17 @@ class ModelInfo:
     native: int
     steps: int
     guidance_scale: float
+    rounding: str = "floor"
+    takes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A LoRA or a ControlNet, by the id that a request names; for models of its family that take one."""
+
+    id: str
+    name: str
+    family: str
 
 
 @dataclass(frozen=True)
@@ -104,7 +138,8 @@ class Hello:
 class Welcome:
     """The server's answer: what it can do. Comes once its worker is ready; `Status` may come before.
 
-    schedulers: what can be chosen beside a model's own, by family: there may be a thousand models.
+    schedulers: what can be chosen beside a model's own, by family: there may be a thousand models. Of models, loras and
+    controlnets there are only as many as fit into a message; a status says so, and others can be asked for by name.
     """
 
     kind: ClassVar[str] = "welcome"
@@ -114,6 +149,8 @@ class Welcome:
     models: tuple[ModelInfo, ...]
     edits: tuple[EditInfo, ...]
     schedulers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    loras: tuple[Extra, ...] = ()
+    controlnets: tuple[Extra, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,14 @@ from .limits import (
 BYTES_PER_PIXEL = {
     "rgba8": 4,  # straight alpha
     "bgra8": 4,  # straight alpha, as Krita and Qt hold it
+    "rgba16": 8,  # the same two with little-endian channels; results only
+    "bgra16": 8,
     "gray8": 1,
     "gray16": 2,  # little-endian
     "graya16": 4,  # little-endian grey, then alpha
 }
+
+LAYER_FORMATS = ("rgba8", "bgra8", "rgba16", "bgra16")
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -128,7 +132,8 @@ class Request:
     strength: global strength in thousandths, multiplies the map.
     soften: radius in pixels of a blur of the map; 0 leaves it as painted.
     settings: the edit's declared parameters; what is missing takes its declared default.
-    layer_format: "rgba8" or "bgra8", how the result is wanted.
+    layer_format: one of LAYER_FORMATS, how the result is wanted. With 16 bits it is the same picture before it is
+    rounded to 8.
     loras: what changes the model for this job, beside those that the prompt names (`<lora:name:0.8>`); the weights of
     one that is named twice add up.
     scheduler: one that the model's family is offered (`Welcome.schedulers`); "" is the model's own.
@@ -185,8 +190,8 @@ class Request:
             raise ValueError(f"The map's channel must be luminance or alpha, not {self.map_channel}.")
         if not 0 <= self.soften <= 1000:
             raise ValueError(f"Soften must lie between 0 and 1000 pixels; this is {self.soften}.")
-        if self.layer_format not in ("rgba8", "bgra8"):
-            raise ValueError(f"The layer can be rgba8 or bgra8, not {self.layer_format}.")
+        if self.layer_format not in LAYER_FORMATS:
+            raise ValueError(f"The layer can be one of {', '.join(LAYER_FORMATS)}, not {self.layer_format}.")
         if len(self.loras) > MAX_LORAS:
             raise ValueError(f"At most {MAX_LORAS} LoRAs can be used at once; these are {len(self.loras)}.")
         if self.control and not Box(0, 0, self.width, self.height).contains(self.control.picture.box):

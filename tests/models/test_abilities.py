@@ -24,6 +24,7 @@ from sfumato.models.listing import Row, listing
 from sfumato.models.places import add_folder
 from sfumato.models.recognise import recognise
 from sfumato.models.usable import as_model, why_not
+from sfumato.steering.routes import route_of
 from sfumato.studio import Finished, Studio
 from sfumato_wire import Control, Lora, Pixels, digest_of
 
@@ -69,7 +70,10 @@ def test_folders(kind: Kind, folder: Path) -> None:
     pipe.save_pretrained(folder / "mine")
     lora_files.of_diffusers(folder / "soft", pipe, kind.family)
     studio = Studio("cpu")
-    assert next(info.family for info in studio.models if info.name == "mine") == kind.family
+    mine = next(info for info in studio.models if info.name == "mine")
+    assert (mine.family, mine.rounding) == (kind.family, route_of(pipe).rounding)
+    assert {(extra.name, extra.family) for extra in studio.loras} == {("soft", kind.family)}
+    assert set(mine.takes) == {"lora", "controlnet"} - set(kind.without)
     results = {}
     for edit in EDITS.values():
         info = edit.INFO

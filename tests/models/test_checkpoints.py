@@ -455,5 +455,5 @@ class TestWhich:
         from sfumato.models import places
 
         places._list_of(__import__("os").environ).write_text("[")
-        assert [model.info.id for model in models.available()] == list(models.CATALOGUE)
+        assert [model.info.id for model in models.available(models.listed())] == list(models.CATALOGUE)
         assert "is damaged" in capsys.readouterr().err

@@ -65,14 +65,16 @@ def job(prompt: str = "", side: int = 8, seed: int = 0, steps: int = 3) -> tuple
 
 
 @contextlib.asynccontextmanager
-async def server(home: Path, worker: tuple[str, ...] = SCRIPTED) -> AsyncIterator[int]:
+async def server(
+    home: Path, worker: tuple[str, ...] = SCRIPTED, host: str = "127.0.0.1", token_file: Path | None = None
+) -> AsyncIterator[int]:
     """A running server; gives its port."""
     stop, said = asyncio.Event(), asyncio.Queue[str]()
-    running = asyncio.create_task(run(Settings("127.0.0.1", 0, home, worker), stop, said.put_nowait))
+    running = asyncio.create_task(run(Settings(host, 0, home, worker, token_file), stop, said.put_nowait))
     try:
         listening = asyncio.create_task(said.get())
         await asyncio.wait([listening, running], return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
-        yield int(listening.result().split(":")[1].split(";")[0])
+        yield int(listening.result().split(";")[0].rpartition(":")[2])
     finally:
         stop.set()
         await running

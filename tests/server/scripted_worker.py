@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from sfumato.errors import Cancelled, InputError, SfumatoError
 from sfumato.worker import main
-from sfumato_wire import EditInfo, ModelInfo, Parameter, Pixels, Request, digest_of
+from sfumato_wire import EditInfo, Extra, ModelInfo, Parameter, Pixels, Request, digest_of
 
 STEP = 0.02  # seconds
 
@@ -37,6 +37,10 @@ class ScriptedStudio:
     models = (ModelInfo("sketchbook", "Sketchbook", "sd", 64, 20, 5.0),)
     if many := int(os.environ.get("SCRIPTED_MODELS", "0")):
         models += tuple(ModelInfo(f"{n}-{'雪' * 190}", f"{n}", "sdxl", 1024, 30, 5.0) for n in range(many))
+    loras, controlnets = (
+        tuple(Extra(f"{n}-{'雪' * 90}", f"{n}", "sdxl") for n in range(int(os.environ.get(name, "0"))))
+        for name in ("SCRIPTED_LORAS", "SCRIPTED_CONTROLNETS")
+    )
     edits = (
         EditInfo("differential", "Differential", "", (Parameter("axis", "choice", "steps", "", None, None, ("a",)),)),
     )

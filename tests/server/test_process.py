@@ -19,7 +19,7 @@ from sfumato_wire import Progress, Result
 SERVE = """
 import sys
 from sfumato.server import main
-main.Settings.__init__.__defaults__ = ({worker!r},)
+main.Settings.__init__.__defaults__ = ({worker!r}, None)
 code = main.serve("127.0.0.1", {port})
 heavy = {{"torch", "numpy", "PIL", "diffusers"}} & set(sys.modules)
 print("imported", sorted(heavy), flush=True)

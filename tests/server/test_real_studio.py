@@ -77,3 +77,23 @@ async def test_t43_what_travels_arrives_and_what_is_black_comes_back_as_it_was(t
     flat = flatten(canvas, layer, box.x, box.y)
     assert np.array_equal(flat[grey == 0], canvas[grey == 0])
     assert not np.array_equal(flat[grey == 255], canvas[grey == 255])
+
+
+@asynchronous
+async def test_a_layer_of_16_bits_comes_over_the_wire_as_the_studio_made_it(tmp_path: Path) -> None:
+    request, pictures = job("a house by the sea", side=SIDE, steps=2)
+    grey = np.tile((np.arange(SIDE) * 4).astype(np.uint8), (SIDE, 1)).tobytes()
+    request = dataclasses.replace(
+        request, change_map=Pixels(0, 0, SIDE, SIDE, "gray8", digest_of(grey)), layer_format="bgra16"
+    )
+    async with server(tmp_path, WORKER) as port, client(port, tmp_path) as me:
+        await me.submit("deep", (request, pictures | {digest_of(grey): grey}))
+        result = await me.hear(Result, "deep")
+        data = await me.layer()
+    assert result.layer is not None
+    assert (result.layer.format, result.layer.size) == ("bgra16", len(data))
+    assert len(data) == 8 * SIDE * SIDE
+    assert data == Studio("cpu").run(request, pictures[request.canvas.digest], grey).data
+    layer = np.frombuffer(data, "<u2").reshape(SIDE, SIDE, 4)
+    assert not layer[:, 0].any()
+    assert (layer[..., :3] % 257 != 0).any()

@@ -126,6 +126,14 @@ class TestMap:
         assert finished.layer.box == Box(40, 60, SIDE, SIDE)
         assert finished.layer.format == "bgra8"
 
+    def test_16_bits_are_the_found_greys_before_they_are_rounded(self, studio: Studio, canvas: np.ndarray) -> None:
+        plain = grey_of(studio.run(*searching(canvas, settings={"noises": 1})))
+        finished = studio.run(*searching(canvas, settings={"noises": 1}, layer_format="bgra16"))
+        deep = np.frombuffer(finished.data, "<u2").reshape(SIDE, SIDE, 4)
+        assert (deep[..., 3] == 65535).all()
+        assert np.array_equal((deep[..., 0].astype(int) + 128) // 257, plain)
+        assert (deep % 257 != 0).any()
+
     @pytest.mark.parametrize(
         ("changes", "sentence"),
         [

@@ -12,6 +12,7 @@ from sfumato.composite import flatten
 from sfumato.errors import Cancelled, InputError
 from sfumato.models.sketchbook.paint import paint
 from sfumato.models.sketchbook.scene import Scene
+from sfumato.steering.routes import route_of
 from sfumato.studio import Finished, Progressed, Studio
 from sfumato_wire import Box, Levels, Pixels, Request, digest_of
 
@@ -96,6 +97,34 @@ class TestLayer:
         swapped = np.frombuffer(bgra.data, np.uint8).reshape(-1, 4)[:, [2, 1, 0, 3]]
         assert swapped.tobytes() == rgba.data
 
+    @pytest.mark.parametrize("composite", ["smooth", "plain", "difference", "map"])
+    def test_16_bits_are_the_same_picture_before_it_is_rounded(
+        self, studio: Studio, canvas: np.ndarray, composite: str
+    ) -> None:
+        grey, settings = ramp(), {"composite": composite}
+        plain = np.frombuffer(studio.run(*job(canvas, grey, settings=settings)).data, np.uint8).reshape(SIDE, SIDE, 4)
+        layers = {}
+        for form in ("rgba16", "bgra16"):
+            finished = studio.run(*job(canvas, grey, settings=settings, layer_format=form))
+            assert finished.layer is not None
+            assert (finished.layer.format, len(finished.data)) == (form, 8 * SIDE * SIDE)
+            layers[form] = np.frombuffer(finished.data, "<u2").reshape(SIDE, SIDE, 4)
+        deep = layers["rgba16"]
+        assert np.array_equal(layers["bgra16"][..., [2, 1, 0, 3]], deep)
+        assert not deep[grey == 0].any()
+        assert not plain[grey == 0].any()
+        seen = plain[..., 3] > 0
+        assert (np.abs((deep[seen].astype(int) + 128) // 257 - plain[seen]) <= 1).all()
+        assert (deep[..., :3] % 257 != 0).any(), "8 bits spread over 16 are no more than 8"
+
+    def test_a_result_too_large_for_16_bits_is_refused_before_the_work(
+        self, studio: Studio, canvas: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sfumato.studio.job.MAX_BLOB", 4 * SIDE * SIDE)
+        assert studio.run(*job(canvas, ramp(), steps=1)).layer
+        with pytest.raises(InputError, match=f"{SIDE} x {SIDE} pixels are too many for a result of 16 bits"):
+            studio.run(*job(canvas, ramp(), steps=1, layer_format="rgba16"))
+
     def test_a_crop_that_was_sent_gives_what_the_whole_gives(self, studio: Studio) -> None:
         canvas = np.dstack([paint(Scene(), 640), np.full((640, 640), 255, np.uint8)])
         grey = np.zeros((640, 640), np.uint16)
@@ -129,6 +158,39 @@ class TestLayer:
         assert finished.layer is not None
         alpha = np.frombuffer(finished.data, np.uint8).reshape(SIDE, SIDE, 4)[..., 3]
         assert np.array_equal(alpha, np.where(grey > 0, 255, 0))
+
+    def test_the_report_says_how_many_strengths_were_told_apart(self, studio: Studio, canvas: np.ndarray) -> None:
+        greys = len(np.unique(ramp())) - 1
+        for settings, edit, count in (
+            ({}, "differential", greys),
+            ({"release": "whole"}, "differential", STEPS),
+            ({}, "sdedit", 1),
+        ):
+            finished = studio.run(*job(canvas, ramp(), edit=edit, settings=settings))
+            assert finished.report["strengths"] == count
+
+    @pytest.mark.parametrize("name", models.CATALOGUE)
+    def test_models_say_how_their_pipelines_round(self, studio: Studio, name: str) -> None:
+        model = models.find(name)
+        assert model.info.rounding == route_of(studio.pipe(model)).rounding
+
+    @pytest.mark.parametrize("edit", ["differential", "sdedit"])
+    def test_by_the_map_the_new_picture_shows_as_much_as_the_map_is_light(
+        self, studio: Studio, canvas: np.ndarray, edit: str
+    ) -> None:
+        grey = ramp()
+        finished = studio.run(*job(canvas, grey, edit=edit, strength=500, settings={"composite": "map"}))
+        alpha = np.frombuffer(finished.data, np.uint8).reshape(SIDE, SIDE, 4)[..., 3]
+        assert np.array_equal(alpha, np.rint(grey.astype(int) * 500 // 1000 / 257))
+
+    def test_by_the_map_shows_the_painted_grey_of_what_an_edit_takes_and_nothing_of_the_rest(
+        self, studio: Studio, canvas: np.ndarray
+    ) -> None:
+        """DiffEdit's mask leaves the darker half out; its ratio is no part of what was painted."""
+        grey = ramp()
+        finished = studio.run(*job(canvas, grey, edit="diffedit", settings={"composite": "map", "ratio": 0.6}))
+        alpha = np.frombuffer(finished.data, np.uint8).reshape(SIDE, SIDE, 4)[..., 3]
+        assert np.array_equal(alpha, np.where(grey > 65535 // 2, np.rint(grey / 257), 0))
 
     @pytest.mark.parametrize("size", [(1, 1), (1, 300), (31, 17), (300, 41)])
     def test_odd_sizes(self, studio: Studio, size: tuple[int, int]) -> None:

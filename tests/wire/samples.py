@@ -11,7 +11,9 @@ from sfumato_wire import (
     Connection,
     Control,
     EditInfo,
+    Extra,
     Failed,
+    GreysWhen,
     Hello,
     Levels,
     Lora,
@@ -80,12 +82,20 @@ WELCOME = Welcome(
     "Sfumato 1.0",
     1,
     "cpu",
-    (ModelInfo("sketchbook", "Sketchbook", "sd", 256, 20, 5.0),),
+    (
+        ModelInfo("sketchbook", "Sketchbook", "sd", 256, 20, 5.0),
+        ModelInfo("owner/flux", "Flux", "flux", 1024, 28, 3.5, "ceil", ("lora", "controlnet")),
+    ),
     (
         EditInfo("differential", "Differential diffusion", "How much, per pixel.", PARAMETERS),
-        EditInfo("diffedit", "DiffEdit", "Where, from two texts.", PARAMETERS[:1], True, True, PARAMETERS[1:]),
+        EditInfo("diffedit", "DiffEdit", "Where, from two texts.", PARAMETERS[:1], True, True, PARAMETERS[1:], "one"),
+        EditInfo(
+            "all", "All", "", PARAMETERS, greys_when=tuple(GreysWhen(p.name, p.default, "steps") for p in PARAMETERS)
+        ),
     ),
     {"sd": ("DDIM", "DPM++ 2M Karras"), "flux": ()},
+    (Extra("owner/soft", "Soft, 水彩", "flux"), Extra("Aquarell-1a2b3c", "Aquarell", "sdxl")),
+    (Extra("owner/lines", "Lines", "sd15"),),
 )
 
 FROM_CLIENT: tuple[Message, ...] = (
@@ -106,6 +116,7 @@ FROM_SERVER: tuple[Message, ...] = (
     Progress("j", "painting", 3, 4, Preview(2, 1), b"\x00\x01\x02\x03\x04\x05"),
     Progress("j", "loading", 0, 0),
     Result("j", Pixels(0, 0, 1, 1, "rgba8", digest_of(LAYER)), {"plan": {"steps": [1, 2.5, None, True, "x"]}}),
+    Result("j", Pixels(0, 0, 1, 1, "bgra16", digest_of(LAYER * 2)), {}),
     Result("j", None),
     Failed("j", "worker_lost", "The painting process stopped: press Apply again."),
     Cancelled("j"),

@@ -65,9 +65,9 @@ def test_many_in_one_piece() -> None:
     assert decoder.is_empty
 
 
-def test_the_bytes_of_version_3() -> None:
+def test_the_bytes_of_version_4() -> None:
     """A change here is a change of the protocol."""
-    header = b'{"kind":"hello","software":"s","protocol_min":3,"protocol_max":3,"jobs":["j"]}'
+    header = b'{"kind":"hello","software":"s","protocol_min":4,"protocol_max":4,"jobs":["j"]}'
     assert encode(Hello("s", jobs=("j",))) == b"\x00\x00\x00\x4e\x00\x00\x00\x00" + header
     header = b'{"kind":"progress","job":"j","stage":"painting","step":1,"steps":2,"preview":{"width":1,"height":1}}'
     (preview,) = {m.preview for m in EVERY if isinstance(m, Progress) and m.preview}

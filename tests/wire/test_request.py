@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sfumato_wire import BYTES_PER_PIXEL, Box, Control, Lora, Pixels, Request, digest_of
+from sfumato_wire import BYTES_PER_PIXEL, LAYER_FORMATS, Box, Control, Lora, Pixels, Request, digest_of
 from sfumato_wire.limits import (
     MAX_BLOB,
     MAX_CONTROL_WEIGHT,
@@ -74,11 +74,11 @@ def test_a_canvas_lies_inside_its_document_and_a_map_anywhere(
         ("source_prompt", ["", "x" * MAX_TEXT], ["x" * (MAX_TEXT + 1), "\ud800"]),
         ("map_channel", ["luminance", "alpha"], ["", "red"]),
         ("soften", [0, 1000], [-1, 1001]),
-        ("layer_format", ["rgba8", "bgra8"], ["gray8", ""]),
+        ("layer_format", [*LAYER_FORMATS], ["gray8", "graya16", ""]),
         ("scheduler", ["", "UniPC"], ["x" * (MAX_TEXT + 1), "\ud800"]),
         ("loras", [(), (Lora("x"),) * MAX_LORAS], [(Lora("x"),) * (MAX_LORAS + 1)]),
-        ("canvas", [], [Pixels(0, 0, 1, 1, "gray8", DIGEST)]),
-        ("change_map", [], [Pixels(0, 0, 1, 1, "rgba8", DIGEST)]),
+        ("canvas", [], [Pixels(0, 0, 1, 1, "gray8", DIGEST), Pixels(0, 0, 1, 1, "bgra16", DIGEST)]),
+        ("change_map", [], [Pixels(0, 0, 1, 1, "rgba8", DIGEST), Pixels(0, 0, 1, 1, "rgba16", DIGEST)]),
     ],
 )
 def test_the_ranges_of_a_request(field: str, good: list[object], bad: list[object]) -> None:
@@ -136,6 +136,7 @@ def test_a_lora_has_a_name_and_a_weight_within_limits(name: str, weight: float, 
         ({"id": "x" * (MAX_TEXT + 1)}, "The name of a ControlNet has 8193 characters"),
         ({"id": "\ud800"}, "The name of a ControlNet holds characters that are no text"),
         ({"picture": Pixels(0, 0, 1, 1, "gray8", DIGEST)}, "must be rgba8 or bgra8, not gray8"),
+        ({"picture": Pixels(0, 0, 1, 1, "rgba16", DIGEST)}, "must be rgba8 or bgra8, not rgba16"),
         ({"weight": -0.1}, r"weight must lie between 0 and 2; this is -0\.1\."),
         ({"weight": MAX_CONTROL_WEIGHT + 0.1}, r"this is 2\.1\."),
         ({"weight": float("nan")}, r"this is nan\."),

@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sfumato_wire.messages import EditInfo, Parameter
+from sfumato_wire.messages import EditInfo, GreysWhen, Parameter
 from torch import Tensor
 
 from sfumato.change_map import ChangeMap, M, Rounding
@@ -62,6 +62,8 @@ INFO = EditInfo(
     source_prompt=True,
     finds_map=True,
     map_parameters=MAP_PARAMETERS,
+    greys="one",
+    greys_when=(GreysWhen("mask", "soft", "all"),),
 )
 
 

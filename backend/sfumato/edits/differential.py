@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from sfumato_wire.messages import EditInfo, Parameter
+from sfumato_wire.messages import EditInfo, GreysWhen, Parameter
 
 from sfumato.change_map import ChangeMap, M, scaled
 from sfumato.edits.checks import check
@@ -27,6 +27,7 @@ RELEASE = Parameter(
     "How greys between two steps count: 'fractional' lets every grey count, 'whole' rounds to whole steps.",
     choices=("fractional", "whole"),
 )
+WHOLE = GreysWhen("release", "whole", "steps")
 AXIS = Parameter(
     "axis",
     "choice",
@@ -62,6 +63,8 @@ INFO = EditInfo(
             "and best with few steps.",
         ),
     ),
+    # Without hinting nothing is mixed: a part of a step is a whole one.
+    greys_when=(WHOLE, GreysWhen("hinting", False, "steps")),
 )
 
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from sfumato.change_map import ChangeMap, M, Rounding, scaled
 from sfumato.edits.attention import SHARES, PromptToPrompt
 from sfumato.edits.checks import check
-from sfumato.edits.differential import AXIS, RELEASE
+from sfumato.edits.differential import AXIS, RELEASE, WHOLE
 from sfumato.edits.recording import PathKind, Recording, eta_of, noises, told, wide
 from sfumato.edits.retouch import Move, Tint
 from sfumato.edits.source_pass import FewSteps, SourcePass
@@ -92,6 +92,7 @@ INFO = EditInfo(
         AXIS,
     ),
     source_prompt=True,
+    greys_when=(WHOLE,),
 )
 
 

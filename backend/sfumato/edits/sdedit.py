@@ -55,6 +55,7 @@ INFO = EditInfo(
             unit="times",
         ),
     ),
+    greys="one",
 )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sfumato_wire.messages import EditInfo, Parameter
+from sfumato_wire.messages import EditInfo, GreysWhen, Parameter
 from torch import Tensor
 
 from sfumato.change_map import ChangeMap, M, Rounding, release_steps
@@ -70,6 +70,7 @@ INFO = EditInfo(
             8.0,
         ),
     ),
+    greys_when=(GreysWhen("preservation", 0.0, "one"),),
 )
 
 

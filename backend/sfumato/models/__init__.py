@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -43,7 +43,8 @@ class Model:
 
 
 def _info(id: str, name: str, family: str, steps: int, guidance_scale: float) -> ModelInfo:
-    return ModelInfo(id=id, name=name, family=family, native=256, steps=steps, guidance_scale=guidance_scale)
+    rounding = "ceil" if family == "sd3" else "floor"
+    return ModelInfo(id, name, family, 256, steps, guidance_scale, rounding)
 
 
 def catalogue(weights: Path, few_steps: Path, flow: Path) -> dict[str, Model]:
@@ -77,16 +78,23 @@ def find(name: str) -> Model:
     return as_model(find_row(listing(), name))
 
 
-def available() -> Iterator[Model]:
-    """All that can be painted with, those that came with Sfumato first."""
-    yield from CATALOGUE.values()
+def listed() -> list[Row]:
+    """All that the painter has of models and what goes with them."""
     from sfumato.models.listing import listing
-    from sfumato.models.usable import as_model, why_not
 
     try:
-        yield from (as_model(row) for row in listing() if not why_not(row))
+        return list(listing())
     except InputError as error:  # the list of folders cannot be read, which must keep nobody from painting
         print(f"sfumato: {error}", file=sys.stderr)
+        return []
+
+
+def available(rows: Iterable[Row]) -> Iterator[Model]:
+    """All that can be painted with, those that came with Sfumato first. rows: as they are listed."""
+    from sfumato.models.usable import as_model, why_not
+
+    yield from CATALOGUE.values()
+    yield from (as_model(row) for row in rows if not why_not(row))
 
 
 def load(model: Model, device: str) -> Any:

@@ -7,8 +7,8 @@ from pathlib import Path
 from sfumato_wire.messages import ModelInfo
 
 from sfumato.errors import InputError
-from sfumato.models import Model
-from sfumato.models.families import hub_of
+from sfumato.models import Model, controlnets
+from sfumato.models.families import FAMILIES, hub_of
 from sfumato.models.listing import Row
 
 # By family: sides of the working picture are multiples of this.
@@ -47,7 +47,9 @@ def as_model(row: Row) -> Model:
     """The model that a row is. Raises InputError where it cannot be painted with."""
     if reason := why_not(row):
         raise InputError("unusable_model", reason)
-    info = ModelInfo(row.id, row.name, row.family, row.native, row.steps, row.guidance_scale)
+    rounding = "ceil" if FAMILIES[row.family].prediction == "flow" else "floor"  # the pipelines' habit
+    takes = ("lora", "controlnet") if row.family in controlnets.FAMILIES else ("lora",)
+    info = ModelInfo(row.id, row.name, row.family, row.native, row.steps, row.guidance_scale, rounding, takes)
     path = Path(row.path)
     folder = path if row.layout == "folder" else path.with_name(f"{path.stem}.sfumato")
     pixels, cell = round(LARGER * row.native**2), CELLS.get(row.family, 8)

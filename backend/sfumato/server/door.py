@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Collection, Mapping
+import socket
+from collections.abc import Collection
 from http import HTTPStatus
 
 from websockets.datastructures import Headers
@@ -43,37 +44,69 @@ def host_names(host: str, port: int) -> frozenset[str]:
     return frozenset(names | {f"{name}:{port}" for name in names})
 
 
+def host_names_everywhere(address: str, port: int) -> frozenset[str]:
+    """The same where the server listens on every address: the one that the visitor came in by, and this machine's name.
+    No name that somebody else can give to this machine is among them."""
+    name = socket.gethostname()
+    return frozenset().union(*(host_names(host, port) for host in (address, name, f"{name}.local")))
+
+
 def bracketed(host: str) -> str:
     """As in an address: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
-def check_exposure(host: str, environ: Mapping[str, str]) -> str | None:
-    """The token for visitors from other machines. Raises SfumatoError when `host` shows the server to the network
-    without one: pixels and token travel unencrypted there, so that is never an accident."""
-    token = environ.get(TOKEN_VARIABLE, "")
-    if _is_loopback(host):
-        return None
-    if len(token) < MIN_TOKEN or not token.isascii():
+def is_secret(token: str) -> bool:
+    """Whether it is long enough that nobody guesses it."""
+    return len(token) >= MIN_TOKEN and token.isascii()
+
+
+def check_exposure(host: str, token: str) -> None:
+    """token: for visitors from other machines. Raises SfumatoError when `host` shows the server to the network without
+    a secret one: pixels and token travel unencrypted there, so that is never an accident."""
+    if not host:
+        raise SfumatoError("exposed", "Name the address to listen on; 0.0.0.0 stands for all that this machine has.")
+    if not is_loopback(host) and not is_secret(token):
         raise SfumatoError(
             "exposed",
-            f"{host} can be reached from other machines: stay on 127.0.0.1, or set {TOKEN_VARIABLE} to a secret of at "
-            f"least {MIN_TOKEN} ASCII characters that clients must present (pixels travel unencrypted).",
+            f"{host} can be reached from other machines: stay on 127.0.0.1, or add --token-file FILE, where the secret "
+            f"that clients must present is kept (made for you where there is none). {TOKEN_VARIABLE} can hold one of "
+            f"at least {MIN_TOKEN} ASCII characters, too. Pixels travel unencrypted.",
         )
-    if _is_wildcard(host):
-        raise SfumatoError("exposed", f"{host} stands for every address: name the one address that clients will use.")
-    return token
 
 
-def _is_loopback(host: str) -> bool:
+def called_here(host: str) -> str:
+    """The address by which this machine itself calls a server that listens on `host`."""
+    if not is_wildcard(host):
+        return host
+    return "::1" if ":" in host else "127.0.0.1"
+
+
+def called_from_elsewhere(host: str) -> str:
+    """The address that other machines call: for a server that listens on all, the one of the usual way out."""
+    if not is_wildcard(host):
+        return host
+    family, far = (socket.AF_INET6, "2001:db8::1") if ":" in host else (socket.AF_INET, "192.0.2.1")
+    with socket.socket(family, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect((far, 9))  # of a datagram socket: nothing is sent
+        except OSError:
+            return socket.gethostname()
+        address: str = asking.getsockname()[0]
+        return address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can call it."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def _is_wildcard(host: str) -> bool:
+def is_wildcard(host: str) -> bool:
+    """Whether it stands for every address."""
     try:
-        return not host or ipaddress.ip_address(host).is_unspecified
+        return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False

@@ -48,7 +48,13 @@ def open_home(environ: Mapping[str, str]) -> Path:
 
 def read_token(home: Path) -> str:
     """The bearer token; made on the first start."""
-    path = home / TOKEN
+    return read_token_file(home / TOKEN)
+
+
+def read_token_file(path: Path) -> str:
+    """The token in a file that this user alone can read; both are made where there is none. Raises SfumatoError."""
+    if not path.parent.is_dir():
+        raise SfumatoError("token", f"There is no folder {path.parent} to keep a token in. Make it first.")
     try:
         if not path.exists():
             _create(path, secrets.token_urlsafe(32).encode())

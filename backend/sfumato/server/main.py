@@ -23,8 +23,20 @@ from websockets.http11 import Request, Response
 from sfumato.errors import SfumatoError
 
 from .desk import Desk
-from .door import bracketed, check_exposure, host_names, refusal
-from .home import Record, open_home, read_record, read_token, remove_record, write_record
+from .door import (
+    TOKEN_VARIABLE,
+    bracketed,
+    called_from_elsewhere,
+    called_here,
+    check_exposure,
+    host_names,
+    host_names_everywhere,
+    is_loopback,
+    is_secret,
+    is_wildcard,
+    refusal,
+)
+from .home import Record, open_home, read_record, read_token, read_token_file, remove_record, write_record
 from .logs import server_log
 from .session import Session
 from .spool import Spool
@@ -41,21 +53,24 @@ _log = logging.getLogger("sfumato.server")
 
 @dataclass(frozen=True)
 class Settings:
-    """worker: the command that becomes the worker; tests give one of their own."""
+    """worker: the command that becomes the worker; tests give one of their own. token_file: holds the token for
+    visitors from other machines."""
 
     host: str
     port: int
     home: Path
     worker: tuple[str, ...] = WORKER
+    token_file: Path | None = None
 
 
-def serve(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> int:
+def serve(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, token_file: Path | None = None) -> int:
     """Serves until Ctrl-C or SIGTERM. Returns the exit code."""
 
     async def until_told() -> None:
         stop = asyncio.Event()
         _on_signals(stop)
-        await run(Settings(host, port, open_home(os.environ)), stop, lambda line: print(line, flush=True))
+        settings = Settings(host, port, open_home(os.environ), token_file=token_file)
+        await run(settings, stop, lambda line: print(line, flush=True))
 
     try:
         asyncio.run(until_told())
@@ -70,17 +85,22 @@ def serve(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> int:
 
 async def run(settings: Settings, stop: asyncio.Event, say: Callable[[str], None]) -> None:
     """Serves until `stop`. Raises SfumatoError, with a sentence, when it cannot."""
-    exposed = check_exposure(settings.host, os.environ)
-    tokens = [read_token(settings.home), *([exposed] if exposed else [])]
+    token = read_token_file(settings.token_file) if settings.token_file else os.environ.get(TOKEN_VARIABLE, "")
+    check_exposure(settings.host, token)
+    tokens = [read_token(settings.home), *([token] if is_secret(token) else [])]
     with _logging(settings.home / LOGS):
         desk = Desk(Spool(settings.home / SPOOL))
         supervisor = Supervisor(settings.worker, desk, settings.home / LOGS / "worker.log", say)
         desk.hire(supervisor)
         await _alone(settings.home)
         async with _listening(settings, desk, tokens) as port:
-            record = Record(settings.host, port, os.getpid(), version("sfumato"))
+            record = Record(called_here(settings.host), port, os.getpid(), version("sfumato"))
             write_record(settings.home, record)
             say(f"Sfumato listens on {bracketed(settings.host)}:{port}; Ctrl-C ends it.")
+            if not is_loopback(settings.host):
+                address = f"{bracketed(called_from_elsewhere(settings.host))}:{port}"
+                where = settings.token_file.absolute() if settings.token_file else TOKEN_VARIABLE
+                say(f"Other machines reach it at {address} with the token in {where}. Nothing is encrypted on the way.")
             try:
                 async with asyncio.TaskGroup() as group:
                     working = group.create_task(supervisor.run())
@@ -116,7 +136,10 @@ async def _listening(settings: Settings, desk: Desk, tokens: list[str]) -> Async
     inside = 0
 
     def check(socket: ServerConnection, request: Request) -> Response | None:
-        if (status := refusal(request.path, request.headers, hosts, tokens)) is not None:
+        names = hosts
+        if is_wildcard(settings.host):
+            names |= host_names_everywhere(socket.local_address[0], port)
+        if (status := refusal(request.path, request.headers, names, tokens)) is not None:
             return socket.respond(status, f"{status.phrase}.\n")
         return socket.respond(503, "Too many connections.\n") if inside >= MAX_CONNECTIONS else None
 

@@ -24,11 +24,13 @@ _COMPOSITE = (
         "composite",
         "choice",
         "smooth",
-        "'smooth' fades faint changes in and keeps their detail; 'plain' shows the model's picture wherever the map "
-        "is not black; 'difference' shows it where much has changed.",
-        choices=("smooth", "plain", "difference"),
+        "How the new picture lies over yours: 'smooth' fades faint changes in and keeps their detail, 'plain' covers "
+        "wherever the map is not black, 'difference' where much has changed, and 'map' as much as the map is light.",
+        choices=("smooth", "plain", "difference", "map"),
     ),
-    Parameter("band", "float", BAND, "Change at which the new picture covers fully (not 'plain').", 0.0, 1.0),
+    Parameter(
+        "band", "float", BAND, "Change at which the new picture covers fully ('smooth', 'difference').", 0.0, 1.0
+    ),
     Parameter("detail", "float", 1.0, "How much detail of little changed pixels is given back ('smooth').", 0.0, 1.0),
 )
 

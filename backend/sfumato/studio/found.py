@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.studio.plan import Plan
 
 
-def as_grey(found: NDArray[np.float64], planned: Plan, edges: str) -> NDArray[np.uint8]:
-    """uint8 [crop height, crop width] from 0..1 on latent cells.
+def as_grey(found: NDArray[np.float64], planned: Plan, edges: str, deep: bool = False) -> NDArray[Any]:
+    """uint8 [crop height, crop width] from 0..1 on latent cells; uint16 where it is to be `deep`.
 
-    edges: "cells" gives every pixel its cell's 8-bit value, so that the mean over a cell gives that value back;
+    edges: "cells" gives every pixel its cell's value, so that the mean over a cell gives that value back;
     "smooth" runs in straight lines from the middle of a cell to the middle of the next.
     """
     (rows, columns), crop = planned.covered, planned.crop
@@ -21,7 +23,7 @@ def as_grey(found: NDArray[np.float64], planned: Plan, edges: str) -> NDArray[np
         grey = found[np.ix_(np.floor(down).astype(int), np.floor(across).astype(int))]
     else:
         grey = _between(_between(found, down, float(rows)).T, across, float(columns)).T
-    return np.rint(grey * 255).astype(np.uint8)
+    return np.rint(grey * 65535).astype(np.uint16) if deep else np.rint(grey * 255).astype(np.uint8)
 
 
 def _places(pixels: int, covered: float, cells: int) -> NDArray[np.float64]:

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sfumato_wire.geometry import Box
-from sfumato_wire.request import Pixels, Request, digest_of
+from sfumato_wire.limits import MAX_BLOB
+from sfumato_wire.request import BYTES_PER_PIXEL, Pixels, Request, digest_of
+from sfumato_wire.strengths import strengths
 from torch import Tensor
 
 from sfumato.change_map import ChangeMap, scaled
@@ -32,7 +34,7 @@ from sfumato.studio import control
 from sfumato.studio.declared import DECLARED
 from sfumato.studio.found import as_grey
 from sfumato.studio.loras import taken_out, weighed
-from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, to_working
+from sfumato.studio.picture import Previewer, decode, encode, from_working, over_white, packed, to_working
 from sfumato.studio.plan import Plan, plan
 from sfumato.studio.request import canvas_array, laid_on, map_array, part, rgba_array, settings_of
 
@@ -100,13 +102,18 @@ class Job:
         """The task "edit": a layer where the map asks for change."""
         request = self.request
         settings = self.report["settings"] = settings_of(request, self.info.parameters, self.info.name)
-        band = 0.0 if settings["composite"] == "plain" else settings["band"]
+        composite = settings["composite"]
+        band = {"plain": 0.0, "map": None}.get(composite, settings["band"])
         with self._clock("plan"):
             values, at = map_array(request, change_map)
+            # What 8 bits can show decides for either depth, so that both are of one picture.
             planned = self._plan(_strong(ChangeMap(values, request.strength)), at, faintest(band))
         if planned is None:
             return self._finished(None)
         values = laid_on(values, at, planned.crop)
+        changes = np.flatnonzero(np.bincount(values.ravel())).tolist()
+        count = self.info.greys_with(settings), request.steps, request.strength, changes, self.model.info.rounding
+        self.report["strengths"] = strengths(*count)
         curve, resample = self._curve(settings.get("axis")), settings["resample"]
         cells = ChangeMap(values, request.strength, covered=planned.covered, resample=resample, curve=curve)
         pipe = self._pipe()
@@ -139,14 +146,19 @@ class Job:
                     "The model's answer is not a picture. Lower the guidance, try another seed, or take another model.",
                 )
         with self._clock("composite"):
+            shown = self._by_change(edit, latents, result, planned) if composite == "difference" else None
+            change = _strong(edit.change_map)
+            if composite == "map":  # as it was painted, but for what the edit leaves out
+                change = np.where(change > 0, _strong(cells), 0).astype(np.uint16)
             painted = layer(
                 original,
                 from_working(decoded, planned),
-                from_working(roundtrip, planned) if settings["composite"] == "smooth" else None,
-                _strong(edit.change_map),
+                from_working(roundtrip, planned) if composite == "smooth" else None,
+                change,
                 band,
                 settings["detail"],
-                self._by_change(edit, latents, result, planned) if settings["composite"] == "difference" else None,
+                shown,
+                self._deep,
             )
             return self._finished(painted, planned.crop)
 
@@ -185,8 +197,8 @@ class Job:
             found = finder.found()[0]
             rows, columns = (math.ceil(cells) for cells in planned.covered)
             self.report["white"] = round(float((found[:rows, :columns] > 0.5).mean()), 4)  # a hard mask's share
-            grey = as_grey(found, planned, settings["edges"])
-            opaque = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
+            grey = as_grey(found, planned, settings["edges"], self._deep)
+            opaque = np.dstack([grey, grey, grey, np.full_like(grey, np.iinfo(grey.dtype).max)])
             return self._finished(opaque, box)
 
     def _curve(self, axis: str | None) -> Curve | None:
@@ -215,7 +227,17 @@ class Job:
         self.planned = planned = plan(values, at, document, request.canvas.box, *sizes, visible, *more)
         if planned is not None:
             self.report["plan"] = asdict(planned)
+            if planned.crop.area * BYTES_PER_PIXEL[request.layer_format] > MAX_BLOB:
+                raise InputError(
+                    "too_deep",
+                    f"{planned.crop.width} x {planned.crop.height} pixels are too many for a result of 16 bits. "
+                    "Paint a smaller area, or ask for 8 bits.",
+                )
         return planned
+
+    @property
+    def _deep(self) -> bool:
+        return self.request.layer_format.endswith("16")
 
     @property
     def pixels(self) -> int:
@@ -325,13 +347,12 @@ class Job:
         self.lent.enter_context(control.guided(pipe, said))
         return control.arguments(pipe, said, control.over_black(rgba, said.picture.box, planned.crop), planned)
 
-    def _finished(self, rgba: NDArray[np.uint8] | None, box: Box | None = None) -> Finished:
+    def _finished(self, rgba: NDArray[Any] | None, box: Box | None = None) -> Finished:
         report = {"steps_run": 0, **self.report, "model_calls": self.calls, "seconds": self.seconds}
         if rgba is None or box is None:
             return Finished(None, b"", report)
-        format = self.request.layer_format
-        data = (rgba[..., [2, 1, 0, 3]] if format == "bgra8" else rgba).tobytes()
-        return Finished(Pixels(box.x, box.y, box.width, box.height, format, digest_of(data)), data, report)
+        data = packed(rgba, form := self.request.layer_format)
+        return Finished(Pixels(box.x, box.y, box.width, box.height, form, digest_of(data)), data, report)
 
     def _stop_if_cancelled(self) -> None:
         if self.cancelled():

@@ -42,6 +42,12 @@ def from_working(tensor: Tensor, plan: Plan) -> NDArray[np.float32]:
     return np.clip(np.stack([np.asarray(band) for band in bands], axis=2), 0, 255)
 
 
+def packed(rgba: NDArray[Any], form: str) -> bytes:
+    """The bytes of a layer, RGBA uint8 or uint16 [h, w, 4], in one of the wire's LAYER_FORMATS of its depth."""
+    ordered = rgba[..., [2, 1, 0, 3]] if form.startswith("bgra") else rgba
+    return ordered.astype(ordered.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
 def encode(pipe: Any, image: Tensor) -> Tensor:
     """Clean latents by the posterior's mode: it draws nothing, so the same picture gives the same latents."""
     latents = encoded(pipe, image)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from sfumato_wire.messages import EditInfo, ModelInfo
+from sfumato_wire.messages import EditInfo, Extra, ModelInfo
 from sfumato_wire.request import Request
 from torch import Tensor
 
@@ -15,6 +15,7 @@ from sfumato import models
 from sfumato.errors import SfumatoError
 from sfumato.models import ladder, texts
 from sfumato.models.beside import Beside, find_beside
+from sfumato.models.extras import extras
 from sfumato.models.schedulers import SCHEDULERS
 from sfumato.studio.cache import TensorCache
 from sfumato.studio.declared import DECLARED
@@ -36,8 +37,11 @@ class Studio:
     def __init__(self, device: str | None = None) -> None:
         self._device = device or _best_device()
         self.device = torch.cuda.get_device_name() if self._device == "cuda" else self._device
-        available = list(models.available())
+        rows = models.listed()
+        available = list(models.available(rows))
         self.models: tuple[ModelInfo, ...] = tuple(model.info for model in available)
+        self.loras: tuple[Extra, ...] = extras(rows, "lora")
+        self.controlnets: tuple[Extra, ...] = extras(rows, "controlnet")
         self._own = {model.info.id: model for model in available if model.row}
         self._beside: dict[tuple[str, str], Beside] = {}
         self.edits: tuple[EditInfo, ...] = tuple(DECLARED.values())

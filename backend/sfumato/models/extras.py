@@ -1,0 +1,25 @@
+"""The LoRAs and ControlNets that go with models which can be painted with: what a docker can choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sfumato_wire.messages import Extra
+
+from sfumato.models import controlnets
+from sfumato.models.listing import Row
+from sfumato.models.usable import MULTIPLES
+
+
+def extras(rows: Iterable[Row], kind: str) -> tuple[Extra, ...]:
+    """Those of that kind ("lora", "controlnet") that `check_fits` lets pass with some model."""
+    return tuple(Extra(row.id, row.name, row.family) for row in rows if row.kind == kind and _is_of_use(row))
+
+
+def _is_of_use(row: Row) -> bool:
+    guides = row.kind == "controlnet"
+    if row.problem or row.family not in (controlnets.FAMILIES if guides else MULTIPLES):
+        return False
+    if row.layout == "folder":
+        return True
+    return row.path.endswith(".safetensors") and not (guides and row.family not in controlnets.IN_ONE_FILE)
