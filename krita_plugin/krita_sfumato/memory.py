@@ -71,7 +71,7 @@ class Memory:
             data = document.notes.read(NOTE)
             note = Note.from_bytes(data)
             if note.settings == Settings():
-                note = replace(note, settings=self._last)
+                note = replace(note, settings=replace(self._last, source_prompt=""))  # what that one shows
                 self._borrowed.add(document.id)
             self._notes[document.id] = note
         return self._notes[document.id]
