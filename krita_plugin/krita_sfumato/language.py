@@ -2,6 +2,8 @@
 
 A text's key is its name there, or "NAME.entry" for those in a dict. What a file does not say, or says with other
 {places} than the English one, stays English, so a file may lag behind and a slip in it breaks nothing.
+
+`sentences` may be one file or, once it is too long, a folder of files whose `__init__` gathers their names.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Formatter
+from types import ModuleType
 
 from . import sentences
 
@@ -17,6 +20,13 @@ WORDS = Path(__file__).parent / "words"
 VARIABLE = "SFUMATO_LANGUAGE"
 ENGLISH = "en"
 now = ENGLISH  # what everything is said in
+
+
+def _files() -> list[ModuleType]:
+    """`sentences`, and the files that it was gathered from: a text is replaced wherever it has its name."""
+    inside = f"{sentences.__name__}."
+    parts = [part for part in vars(sentences).values() if isinstance(part, ModuleType)]
+    return [sentences, *(part for part in parts if part.__name__.startswith(inside))]
 
 
 def texts() -> dict[str, str]:
@@ -51,10 +61,11 @@ def use(language: str) -> None:
     now = language
     for key, text in {**_ORIGINAL, **_usable(read(language))}.items():
         name, dot, entry = key.partition(".")
-        if dot:
-            getattr(sentences, name)[entry] = text  # in place: others hold on to the dict
-        else:
-            setattr(sentences, name, text)
+        for file in _files():
+            if dot and hasattr(file, name):
+                getattr(file, name)[entry] = text  # in place: others hold on to the dict
+            elif hasattr(file, name):
+                setattr(file, name, text)
 
 
 def read(language: str) -> dict[str, str]:

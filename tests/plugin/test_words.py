@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from krita_sfumato import language, sentences
 
 PLUGIN = Path(__file__).resolve().parents[2] / "krita_plugin" / "krita_sfumato"
-FILES = sorted(PLUGIN.glob("*.py"))
+TEXTS = [*PLUGIN.glob("sentences.py"), *sorted(PLUGIN.glob("sentences/*.py"))]
+FILES = sorted(set(PLUGIN.glob("*.py")) - set(TEXTS))
 LANGUAGES = sorted(file.stem for file in (PLUGIN / "words").glob("*.json"))
 ENGLISH = language.texts()
 
@@ -51,7 +53,7 @@ def english() -> Iterator[None]:
 def test_every_text_is_written_out_once() -> None:
     """What is put together from other texts when the file is read would stay English."""
     seen: set[str] = set()
-    for node in ast.parse((PLUGIN / "sentences.py").read_text(encoding="utf-8")).body:
+    for node in [node for file in TEXTS for node in ast.parse(file.read_text(encoding="utf-8")).body]:
         if isinstance(node, ast.FunctionDef):
             defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
             assert all(isinstance(default, ast.Constant) for default in defaults), node.name
@@ -71,6 +73,18 @@ def _is_text(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
+def test_texts_may_be_spread_over_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `from .labels import *` in sentences/__init__.py does: the names are in both."""
+    labels = ModuleType("krita_sfumato.sentences.labels")
+    labels.APPLY, labels.LINK = sentences.APPLY, sentences.LINK
+    monkeypatch.setattr(sentences, "labels", labels, raising=False)
+    language.use("de")
+    assert (labels.APPLY, sentences.APPLY) == ("Anwenden", "Anwenden")
+    assert labels.LINK["ready"] == "Bereit."
+    language.use("en")
+    assert labels.APPLY == "Apply"
+
+
 def test_names_of_texts_lead_to_texts() -> None:
     for name, value in vars(sentences).items():
         if isinstance(value, sentences.Named):
@@ -80,7 +94,7 @@ def test_names_of_texts_lead_to_texts() -> None:
 # ---------------------------------------------------------------------- the rest of the plugin
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if f.name != "sentences.py"], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_nothing_is_said_outside_sentences(file: Path) -> None:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     apart = _not_for_the_painter(tree)
@@ -118,7 +132,7 @@ def _said_in(call: ast.Call) -> Iterator[str]:
                 yield part.value
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if f.name != "sentences.py"], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_nothing_is_taken_from_sentences_before_the_language_is_chosen(file: Path) -> None:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     dicts = {name for name, value in vars(sentences).items() if not isinstance(value, str)}
