@@ -142,6 +142,10 @@ def test_what_is_chosen_stays_chosen_and_counts(krita: harness.Krita, tmp_path: 
     assert len(np.unique(again)) == 1, "the map made by hand is in the picture"
 
 
+def test_results_in_a_strip_and_in_the_file(krita: harness.Krita, tmp_path: Path) -> None:
+    run(krita, "strip", tmp_path)
+
+
 def test_backends_that_die(krita: harness.Krita, tmp_path: Path) -> None:
     run(krita, "faults", tmp_path)
 
