@@ -9,6 +9,7 @@ from .draft import Draft
 from .vendor.sfumato_wire import Box
 
 NOWHERE = Box(0, 0, 0, 0)
+SELECTION = "selection"  # the id of what is selected, which is a map like any layer
 
 
 class Document(Protocol):
