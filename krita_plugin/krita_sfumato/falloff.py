@@ -7,7 +7,7 @@ after, is done on another thread. A selection made here belongs to no document, 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from . import curves, sentences, shapes
 from .interfaces import Compute, Document
@@ -15,31 +15,39 @@ from .making import Made, Making, NothingToMake, find, pause, read, wait
 from .qt import QByteArray, QImage, Qt
 from .vendor.sfumato_wire import Box
 
-CELLS = 160 * 1024  # given to Krita at a time: some hundredths of a second
+CELLS = 256 * 1024  # given to Krita at a time: some hundredths of a second
 PIXELS = 2 * 1024 * 1024  # made of them at a time: some megabytes
 RADIUS = (1, 1024)  # pixels
 
 NewSelection = Callable[[], Any]  # krita.Selection
 
 
+class Shaped(Document, Protocol):
+    def read_alpha(self, layer: str, box: Box) -> Iterator[bytes]: ...  # `alpha.read_alpha`
+
+
 def around(
-    document: Document, layer: str, radius: int, inwards: bool, compute: Compute, new_selection: NewSelection
+    document: Shaped, layer: str, radius: int, inwards: bool, compute: Compute, new_selection: NewSelection
 ) -> Making:
     """A map of a layer's shape: its alpha, or a mask's values. Never less than them, or, inwards, never more."""
     radius = min(max(radius, RADIUS[0]), RADIUS[1])
     yield from pause(document)
     name, box = find(document, layer)
-    kind, canvas = document.map_format(layer), Box(0, 0, *document.size())
-    bands = yield from read(lambda: document.read_map(layer, box), sentences.SOURCE_GONE)
-    shape = yield from wait(compute, shapes.shape_of, bands, kind, box, canvas, radius, inwards)
+    canvas = Box(0, 0, *document.size())
+    values = document.read_map if document.map_format(layer) == "gray8" else document.read_alpha
+    bands = yield from read(lambda: values(layer, box), sentences.SOURCE_GONE)
+    shape = yield from wait(compute(shapes.shape_of, bands, box, canvas, radius, inwards))
     if shape is None:
         raise NothingToMake(sentences.SOURCE_EMPTY.format(name=name))
     bands.clear()  # large, and not needed any more
-    parts = []
+    pending = []
     for first, last in _portions(shape):
         soft = yield from _spread(shape, first, last, new_selection)
-        parts.append((yield from wait(compute, _finished, shape, soft, first, last, inwards)))
-    data, is_black, is_white = yield from wait(compute, _joined, parts)
+        pending.append(compute(_finished, shape, soft, first, last, inwards))
+    parts = []
+    for part in pending:
+        parts.append((yield from wait(part)))
+    data, is_black, is_white = yield from wait(compute(_joined, parts))
     if is_black:
         raise NothingToMake(sentences.FALLOFF_TOO_WIDE.format(name=name))
     if is_white and shape.box == canvas:
@@ -57,23 +65,34 @@ def _portions(shape: shapes.Shape) -> Iterator[tuple[int, int]]:
 
 
 def _spread(shape: shapes.Shape, first: int, last: int, new_selection: NewSelection) -> Generator[str, None, bytes]:
-    """These rows of cells, and one more on either side, grown and softened."""
-    reach = shape.plan.reach
-    top, bottom = first - 1 - reach, last + 1 + reach
+    """These rows of cells, and one more on either side, grown and blurred."""
+    plan = shape.plan
+    top, bottom = first - 1 - plan.reach, last + 1 + plan.reach
     cells = shape.rows(top, bottom)
     if cells.count(cells[:1]) == len(cells):
         return shape.rows(first - 1, last + 1)  # nothing here has an edge
+    height = bottom - top
     selection = new_selection()
-    selection.setPixelData(QByteArray(cells), 0, 0, shape.width, bottom - top)
-    selection.grow(shape.plan.grow, shape.plan.grow)
-    yield "making"
-    for radius in filter(None, shape.plan.soften):
-        selection.feather(radius)
+    selection.setPixelData(QByteArray(cells), 0, 0, shape.width, height)
+    total = 0  # all bytes at once: no byte of the sum is over 255, so none carries over
+    for radius, table in zip(plan.radii, plan.tables(), strict=True):
+        grown = selection.duplicate()
+        if radius:
+            grown.grow(radius, radius)
+        total += int.from_bytes(_values(grown, shape.width, 0, height).translate(table), "little")
         yield "making"
-    soft = bytes(selection.pixelData(0, reach, shape.width, last + 2 - first))
-    if len(soft) != shape.width * (last + 2 - first):
-        raise ValueError(f"Krita gave {len(soft)} bytes for {shape.width} x {last + 2 - first} cells.")
-    return soft
+    selection.setPixelData(QByteArray(total.to_bytes(len(cells), "little")), 0, 0, shape.width, height)
+    if plan.blur:
+        selection.feather(plan.blur)
+        yield "making"
+    return _values(selection, shape.width, plan.reach, height - plan.reach)
+
+
+def _values(selection: Any, width: int, top: int, bottom: int) -> bytes:
+    data = bytes(selection.pixelData(0, top, width, bottom - top))
+    if len(data) != width * (bottom - top):
+        raise ValueError(f"Krita gave {len(data)} bytes for {width} x {bottom - top} cells.")
+    return data
 
 
 def _finished(shape: shapes.Shape, soft: bytes, first: int, last: int, inwards: bool) -> tuple[bytes, bool, bool]:
@@ -84,8 +103,11 @@ def _finished(shape: shapes.Shape, soft: bytes, first: int, last: int, inwards: 
     rows = min((last - margin) * step, box.height) - top
     wide = _enlarged(soft, shape.width, last + 2 - first, step)
     left, pitch = margin * step, shape.width * step
-    lines = (wide[at + left : at + left + box.width] for at in range(step * pitch, (step + rows) * pitch, pitch))
-    values = shapes.fuller(b"".join(lines), shape.fine[top * box.width : (top + rows) * box.width])
+    lines = []
+    for y in range(rows):
+        start, at = (step + y) * pitch + left, (top + y) * box.width
+        lines.append(shapes.fuller(wide[start : start + box.width], shape.fine[at : at + box.width]))
+    values = b"".join(lines)
     if inwards:
         values = values.translate(shapes.INVERTED)
     return curves.bgra(values), not values.strip(b"\0"), not values.strip(b"\xff")

@@ -8,27 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 
 from . import pixels
+from .curves import smooth
 from .vendor.sfumato_wire import Box
 
-FINE = 16  # cells from white to black: enough for a curve without corners
+FINE = 16  # cells from white to black ...
+LEVELS = 8  # ... and stairs: enough for a curve without corners
 INVERTED = bytes(range(255, -1, -1))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a shape is spread over a radius: grown by `grow` cells, then made soft twice. The shape stays white because
-    it grows as far as the softening eats into it; beyond the radius all is black."""
+    """How a shape is spread over a radius: grown by each of `radii`, in cells, of which each adds its share to 255;
+    then blurred a little, so that nothing of these stairs is left. Growing goes round corners, blurring alone does not.
+    """
 
     step: int
-    grow: int
-    soften: tuple[int, int]
+    radii: tuple[int, ...]
+    shares: tuple[int, ...]
+    blur: int
 
     @property
     def reach(self) -> int:
         """Cells that can influence a cell; those beyond are not needed."""
-        return self.grow + sum(self.soften)
+        return self.radii[-1] + self.blur
+
+    def tables(self) -> list[bytes]:
+        """A value's part in each share. The parts of one value make up that value, and the sum is never over 255."""
+        ends = list(accumulate(self.shares, initial=0))
+        rounded = [[(2 * end * value + 255) // 510 for value in range(256)] for end in ends]
+        return [bytes(b - a for a, b in zip(low, high, strict=True)) for low, high in pairwise(rounded)]
 
 
 @dataclass(frozen=True)
@@ -52,17 +63,19 @@ def plan(radius: int) -> Plan:
     """radius: pixels, 1 or more."""
     step = max(1, radius // FINE)
     reach = max(1, (radius - 2 * (step - 1)) // step)  # a cell, and smoothing between cells, add their share
-    grow = (reach + 1) // 2
-    first = (reach - grow) // 2
-    return Plan(step, grow, (first, reach - grow - first))
+    blur = -(-reach // LEVELS) if reach > 2 else 0  # about as wide as a stair; the first radius makes up for it
+    span = reach - 2 * blur
+    count = min(LEVELS, span + 1)
+    radii = [blur + k * span // (count - 1) for k in range(count)]
+    middles = [(low + high + 1) / 2 - blur for low, high in pairwise(radii)]
+    heights = [255, *(round(255 * (1 - smooth(middle / (span + 1)))) for middle in middles), 0]
+    return Plan(step, tuple(radii), tuple(high - low for high, low in pairwise(heights)), blur)
 
 
-def shape_of(
-    bands: Sequence[bytes], pixel_format: str, box: Box, canvas: Box, radius: int, inwards: bool
-) -> Shape | None:
+def shape_of(bands: Sequence[bytes], box: Box, canvas: Box, radius: int, inwards: bool) -> Shape | None:
     """What is on a layer, with room for a falloff around it; None when nothing is. Inwards it is what is beside the
-    shape that spreads, into it."""
-    alpha = b"".join(band if pixel_format == "gray8" else band[3::4] for band in bands)
+    shape that spreads, into it. bands: a value for each pixel of the box."""
+    alpha = b"".join(bands)
     inner = pixels.support([alpha], box.width, "gray8", False, False)
     if inner is None:
         return None
@@ -94,7 +107,11 @@ def fullest(values: bytes, width: int, step: int) -> tuple[bytes, int, int]:
 
 
 def fuller(one: bytes, other: bytes) -> bytes:
-    """The higher of two values, pixel by pixel."""
+    """The higher of two values, pixel by pixel. For a row at a time: Krita's own Python waits until it is done."""
+    if not other.strip(b"\0"):
+        return one
+    if not other.strip(b"\xff"):
+        return other
     return bytes(map(max, one, other))
 
 

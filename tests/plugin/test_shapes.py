@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from krita_sfumato import pixels, shapes
+from krita_sfumato import shapes
 from krita_sfumato.vendor.sfumato_wire import Box
 
 
@@ -14,8 +14,14 @@ def test_a_plan_keeps_to_the_radius(radius: int) -> None:
     plan = shapes.plan(radius)
     reach = plan.reach * plan.step + 2 * (plan.step - 1)  # a cell's own width, and smoothing between cells
     assert 0.75 * radius <= reach <= radius
-    assert plan.grow >= sum(plan.soften), "so that the shape itself stays white"
+    assert plan.radii[0] >= plan.blur, "so that the shape itself stays white"
+    assert list(plan.radii) == sorted(set(plan.radii))
+    assert len(plan.radii) == len(plan.shares) <= shapes.LEVELS
+    assert min(plan.shares) > 0
     assert plan.reach <= 2 * shapes.FINE
+    parts = np.array([list(table) for table in plan.tables()])
+    assert (parts.sum(0) == np.arange(256)).all(), "what does not change from radius to radius stays as it is"
+    assert parts.max(1).sum() == 255, "whatever the values, nothing carries over"
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 7), st.integers(0, 9))
@@ -40,11 +46,10 @@ def test_a_shape_lies_where_it_was(data: st.DataObject) -> None:
         alpha[data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))] = data.draw(
             st.sampled_from([1, 128, 255])
         )
-    bands = [pixels.graya16(bytes(row.size), row.tobytes()) for row in alpha]
+    bands = [row.tobytes() for row in alpha]
     radius, inwards = data.draw(st.integers(1, 50)), data.draw(st.booleans())
-    shape = shapes.shape_of(bands, "graya16", box, canvas, radius, inwards)
+    shape = shapes.shape_of(bands, box, canvas, radius, inwards)
     assert (shape is None) == (not alpha.any())
-    assert shape == shapes.shape_of([alpha.tobytes()], "gray8", box, canvas, radius, inwards)
     if shape is None:
         return
     whole = np.zeros((canvas.height, canvas.width), np.uint8)
@@ -67,5 +72,8 @@ def test_a_shape_lies_where_it_was(data: st.DataObject) -> None:
     assert inner.tobytes() == shapes.fullest(shape.fine, shape.box.width, shape.plan.step)[0]
 
 
-def test_fuller() -> None:
-    assert shapes.fuller(bytes([0, 5, 255]), bytes([3, 4, 0])) == bytes([3, 5, 255])
+@given(st.integers(0, 4))
+def test_fuller(seed: int) -> None:
+    ends = np.random.default_rng(seed).choice([0, 7, 255], (2, 50)).astype(np.uint8)
+    for one, other in (ends, (ends[0], ends[1] * 0), (ends[0], ends[1] * 0 + 255)):
+        assert shapes.fuller(one.tobytes(), other.tobytes()) == np.maximum(one, other).tobytes()
