@@ -414,3 +414,75 @@ def time_left(seconds: int) -> str:
     if seconds < 60:
         return LEFT_SECONDS.format(count=seconds)
     return (LEFT_HALF if seconds % 60 else LEFT_MINUTES).format(count=seconds // 60)
+
+# ---------------------------------------------------------------------- maps made of what is there already
+
+STAGES["making"] = "Making the map …"
+NONE_SELECTED = "Nothing is selected: select a part of the picture first, softly if you like, then choose this again."
+SOURCE_GONE = "The layer to make a map of is not there any more: choose another one."
+SOURCE_EMPTY = "There is nothing on “{name}” to make a map of: choose another layer."
+ONLY_BLACK = (
+    "A map of the {what} of “{name}” would be black everywhere, so nothing could change: choose another way or another "
+    "layer."
+)
+FALLOFF_TOO_WIDE = "“{name}” is too narrow for a falloff that wide: choose a smaller one."
+FALLOFF_EVERYWHERE = "“{name}” covers the whole picture, so it has no edge: choose a layer with a shape of its own."
+MAP_MADE = "The new layer is the map now. Paint on it as you like, then press Apply."
+
+BRIGHTNESS = {
+    "straight": "brightness",
+    "lights": "lights",
+    "midtones": "midtones",
+    "darks": "darks",
+    "contrast": "contrast",
+    "inverted": "inverted brightness",
+}
+MADE_FROM_SELECTION = "Map: selection"
+MADE_OF = "Map: {what} of {name}"
+MADE_AROUND = "Map: around {name}"
+MADE_INSIDE = "Map: inside {name}"
+
+MAP_MENU_EMPTY = "&New empty map"
+MAP_MENU_SELECTION = "From the &selection"
+MAP_MENU_AROUND = "Soft falloff &around {layer}"
+MAP_MENU_INSIDE = "Soft falloff &inside {layer}"
+MAP_MENU_BRIGHTNESS = "From the &brightness of {layer}"
+MAP_MENU_LAYER = "“{name}”"
+MAP_MENU_ANY_LAYER = "a layer"
+MAP_MENU_RADIUS = "{radius} px"
+MAP_MENU_PRESETS = {
+    "straight": "&As it is",
+    "lights": "&Lights",
+    "midtones": "&Midtones",
+    "darks": "&Darks",
+    "contrast": "More &contrast",
+    "inverted": "&Inverted",
+}
+TIP_MAP_MENU_SELECTION = "What is selected may change, as much as it is selected."
+TIP_MAP_MENU_AROUND = "What is on the layer may change fully; around it less and less, up to this distance."
+TIP_MAP_MENU_INSIDE = "What is well inside the layer's shape may change fully; towards its edge less and less."
+TIP_MAP_MENU_PRESETS = {
+    "straight": "The lighter, the more may change.",
+    "lights": "Only what is lighter than middle grey may change.",
+    "midtones": "What is neither light nor dark may change.",
+    "darks": "Only what is darker than middle grey may change.",
+    "contrast": "The lighter, the more may change, with a clearer difference between light and dark.",
+    "inverted": "The darker, the more may change.",
+}
+TIP_MAP_MENU_NO_LAYER = "Choose the layer in Krita's list of layers first."
+
+
+def made_of(name: str, layer: str) -> str:
+    """The name of a map made of a layer. name: with a place for the layer's."""
+    return name.format(name=short(layer, 32))
+
+
+def brightness_of(preset: str, layer: str) -> str:
+    """The name of a map made of a layer's brightness."""
+    return MADE_OF.format(what=BRIGHTNESS[preset], name=short(layer, 32))
+
+
+def short(text: str, length: int) -> str:
+    """In one line, and cut where it is longer."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
