@@ -13,7 +13,7 @@ from typing import Any
 
 from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita
 
-from . import reading, tree, writing
+from . import reading, selection, tree, writing
 from .interfaces import NOWHERE, SELECTION
 from .notes import Notes
 from .placed import Placed
@@ -123,7 +123,7 @@ class Document:
         """Where the layer has pixels, within the canvas; of width or height 0 when it is empty."""
         canvas = Box(0, 0, *self.size())
         if layer == SELECTION:
-            return reading.selection_box(self._document, canvas)
+            return selection.selection_box(self._document)
         return reading.map_box(self._need(layer), canvas)
 
     def map_format(self, layer: str) -> str:
@@ -132,7 +132,7 @@ class Document:
     def read_map(self, layer: str, box: Box) -> Iterator[bytes]:
         """The layer's grey and alpha (a mask's or the selection's values), band by band."""
         if layer == SELECTION:
-            return reading.read_selection(self._document, box)
+            return selection.read_selection(self._document, box)
         return reading.read_map(self._app, self._need(layer), box)
 
     def read_picture(self, box: Box, without: Sequence[str]) -> bytes:

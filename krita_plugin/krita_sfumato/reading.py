@@ -101,26 +101,6 @@ def read_map(app: Any, node: Any, box: Box) -> Iterator[bytes]:
             yield converter.grey(raw, part.width, part.height) if grey is None else grey
 
 
-def selection_box(document: Any, canvas: Box) -> Box:
-    """Where the selection is, within the canvas."""
-    chosen = document.selection()
-    if chosen is None:
-        return Box(0, 0, 0, 0)
-    return Box(chosen.x(), chosen.y(), max(0, chosen.width()), max(0, chosen.height())).intersection(canvas)
-
-
-def read_selection(document: Any, box: Box) -> Iterator[bytes]:
-    """Its values, one byte per pixel, band by band; 0 where nothing is selected."""
-    chosen = document.selection()
-    if chosen is None:
-        raise LookupError("Nothing is selected any more.")
-    for part in bands(box):
-        data = bytes(chosen.pixelData(part.x, part.y, part.width, part.height))
-        if len(data) != part.area:
-            raise ValueError(f"Krita gave {len(data)} bytes for {part.width} x {part.height} selected pixels.")
-        yield data
-
-
 def read_picture(document: Any, box: Box, without: Sequence[str]) -> bytes:
     """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden."""
     seen = [path for node, _, path in tree.walk(document) if tree.id_of(node) in without and tree.is_seen(node)]

@@ -486,3 +486,33 @@ def short(text: str, length: int) -> str:
     """In one line, and cut where it is longer."""
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+# ---------------------------------------------------------------------- the map's preview
+
+HEAT_NO_PICTURE = "Open a picture to see its map here."
+TIP_HEAT = "Where the picture may change, and how much: violet a little, yellow fully. Without colour it stays."
+TIP_HISTOGRAM = (
+    "How much of each grey the map has, black on the left. Drag the three marks below it, or use the arrow keys."
+)
+TIP_BLACK = "Black point: this grey and all that is darker keep the picture"
+TIP_GAMMA = "Midtones: above 1 the greys change more, below 1 less"
+TIP_WHITE = "White point: this grey and all that is lighter change fully"
+LEVELS_LABEL = "Levels:"
+SOFTEN_LABEL = "Soften:"
+TIP_SOFTEN = "Blurs the map's edges by so many pixels, only for the edit: your layer stays as it is"
+TIP_LEVELS_RESET = "Back to the greys as painted, nothing softened"
+ON_CANVAS = "On canvas"
+TIP_ON_CANVAS = "Shows the colours over the canvas too. Only to look at: it is no layer, and never saved."
+NOT_ON_CANVAS = "This Krita cannot show the colours over the canvas: it needs Krita 5.2 or newer."
+
+STRENGTHS = "{count} strengths at {steps}"
+ONE_STRENGTH = "One strength: all that is painted changes alike"
+FEW_STRENGTHS = "Only {strengths} at {steps}: soft edges will show bands. {advice}"
+STEPS_ARE = {1: "1 step"}
+MORE_STEPS = "Use more steps."
+MORE_OR_FRACTIONAL = "Use more steps or Release: fractional."
+ALL_KEEPS = "Nothing will change: the map is black or empty, or the levels leave nothing of it."
+
+
+def in_steps(steps: int) -> str:
+    return STEPS_ARE.get(steps, f"{steps} steps")
