@@ -25,7 +25,8 @@ class Reading:
 @dataclass(frozen=True)
 class Heat:
     """What there is to show. picture: straight BGRA without the map; heat: premultiplied BGRA to be laid over it;
-    counts: of the 256 greys painted; changes: the change that each of them means."""
+    counts: of the 256 greys painted; changes: the change that each of them means; asked: the changes in 0..65535 that
+    occur, before the strength."""
 
     width: int
     height: int
@@ -34,6 +35,7 @@ class Heat:
     heat: bytes = field(repr=False)
     counts: list[int] = field(repr=False)
     changes: bytes = field(repr=False)
+    asked: tuple[int, ...] = ()
 
 
 class Preview:
@@ -104,4 +106,6 @@ class _Seen:
         change = heat.painted(look.layer, alpha_only).translate(changes)
         change = heat.softened(change, look.width, heat.soft_half(reading.soften, look.scale))
         counts = heat.counts(heat.painted(look.sample, alpha_only))
-        return Heat(look.width, look.height, look.scale, self._picture, heat.heated(change), counts, changes)
+        table = reading.levels.table()
+        asked = tuple(table[257 * grey] for grey, count in enumerate(counts) if count)
+        return Heat(look.width, look.height, look.scale, self._picture, heat.heated(change), counts, changes, asked)

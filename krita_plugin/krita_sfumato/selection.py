@@ -10,6 +10,7 @@ from typing import Any
 
 from . import sentences
 from .interfaces import NOWHERE
+from .qt import QByteArray, QRect, QUuid
 from .reading import bands
 from .vendor.sfumato_wire import Box
 
@@ -34,3 +35,29 @@ def read_selection(document: Any, box: Box) -> Iterator[bytes]:
         if len(data) != part.area:
             raise ValueError(f"Krita gave {len(data)} bytes for {part.width} x {part.height} selected pixels.")
         yield data
+
+
+class AsNode:
+    """The selection in the way of libkis' nodes, for who looks at a map whatever it is."""
+
+    def __init__(self, document: Any) -> None:
+        self._document = document
+
+    def type(self) -> str:
+        return "selectionmask"
+
+    def uniqueId(self) -> QUuid:
+        return QUuid()
+
+    def bounds(self) -> QRect:
+        box = selection_box(self._document)
+        return QRect(box.x, box.y, box.width, box.height)
+
+    def projectionPixelData(self, x: int, y: int, width: int, height: int) -> QByteArray:
+        selection = self._document.selection()
+        return selection.pixelData(x, y, width, height) if selection is not None else QByteArray()
+
+    pixelData = projectionPixelData
+
+    def thumbnail(self, width: int, height: int) -> None:
+        return None

@@ -237,6 +237,8 @@ KEEP_LIVE = "Add the draft as a layer"
 TIP_KEEP_LIVE = "The draft becomes a layer of its own, as an edit's result does"
 BEHIND = "{count} more"
 JOINT = " · "
+MAP_SEEN = "What will change"
+TIP_MAP_SEEN = "The map over the picture, its greys, and how they count"
 LIVE_WAITING = "Live: paint on the picture or the map, and the draft follows."
 CANCEL = "Cancel"
 TIP_CANCEL = "Stop what is going on; the picture stays as it is"
@@ -415,6 +417,7 @@ def time_left(seconds: int) -> str:
         return LEFT_SECONDS.format(count=seconds)
     return (LEFT_HALF if seconds % 60 else LEFT_MINUTES).format(count=seconds // 60)
 
+
 # ---------------------------------------------------------------------- maps made of what is there already
 
 STAGES["making"] = "Making the map …"
@@ -487,6 +490,7 @@ def short(text: str, length: int) -> str:
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
+
 # ---------------------------------------------------------------------- the map's preview
 
 HEAT_NO_PICTURE = "Open a picture to see its map here."
@@ -512,6 +516,14 @@ STEPS_ARE = {1: "1 step"}
 MORE_STEPS = "Use more steps."
 MORE_OR_FRACTIONAL = "Use more steps or Release: fractional."
 ALL_KEEPS = "Nothing will change: the map is black or empty, or the levels leave nothing of it."
+
+
+ONE_OF_THEM = "1 strength"
+SOME_OF_THEM = "{count} strengths"
+
+
+def count_of_strengths(count: int) -> str:
+    return ONE_OF_THEM if count == 1 else SOME_OF_THEM.format(count=count)
 
 
 def in_steps(steps: int) -> str:

@@ -19,7 +19,7 @@ def strengths_sentence(count: int, steps: int, release: str, painted: int = 256)
         return sentences.ONE_STRENGTH, False
     if count < min(painted, SMOOTH):
         advice = sentences.MORE_OR_FRACTIONAL if release == "whole" else sentences.MORE_STEPS
-        strengths = "1 strength" if count == 1 else f"{count} strengths"
+        strengths = sentences.count_of_strengths(count)
         said = sentences.FEW_STRENGTHS.format(strengths=strengths, steps=sentences.in_steps(steps), advice=advice)
         return said, True
     if count == 1:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from krita_sfumato import heat, preview, sentences
+from krita_sfumato import heat, map_look, sentences
 from krita_sfumato.strengths import asked, strengths_sentence
 from krita_sfumato.vendor.sfumato_wire import Levels
 from sfumato import change_map
@@ -192,7 +192,7 @@ def looks(**changes: Any) -> Generator[None, None, Any]:
     return SimpleNamespace(width=2, height=2, scale=1.0, sample=values["layer"], **values)
 
 
-def done(view: preview.Preview, later: Later) -> None:
+def done(view: map_look.Preview, later: Later) -> None:
     for _ in range(50):
         for pending in later.calls:
             pending.is_done = True
@@ -202,25 +202,25 @@ def done(view: preview.Preview, later: Later) -> None:
 
 def test_the_newest_reading_wins_and_a_look_is_taken_once() -> None:
     later, shown = Later(), []
-    view = preview.Preview(later, shown.append)
+    view = map_look.Preview(later, shown.append)
     assert not view.is_working
     view.see(looks())
     while not later.calls:
         view.advance()
-    view.read(preview.Reading(strength=500))
-    view.read(preview.Reading(strength=250))
+    view.read(map_look.Reading(strength=500))
+    view.read(map_look.Reading(strength=250))
     view.advance()
     assert not shown  # nobody waits for the other thread
     done(view, later)
     assert len(later.calls) == 2
     assert [heat.changes[100] for heat in shown] == [100, 25]
-    view.read(preview.Reading(strength=250))
+    view.read(map_look.Reading(strength=250))
     assert not view.is_working  # nothing new
 
 
 def test_a_newer_look_takes_the_place_of_one_under_way() -> None:
     later, shown = Later(), []
-    view = preview.Preview(later, shown.append)
+    view = map_look.Preview(later, shown.append)
     first = looks()
     view.see(first)
     view.advance()
@@ -236,14 +236,14 @@ def test_a_look_that_fails_ends_and_the_next_one_goes_on() -> None:
         raise LookupError("gone")
 
     later, shown = Later(), []
-    view = preview.Preview(later, shown.append)
+    view = map_look.Preview(later, shown.append)
     view.see(fails())
     view.advance()
     with pytest.raises(LookupError):
         view.advance()
     assert not view.is_working
     view.see(looks(is_mask=True))
-    view.read(preview.Reading(alpha_only=True))
+    view.read(map_look.Reading(alpha_only=True))
     done(view, later)
     assert shown[-1].counts[100] == 4  # a mask has no opacity to read
     view.forget()
@@ -252,7 +252,7 @@ def test_a_look_that_fails_ends_and_the_next_one_goes_on() -> None:
 
 def test_the_picture_is_shown_without_the_map() -> None:
     later, shown = Later(), []
-    view = preview.Preview(later, shown.append)
+    view = map_look.Preview(later, shown.append)
     view.see(looks(picture=bytes([150, 150, 150, 255] * 4), layer=bytes([200, 200, 200, 255] * 4), veil=128))
     done(view, later)
     assert abs(shown[-1].picture[0] - 100) <= 1
