@@ -132,7 +132,10 @@ class Krita:
     def starts_backend(self, python: str) -> None:
         """What the installer writes down: the docker can start the backend."""
         self.state.mkdir(mode=0o700, exist_ok=True)
-        command = {"command": [python, "-m", "sfumato", "serve", "--port", "0"]}
+        # The docker hands on no PYTHONPATH, and the backend is to be the one that the tests see.
+        path = os.environ.get("PYTHONPATH")
+        seen = ["/usr/bin/env", f"PYTHONPATH={path}"] if path else []
+        command = {"command": [*seen, python, "-m", "sfumato", "serve", "--port", "0"]}
         (self.state / "backend.json").write_text(json.dumps(command), encoding="utf-8")
 
     def _stop_backend(self) -> None:
