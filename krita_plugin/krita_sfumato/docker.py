@@ -16,7 +16,7 @@ from .map_rows import MapRows
 from .model_rows import ModelRows
 from .preset_menu import PresetMenu
 from .prompts import Prompts
-from .qt import QFormLayout, QIcon, Qt, QToolButton, QVBoxLayout, QWidget, pyqtSignal
+from .qt import QEvent, QFormLayout, QIcon, Qt, QToolButton, QVBoxLayout, QWidget, pyqtSignal
 from .settings import Choice, Settings
 from .state import View
 from .tiles import Tile
