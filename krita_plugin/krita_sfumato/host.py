@@ -13,7 +13,7 @@ from typing import Any
 
 from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita, Selection
 
-from . import alpha, looking, noticing, reading, selection, tree, writing
+from . import alpha, looking, noticing, reading, selection, sentences, tree, writing
 from .interfaces import NOWHERE, SELECTION
 from .notes import Notes
 from .placed import Placed
@@ -97,7 +97,7 @@ class Document:
         self.notes = Notes(document)
         self.id = id_of(document.rootNode())
         file = str(document.fileName()).replace("\\", "/").rpartition("/")[2]
-        self.name = file or str(document.name()) or "The picture"
+        self.name = file or str(document.name()) or sentences.UNNAMED
         self.width = int(document.width())
         self.height = int(document.height())
 
