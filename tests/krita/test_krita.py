@@ -158,6 +158,10 @@ def test_documents_and_maps_of_every_kind_exactly(krita: harness.Krita, tmp_path
             assert (picture == [said["canvas"]] * 3 + [255]).all(), f"{said['name']}: the picture of another time"
 
 
+def test_layers_in_16_bits_with_masks_and_in_place_of_others(krita: harness.Krita, tmp_path: Path) -> None:
+    run(krita, "placing", tmp_path)
+
+
 def of_light(y: np.ndarray) -> np.ndarray:
     """The sRGB value of a share of light."""
     return np.where(y <= 0.0031308, 12.92 * y, 1.055 * y ** (1 / 2.4) - 0.055)
