@@ -1,8 +1,8 @@
 """Small pictures of the canvas and of a map, step by step: each step is a bounded copy of a band on the UI thread, and
 in between Krita goes on. Reading leaves no trace: no undo step, no modified flag, no scratch document in most cases.
 
-Why not `thumbnail`: a node's covers the 64 x 64 tiles that hold its pixels, whatever they are on the canvas, and takes
-single pixels, so that thin lines vanish; a document's takes half a second on a large canvas. Both were measured.
+Why not `thumbnail`: a node's covers what is painted (in 5.1 the 64 x 64 tiles that hold it), wherever that is on the
+canvas, and takes single pixels, so that thin lines vanish; a document's takes half a second on a large canvas.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .reading import BAND, read_node, scratch_document
 from .vendor.sfumato_wire import Box
 
 SIDE = 256  # pixels that a small picture has at most on either side
-TILE = 64  # Krita keeps pixels in tiles of so many by so many; a thumbnail of whole tiles is exact
-PIECE = 2  # tiles converted at a time
+PIECE = (128, 64)  # width and height of what is converted at a time: whole tiles of Krita's, see `_converted`
+ONE = {"U8": b"\xff", "U16": b"\xff\xff", "F16": b"\x00\x3c", "F32": b"\x00\x00\x80\x3f"}  # a channel's full value
 CONVERTED = 8 * 1024  # pixels of a picture that Krita has to convert, read at a time
 STEP = 0.0015  # seconds until a step lets Krita go on; what is read at a time takes less than as much again
 SLIGHT = 230  # a layer more opaque than this hides too much to see through it
@@ -125,9 +125,10 @@ def _read_converted(app: Any, document: Any, node: Any, small: Box, pace: Pace) 
         yield from pace.rest()
     with _maker(app, document, node) as maker:
         out = bytearray()
-        piece = PIECE * TILE * TILE * size
+        one = ONE[str(node.colorDepth())]
+        piece = (PIECE[0] * PIECE[1] - 2) * size
         for start in range(0, len(taken), piece):
-            out += _converted(maker, bytes(taken[start : start + piece]), size)
+            out += _converted(maker, bytes(taken[start : start + piece]), one * (size // len(one)))
             yield from pace.rest()
     data = bytes(out)
     image = QImage(data, columns, rows, 4 * columns, QImage.Format.Format_ARGB32)
@@ -137,14 +138,15 @@ def _read_converted(app: Any, document: Any, node: Any, small: Box, pace: Pace) 
     )
 
 
-def _converted(maker: Any, raw: bytes, size: int) -> bytes:
-    """Native pixels as straight BGRA in 8-bit sRGB: Krita converts when it makes a thumbnail, and one as large as the
-    tiles it covers is exact. The node is never added to a document."""
-    count = len(raw) // size
+def _converted(maker: Any, raw: bytes, opaque: bytes) -> bytes:
+    """Native pixels as straight BGRA in 8-bit sRGB: Krita converts when it makes a thumbnail, and one of the size that
+    it covers is exact. What it covers is made sure of by an opaque pixel in two corners. The node is never added to a
+    document."""
+    (width, height), size = PIECE, len(opaque)
     node = maker.createNode("Sfumato", "paintlayer")
-    node.setPixelData(QByteArray(raw.ljust(PIECE * TILE * TILE * size, b"\0")), 0, 0, PIECE * TILE, TILE)
-    image = node.thumbnail(PIECE * TILE, TILE)
-    return _scaled(image, PIECE * TILE, TILE)[: 4 * count]
+    inside = raw.ljust((width * height - 2) * size, b"\0")
+    node.setPixelData(QByteArray(opaque + inside + opaque), 0, 0, width, height)
+    return _scaled(node.thumbnail(width, height), width, height)[4 : 4 + len(raw) // size * 4]
 
 
 def _maker(app: Any, document: Any, node: Any) -> AbstractContextManager[Any]:

@@ -98,7 +98,10 @@ def test_only_host_imports_krita_and_only_qt_chooses_pyqt() -> None:
         assert not tops & {"PyQt5", "PyQt6"} or file == "qt.py", f"{name} imports PyQt"
 
 
-WITHOUT_KRITA = ("controller.py", "client.py", "edit.py", "job.py", "memory.py", "shelf.py", "tuning.py")
+WITHOUT_KRITA = (
+    *("controller.py", "client.py", "edit.py", "job.py", "memory.py", "shelf.py", "tuning.py"),
+    *("heat.py", "preview.py", "strengths.py"),
+)
 
 
 @pytest.mark.parametrize("file", WITHOUT_KRITA)
