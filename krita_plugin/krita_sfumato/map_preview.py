@@ -163,6 +163,7 @@ class MapPreview(QWidget):
         last.addWidget(self.reset)
         last.addWidget(self.on_canvas)
         column.addLayout(last)
+        column.addStretch(1)
 
     # ------------------------------------------------------------------ showing
 

@@ -55,6 +55,10 @@ def test_documents_of_every_kind(krita: harness.Krita, tmp_path: Path) -> None:
     run(krita, "corners", tmp_path)
 
 
+def test_the_maps_preview(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
+    run(krita, "map_preview", tmp_path, SFUMATO_PICTURE=str(scene))
+
+
 def test_every_edit_of_the_real_backend_and_its_map(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
     report = run(krita, "real_edits", tmp_path, SFUMATO_PICTURE=str(scene))
     width, height = report.results["size"]
