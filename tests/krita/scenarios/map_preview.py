@@ -11,10 +11,10 @@ import time
 from krita import Selection
 from krita_sfumato import looking, sentences
 from krita_sfumato.heat import painted
+from krita_sfumato.map_look import Preview, Reading
 from krita_sfumato.map_preview import MapPreview
 from krita_sfumato.noticing import Noticing, glance
 from krita_sfumato.overlay import Overlay, can_overlay, canvas_of
-from krita_sfumato.map_look import Preview, Reading
 from krita_sfumato.qt import (
     QApplication,
     QByteArray,
