@@ -13,8 +13,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from .pixels import BAND
 from .qt import QByteArray, QImage, Qt
-from .reading import BAND, read_node, scratch_document
+from .reading import read_node, scratch_document
 from .vendor.sfumato_wire import Box
 
 SIDE = 256  # pixels that a small picture has at most on either side
