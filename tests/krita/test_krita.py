@@ -51,6 +51,10 @@ def test_painting(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
     assert bins[15] >= 5 * bins[0]
 
 
+def test_variants_fan_results_live_and_levels(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
+    run(krita, "docker", tmp_path, SFUMATO_PICTURE=str(scene))
+
+
 def test_documents_of_every_kind(krita: harness.Krita, tmp_path: Path) -> None:
     run(krita, "corners", tmp_path)
 
