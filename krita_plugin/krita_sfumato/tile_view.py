@@ -86,6 +86,7 @@ class TileView(QListView):
     def __init__(self) -> None:
         super().__init__()
         self._model, self._painter = TileModel(), TilePainter()
+        self._is_showing = False  # newer Qts tell of the current tile as soon as there is a model
         self.setModel(self._model)
         self.setItemDelegate(self._painter)
         self.setFlow(QListView.Flow.LeftToRight)
@@ -100,7 +101,6 @@ class TileView(QListView):
         font = self.font()
         font.setPointSizeF(0.9 * font.pointSizeF())
         self.setFont(font)
-        self._is_showing = False
         self.entered.connect(lambda index: self.pointed_at.emit(self._id(index)))
         self.viewportEntered.connect(lambda: self.pointed_at.emit(""))
         self.doubleClicked.connect(lambda index: self._say("add", index))
