@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from . import diagnostics, language, sentences, thumbs
-from .anywhere import Anywhere
 from .backend import Backend
 from .client import Client
 from .controller import Controller
@@ -49,8 +48,7 @@ class Application(QObject):
         self._panels: list[Panel] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sfumato-pixels")
         self.client = Client(home, self.woken.emit, f"krita-sfumato {VERSION} in Krita {self.host.version()}")
-        self._here, self.remote = Backend(home, os.environ), RemoteBackend(home)
-        self.backend = Anywhere(self._here, self.remote, self.client)
+        self.backend, self.remote = Backend(home, os.environ), RemoteBackend(home)
         results = Results(self._pool.submit, thumbs.thumbnail, thumbs.large)
         self.controller = Controller(
             self.host.document, self.client, self.backend, self._pool.submit, results, str(self.logs)
@@ -197,5 +195,5 @@ class Application(QObject):
         self._work.stop()
         self.client.close()
         if not self.client.is_awaiting():
-            self._here.stop_ours()
+            self.backend.stop_ours()
         self._pool.shutdown(wait=False)

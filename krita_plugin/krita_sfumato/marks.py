@@ -5,12 +5,14 @@ dark disc, so that it is seen on any picture.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from .qt import QBrush, QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPointF, QRectF, Qt
 
 GOLD = QColor("#f2b632")
 DISC = QColor(0, 0, 0, 170)
 WHITE = QColor(255, 255, 255)
+ICON = 16  # pixels on a usual screen
 
 
 def star_path(middle: QPointF, radius: float) -> QPainterPath:
@@ -36,34 +38,56 @@ def draw_star(painter: QPainter, place: QRectF) -> None:
 def draw_tick(painter: QPainter, place: QRectF) -> None:
     """Of what is a layer already."""
     _disc(painter, place)
-    _strokes(painter, place, ((0.28, 0.53), (0.44, 0.68), (0.73, 0.34)))
+    _strokes(painter, place, ((0.28, 0.53), (0.44, 0.68), (0.73, 0.34)), WHITE)
 
 
 def draw_cross(painter: QPainter, place: QRectF) -> None:
     """To cancel a job by."""
     _disc(painter, place)
-    _strokes(painter, place, ((0.33, 0.33), (0.67, 0.67)))
-    _strokes(painter, place, ((0.67, 0.33), (0.33, 0.67)))
+    _cross(painter, place, WHITE)
 
 
-def star_icon(colour: QColor, side: int = 16) -> QIcon:
+def star_icon(ink: QColor) -> QIcon:
     """For a button that is on or off: full in gold, or the outline in the colour of its text."""
     icon = QIcon()
-    for scale in (1, 2, 3):
-        for state in (QIcon.State.Off, QIcon.State.On):
-            pixmap = QPixmap(side * scale, side * scale)
-            pixmap.setDevicePixelRatio(scale)
-            pixmap.fill(QColor(0, 0, 0, 0))
-            painter = QPainter(pixmap)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            path = star_path(QPointF(side / 2, side / 2), 0.46 * side)
-            if state == QIcon.State.On:
-                painter.fillPath(path, QBrush(GOLD))
-            painter.setPen(QPen(colour, 1.2))
-            painter.drawPath(path)
-            painter.end()
-            icon.addPixmap(pixmap, QIcon.Mode.Normal, state)
+    path = star_path(QPointF(ICON / 2, ICON / 2), 0.46 * ICON)
+
+    def outline(painter: QPainter) -> None:
+        painter.setPen(QPen(ink, 1.2))
+        painter.drawPath(path)
+
+    def full(painter: QPainter) -> None:
+        painter.fillPath(path, QBrush(GOLD))
+        outline(painter)
+
+    _add_to(icon, QIcon.State.Off, outline)
+    _add_to(icon, QIcon.State.On, full)
     return icon
+
+
+def cross_icon(ink: QColor) -> QIcon:
+    """For a button that closes something."""
+    icon = QIcon()
+    _add_to(icon, QIcon.State.Off, lambda painter: _cross(painter, QRectF(0, 0, ICON, ICON), ink))
+    return icon
+
+
+def _add_to(icon: QIcon, state: QIcon.State, draw: Callable[[QPainter], None]) -> None:
+    """For screens of one, two or three pixels to a dot."""
+    for scale in (1, 2, 3):
+        pixmap = QPixmap(ICON * scale, ICON * scale)
+        pixmap.setDevicePixelRatio(scale)
+        pixmap.fill(QColor(0, 0, 0, 0))
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        draw(painter)
+        painter.end()
+        icon.addPixmap(pixmap, QIcon.Mode.Normal, state)
+
+
+def _cross(painter: QPainter, place: QRectF, ink: QColor) -> None:
+    _strokes(painter, place, ((0.33, 0.33), (0.67, 0.67)), ink)
+    _strokes(painter, place, ((0.67, 0.33), (0.33, 0.67)), ink)
 
 
 def _disc(painter: QPainter, place: QRectF) -> None:
@@ -73,8 +97,8 @@ def _disc(painter: QPainter, place: QRectF) -> None:
     painter.drawEllipse(place)
 
 
-def _strokes(painter: QPainter, place: QRectF, points: tuple[tuple[float, float], ...]) -> None:
-    pen = QPen(WHITE, 0.11 * place.width())
+def _strokes(painter: QPainter, place: QRectF, points: tuple[tuple[float, float], ...], ink: QColor) -> None:
+    pen = QPen(ink, 0.11 * place.width())
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     painter.setPen(pen)
     painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import sentences
 from .entry import Thumb
-from .marks import star_icon
+from .marks import cross_icon, star_icon
 from .qt import (
     QEvent,
     QHBoxLayout,
@@ -40,7 +40,7 @@ class Picture(QWidget):
         self._thumb: Thumb | None = None
         self._ratio = 1.0
         self._scaled: QImage | None = None
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setAccessibleName(sentences.LARGE_PICTURE)
@@ -61,7 +61,7 @@ class Picture(QWidget):
         return max(1, min(HIGHEST, round(width * self._ratio)))
 
     def sizeHint(self) -> QSize:
-        return QSize(HIGHEST, self.heightForWidth(max(1, self.width())))
+        return QSize(HIGHEST, self.heightForWidth(HIGHEST))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(1, 1)
@@ -98,7 +98,7 @@ class Preview(QWidget):
         self.words.setWordWrap(True)
         self.about = SmallPrint()
         self.close_button = QToolButton()
-        self.close_button.setText(sentences.CLOSE_PREVIEW)
+        self.close_button.setAutoRaise(True)
         self.add_button = self._button(QPushButton(), "add", sentences.ADD_RESULT, sentences.TIP_ADD_RESULT)
         self.replace_button = self._button(
             QPushButton(), "replace", sentences.REPLACE_RESULT, sentences.TIP_REPLACE_RESULT
@@ -109,10 +109,11 @@ class Preview(QWidget):
         self.star_button.setCheckable(True)
         self.discard_button = self._button(QToolButton(), "discard", sentences.DISCARD, sentences.TIP_DISCARD)
         self.cancel_button = self._button(QToolButton(), "cancel", sentences.CANCEL_THIS, sentences.TIP_CANCEL_THIS)
-        self._button(self.close_button, "close", sentences.CLOSE_PREVIEW, sentences.TIP_CLOSE_PREVIEW)
+        self._button(self.close_button, "close", "", sentences.TIP_CLOSE_PREVIEW)
+        self.close_button.setAccessibleName(sentences.CLOSE_PREVIEW)
         self._done = (self.add_button, self.replace_button, self.copy_button, self.star_button, self.discard_button)
         self._lay_out()
-        self._draw_star()
+        self._draw_icons()
         name_parts(self)
 
     def show_tile(self, tile: Tile, large: Thumb | None, is_chosen: bool, can_replace: bool) -> None:
@@ -133,25 +134,26 @@ class Preview(QWidget):
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
-            self._draw_star()
+            self._draw_icons()
 
     # ------------------------------------------------------------------ inside
 
     def _lay_out(self) -> None:
-        first, second = QHBoxLayout(), QHBoxLayout()
-        for line in (first, second):
+        head, first, second = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        for line in (head, first, second):
             line.setSpacing(4)
+        head.addWidget(self.words, 1)
+        head.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
         first.addWidget(self.add_button, 1)
         first.addWidget(self.replace_button, 1)
         for button in (self.copy_button, self.star_button, self.discard_button, self.cancel_button):
             second.addWidget(button)
         second.addStretch(1)
-        second.addWidget(self.close_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.picture)
-        column.addWidget(self.words)
+        column.addLayout(head)
         column.addWidget(self.about)
         column.addLayout(first)
         column.addLayout(second)
@@ -162,6 +164,8 @@ class Preview(QWidget):
         button.clicked.connect(lambda *_: self.pressed.emit(word))
         return button
 
-    def _draw_star(self) -> None:
+    def _draw_icons(self) -> None:
         if hasattr(self, "star_button"):
-            self.star_button.setIcon(star_icon(self.palette().color(QPalette.ColorRole.WindowText)))
+            ink = self.palette().color(QPalette.ColorRole.WindowText)
+            self.star_button.setIcon(star_icon(ink))
+            self.close_button.setIcon(cross_icon(ink))

@@ -85,6 +85,7 @@ class TileView(QListView):
 
     def __init__(self) -> None:
         super().__init__()
+        self._is_showing = False
         self._model, self._painter = TileModel(), TilePainter()
         self._is_showing = False  # newer Qts tell of the current tile as soon as there is a model
         self.setModel(self._model)
@@ -157,8 +158,8 @@ class TileView(QListView):
     def event(self, event: Any) -> bool:
         # Krita has its own ideas of F, Delete and the arrows: here they are the strip's.
         if event.type() == QEvent.Type.ShortcutOverride:
-            is_move = event.key() in MOVES or event.key() in ENDS
-            if self.currentIndex().isValid() and (key_of(event) or is_move):
+            is_move = bool(self.tiles) and (event.key() in MOVES or event.key() in ENDS)
+            if is_move or (key_of(event) and self.currentIndex().isValid()):
                 event.accept()
                 return True
         return bool(super().event(event))

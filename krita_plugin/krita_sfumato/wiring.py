@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import presets, sentences
+from . import presets, remote, sentences
 from .apply_row import FAN
 from .docker import Panel
 from .settings import settings_from, to_json
@@ -90,14 +90,26 @@ def _rest(app: Application, panel: Panel) -> Iterator[Slot]:
     control, line, beside = app.controller, panel.footer.status_line, app.guard.beside
 
     def move(address: str, token: str) -> None:
-        if wrong := app.backend.move(address, token):
-            line.remote_refused(wrong)
+        """To the backend at that address; "": to the one on this computer."""
+        try:
+            if address:
+                app.remote.choose(address, token)
+            else:
+                app.remote.forget()
+        except remote.Wrong as wrong:
+            line.remote_refused(str(wrong))
         else:
             line.remote_taken()
+            app.client.redial()
+
+    def stop() -> None:
+        control.stop()
+        if app.remote.is_set:
+            app.client.redial()
 
     yield line.start, beside, control.start
-    yield line.stop, beside, control.stop
-    yield line.remote_chosen, beside, move
+    yield line.stop, beside, stop
+    yield line.remote_chosen, beside, lambda address, token: move(address.strip() or " ", token)
     yield line.local_chosen, beside, lambda: move("", "")
     yield line.copy_diagnostics, beside, lambda: app.copy_diagnostics(line.say)
     yield line.open_log, beside, lambda: app.open_log(line.say)
