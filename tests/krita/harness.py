@@ -132,7 +132,10 @@ class Krita:
     def starts_backend(self, python: str) -> None:
         """What the installer writes down: the docker can start the backend."""
         self.state.mkdir(mode=0o700, exist_ok=True)
-        command = {"command": [python, "-m", "sfumato", "serve", "--port", "0"]}
+        # Krita's own environment has no such path; the backend is to be the one that is being tested.
+        path = os.environ.get("PYTHONPATH")
+        words = [*(("/usr/bin/env", f"PYTHONPATH={path}") if path else ()), python, "-m", "sfumato"]
+        command = {"command": [*words, "serve", "--port", "0"]}
         (self.state / "backend.json").write_text(json.dumps(command), encoding="utf-8")
 
     def _stop_backend(self) -> None:

@@ -103,12 +103,13 @@ run() { # host, scenario; writes down how it went
     # shellcheck disable=SC2086 # an option or none
     "$python" "$here/by_hand.py" "$2" --root "$root" --home "$home" --out "$out" $scripted > "$out/said.txt" 2>&1 ||
         how=FAILED
-    echo "$1 $2 $how" >> "$folder/results"
+    echo "$1 $2 $how" >> "$results"
     echo "$1: $2 $how"
     [ $how = passed ] || sed -n '/^FAILED/,$p' "$out/said.txt"
 }
 
-: > "$folder/results"
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
 for host in $hosts; do
     make "$host" || die "$host: the system could not be made."
     home=$folder/home-$host
@@ -122,7 +123,7 @@ printf '\n%-14s' ""
 for host in $hosts; do printf '%-10s' "$host"; done
 for name in $scenarios; do
     printf '\n%-14s' "$name"
-    for host in $hosts; do printf '%-10s' "$(sed -n "s/^$host $name //p" "$folder/results")"; done
+    for host in $hosts; do printf '%-10s' "$(sed -n "s/^$host $name //p" "$results")"; done
 done
 printf '\n\nScreenshots and what was said: %s/out-HOST/SCENARIO\n' "$folder"
-! grep -q FAILED "$folder/results"
+! grep -q FAILED "$results"
