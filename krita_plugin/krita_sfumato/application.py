@@ -17,8 +17,10 @@ from .client import Client
 from .controller import Controller
 from .docker import Panel
 from .drafting import waited
-from .host import Host
+from .host import Document, Host
 from .interfaces import SELECTION
+from .lookout import Lookout
+from .making import Sources
 from .memory import Note
 from .mishaps import Guard
 from .presets import Presets
@@ -49,11 +51,13 @@ class Application(QObject):
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sfumato-pixels")
         self.client = Client(home, self.woken.emit, f"krita-sfumato {VERSION} in Krita {self.host.version()}")
         self.backend, self.remote = Backend(home, os.environ), RemoteBackend(home)
+        self.compute = self._pool.submit
         results = Results(self._pool.submit, thumbs.thumbnail, thumbs.large)
         self.controller = Controller(
             self.host.document, self.client, self.backend, self._pool.submit, results, str(self.logs)
         )
         self.guard = Guard(self.logs, self._mishap, self._mishap_beside)
+        self.lookout = Lookout(self.host, self.compute, self.guard.beside, self._show_heat)
         # Krita tells nobody when layers change, so look: cheap, and only while a docker is seen.
         self.refresh = self.guard.again_and_again(self._refresh)
         self._show = self.guard.again_and_again(self._show_view)
@@ -141,13 +145,23 @@ class Application(QObject):
         standing, names = self._standing(), {layer.id for layer in layers}
         tiles = self.controller.tiles(document)
         can_replace = document is not None and self.controller.results.last_layer(document, names) != ""
+        sources = _sources(document)
+        if any(panel.map_preview.isVisible() for panel in panels):
+            self.lookout.watch(document, replace(note.settings, map=choice), self.controller.view)
         for panel in panels:
             panel.show_map(layers, choice)
+            panel.maps.menu.show_sources(sources)
             panel.show_settings(note.settings)
             panel.footer.row.show_abilities(document is not None and document.can_mask(), can_replace)
             panel.footer.status_line.show_standing(standing)
             panel.show_results(tiles, can_replace, self.controller.discarded(document))
+        self._show_heat()
         self._show()
+
+    def _show_heat(self) -> None:
+        look = self.lookout
+        for panel in self._panels:
+            panel.show_heat(look.heat, look.said, look.can_overlay)
 
     def _standing(self) -> Standing:
         view, welcome = self.controller.view, self.controller.backend.welcome
@@ -192,8 +206,14 @@ class Application(QObject):
 
     def _close(self) -> None:
         self._watch.stop()
+        self.lookout.stop()
         self._work.stop()
         self.client.close()
         if not self.client.is_awaiting():
             self.backend.stop_ours()
         self._pool.shutdown(wait=False)
+
+
+def _sources(document: Document | None) -> Sources:
+    """What a map can be made of."""
+    return Sources(True, document.has(SELECTION), *document.active()) if document is not None else Sources()

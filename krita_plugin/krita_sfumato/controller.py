@@ -12,6 +12,7 @@ from .entry import Thumb
 from .events import Event, Finished, Greeting, Linked, Told, Unlinked
 from .interfaces import Compute, Document, Link, Process
 from .live import Live
+from .making import Making, NothingToMake
 from .memory import Memory
 from .queue import Steps
 from .results import Results
@@ -105,6 +106,15 @@ class Controller:
         self.memory.keep_map(document, layer)
         self._screen.tell(sentences.MAP_NEW)
         return layer
+
+    def make_map(self, make: Callable[[Document], Making]) -> None:
+        """A new change map of what is there already."""
+        document = self._active()
+        if document is None:
+            self._screen.tell(sentences.NO_DOCUMENT, is_trouble=True)
+            return
+        self._edits.do(self._make_map(document, make))
+        self.advance()
 
     def place(self) -> None:
         """Put a kept edit into the active document: because the painter says so, never by itself."""
@@ -228,6 +238,18 @@ class Controller:
             live_sentence=sentence if live.is_on else "",
             can_keep_live=live.result is not None,
         )
+
+    def _make_map(self, document: Document, make: Callable[[Document], Making]) -> Steps:
+        try:
+            made = yield from make(document)
+        except NothingToMake as nothing:
+            raise Trouble(str(nothing)) from None
+        while document.is_open() and not document.is_idle():
+            yield "pause_to_place"
+        if document.is_open():
+            self.memory.keep_map(document, document.new_map(made.name, made.bgra, made.box))
+            self._screen.tell(sentences.MAP_MADE)
+            yield from settle(document)
 
     def _use(self, document: Document, id: str, in_place: bool) -> Steps:
         painted = yield from self.results.take(document, id)

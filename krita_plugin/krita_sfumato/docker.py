@@ -10,6 +10,8 @@ from . import sentences, tuning
 from .choosers import Chooser
 from .footer import Footer
 from .knobs import Tuner
+from .map_look import Heat
+from .map_preview import MapPreview
 from .map_rows import MapRows
 from .model_rows import ModelRows
 from .preset_menu import PresetMenu
@@ -19,7 +21,7 @@ from .settings import Choice, Settings
 from .state import View
 from .tiles import Tile
 from .vendor.sfumato_wire import EditInfo
-from .widgets import SmallPrint, UpDown, form, name_parts, row, set_text, tip
+from .widgets import Fold, SmallPrint, UpDown, form, name_parts, row, set_text, tip
 
 
 class Panel(QWidget):
@@ -31,6 +33,7 @@ class Panel(QWidget):
         super().__init__()
         self._view = View()
         self._settings = Settings()
+        self._heat: Heat | None = None
         self._chosen = ""  # the result that is shown large
         inner = QWidget()
         column = QVBoxLayout(inner)
@@ -54,7 +57,10 @@ class Panel(QWidget):
         self.finder = Tuner("finder", sentences.FINDING, sentences.TIP_FINDING)
         column.addWidget(self.prompts)
         column.addLayout(rows)
-        for widget in (self.tuner, self.finder, self.how):
+        self.map_preview = MapPreview()
+        self.map_fold = Fold(sentences.MAP_SEEN, sentences.TIP_MAP_SEEN, self.map_preview)
+        self.map_fold.setChecked(True)
+        for widget in (self.map_fold, self.map_preview, self.tuner, self.finder, self.how):
             column.addWidget(widget)
         column.addStretch(1)
         self.footer = Footer(version)
@@ -110,9 +116,17 @@ class Panel(QWidget):
 
     def show_map(self, layers: Sequence[Any], choice: Choice) -> None:
         self.maps.show_map(layers, choice)
+        self.map_preview.show_levels(choice.black, choice.white, choice.gamma, choice.soften)
 
     def show_results(self, tiles: tuple[Tile, ...], can_replace: bool, discarded: str) -> None:
         self.footer.strip.show_tiles(tiles, self._chosen, can_replace, discarded)
+
+    def show_heat(self, heat: Heat | None, said: tuple[str, bool], can_overlay: bool) -> None:
+        if heat is not self._heat:
+            self._heat = heat
+            self.map_preview.show_heat(heat)
+        self.map_preview.show_sentence(*said)
+        self.map_preview.allow_canvas(can_overlay)
 
     def show_view(self, view: View) -> None:
         had, self._view = self._view, view

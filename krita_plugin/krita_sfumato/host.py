@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita
+from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita, Selection
 
-from . import reading, tree, writing
+from . import alpha, looking, noticing, reading, selection, tree, writing
 from .interfaces import NOWHERE, SELECTION
 from .notes import Notes
 from .placed import Placed
@@ -65,6 +65,20 @@ class Host:
         document = self._app.activeDocument()
         return Document(self._app, document, self._placed) if document is not None else None
 
+    def new_selection(self) -> Any:
+        """Of libkis; it belongs to no document."""
+        return Selection()
+
+    def window(self) -> Any:
+        """The window that the painter is in, as Qt has it; None while there is none."""
+        window = self._app.activeWindow()
+        return window.qwindow() if window is not None else None
+
+    def view(self) -> Any:
+        """What the painter looks at it with, as libkis has it."""
+        window = self._app.activeWindow()
+        return window.activeView() if window is not None else None
+
     def when_closing(self, call: Callable[[], None]) -> None:
         notifier = self._app.notifier()
         notifier.setActive(True)
@@ -112,6 +126,11 @@ class Document:
         nodes = tree.walk(self._document)
         return [Layer(id_of(n), str(n.name()), str(n.type()), d, bool(n.visible())) for n, d, _ in nodes]
 
+    def active(self) -> tuple[str, str]:
+        """Id and name of the layer that the painter is on; "" for none."""
+        node = self._document.activeNode()
+        return (id_of(node), str(node.name())) if node is not None else ("", "")
+
     def has(self, layer: str) -> bool:
         if layer == SELECTION:
             return self._document.selection() is not None
@@ -123,7 +142,7 @@ class Document:
         """Where the layer has pixels, within the canvas; of width or height 0 when it is empty."""
         canvas = Box(0, 0, *self.size())
         if layer == SELECTION:
-            return reading.selection_box(self._document, canvas)
+            return selection.selection_box(self._document)
         return reading.map_box(self._need(layer), canvas)
 
     def map_format(self, layer: str) -> str:
@@ -132,12 +151,24 @@ class Document:
     def read_map(self, layer: str, box: Box) -> Iterator[bytes]:
         """The layer's grey and alpha (a mask's or the selection's values), band by band."""
         if layer == SELECTION:
-            return reading.read_selection(self._document, box)
+            return selection.read_selection(self._document, box)
         return reading.read_map(self._app, self._need(layer), box)
 
     def read_picture(self, box: Box, without: Sequence[str]) -> bytes:
         """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden."""
         return reading.read_picture(self._document, box, without)
+
+    def read_alpha(self, layer: str, box: Box) -> Iterator[bytes]:
+        """How opaque what is on the layer is, band by band."""
+        return alpha.read_alpha(self._app, self._need(layer), box)
+
+    def look(self, layer: str) -> looking.Steps:
+        """A small picture of the canvas and of that map, "" for none, in steps."""
+        return looking.look(self._app, self._document, self._map(layer))
+
+    def glance(self, layer: str) -> int:
+        """A number that changes with what is seen of both."""
+        return noticing.glance(self._document, self._map(layer))
 
     # ------------------------------------------------------------------ writing
 
@@ -238,6 +269,9 @@ class Document:
         """What the Undo action says; "" when it is another document's."""
         active = self._app.activeDocument()
         return str(self._app.action("edit_undo").text()) if active == self._document else ""
+
+    def _map(self, layer: str) -> Any | None:
+        return selection.AsNode(self._document) if layer == SELECTION else tree.find(self._document, layer)
 
     def _need(self, layer: str) -> Any:
         node = tree.find(self._document, layer)

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import sentences
 from .choosers import LayerChooser
+from .map_menu import MapMenu
 from .qt import QCheckBox, QFormLayout, QIcon, QObject, QToolButton, pyqtSignal
 from .settings import Choice
 from .widgets import CalmComboBox, Percent, name_parts, row, silent
@@ -28,6 +29,9 @@ class MapRows(QObject):
         self.new.setIcon(icon("list-add"))
         self.new.setAutoRaise(True)
         self.new.setToolTip(sentences.TIP_NEW_MAP)
+        self.new.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.menu = MapMenu(self.new)
+        self.new.setMenu(self.menu)
         self.find = QToolButton()
         self.find.setText(sentences.FIND_MAP)
         self.find.setToolTip(sentences.TIP_FIND_MAP)

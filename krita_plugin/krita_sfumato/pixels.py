@@ -21,6 +21,22 @@ def neutral(bgra: bytes) -> bool:
     return bgra[0::4] == green and bgra[2::4] == green
 
 
+def as_it_is(raw: bytes, model: str, depth: str) -> bytes | None:
+    """Pixels of sRGB, or of grey with its curve, as graya16 without any rounding; None where one has a colour."""
+    if (model, depth) == ("RGBA", "U8"):
+        return graya16(raw[1::4], raw[3::4]) if neutral(raw) else None
+    if (model, depth) == ("GRAYA", "U8"):
+        return graya16(raw[0::2], raw[1::2])
+    if (model, depth) == ("GRAYA", "U16"):
+        return raw
+    low, high = raw[2::8], raw[3::8]
+    if not (raw[0::8] == raw[4::8] == low and raw[1::8] == raw[5::8] == high):
+        return None
+    out = bytearray(len(raw) // 2)
+    out[0::4], out[1::4], out[2::4], out[3::4] = low, high, raw[6::8], raw[7::8]
+    return bytes(out)
+
+
 def graya16(grey: bytes, alpha: bytes) -> bytes:
     """8-bit grey and alpha widened exactly: v becomes 257 v."""
     out = bytearray(4 * len(grey))

@@ -29,6 +29,7 @@ from .tiles import Tile
 from .widgets import TEXT, SmallPrint, name_parts, set_text
 
 HIGHEST = 256  # logical pixels
+LOWEST = 96  # where there is little room
 
 
 class Picture(QWidget):
@@ -64,7 +65,7 @@ class Picture(QWidget):
         return QSize(HIGHEST, self.heightForWidth(HIGHEST))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(1, 1)
+        return QSize(1, min(LOWEST, self.heightForWidth(HIGHEST)))
 
     def paintEvent(self, event: Any) -> None:
         if self._thumb is None:

@@ -87,34 +87,18 @@ def read_map(app: Any, node: Any, box: Box) -> Iterator[bytes]:
             yield read_node(node, part, 1)
         return
     model, depth, profile = node.colorModel(), node.colorDepth(), node.colorProfile()
-    quick = (model, depth) == ("RGBA", "U8") and profile.startswith("sRGB") and "g10" not in profile
+    srgb = profile.startswith("sRGB") and "g10" not in profile
+    exact = depth in ("U8", "U16") and ((model == "RGBA" and srgb) or (model == "GRAYA" and profile == GREY))
     with Converter(app, model, depth, profile) as converter:
         for part in bands(box):
             raw = bytes(node.projectionPixelData(part.x, part.y, part.width, part.height))
-            if quick and pixels.neutral(raw):
-                yield pixels.graya16(raw[1::4], raw[3::4])
-            else:
-                yield converter.grey(raw, part.width, part.height)
-
-
-def selection_box(document: Any, canvas: Box) -> Box:
-    """Where the selection is, within the canvas."""
-    chosen = document.selection()
-    if chosen is None:
-        return Box(0, 0, 0, 0)
-    return Box(chosen.x(), chosen.y(), max(0, chosen.width()), max(0, chosen.height())).intersection(canvas)
-
-
-def read_selection(document: Any, box: Box) -> Iterator[bytes]:
-    """Its values, one byte per pixel, band by band; 0 where nothing is selected."""
-    chosen = document.selection()
-    if chosen is None:
-        raise LookupError("Nothing is selected any more.")
-    for part in bands(box):
-        data = bytes(chosen.pixelData(part.x, part.y, part.width, part.height))
-        if len(data) != part.area:
-            raise ValueError(f"Krita gave {len(data)} bytes for {part.width} x {part.height} selected pixels.")
-        yield data
+            if not raw:  # nothing was ever painted there
+                yield bytes(4 * part.area)
+                continue
+            if len(raw) % part.area:
+                raise ValueError(f"Krita gave {len(raw)} bytes for {part.width} x {part.height} pixels.")
+            grey = pixels.as_it_is(raw, model, depth) if exact else None
+            yield converter.grey(raw, part.width, part.height) if grey is None else grey
 
 
 def read_picture(document: Any, box: Box, without: Sequence[str]) -> bytes:

@@ -237,6 +237,8 @@ KEEP_LIVE = "Add the draft as a layer"
 TIP_KEEP_LIVE = "The draft becomes a layer of its own, as an edit's result does"
 BEHIND = "{count} more"
 JOINT = " · "
+MAP_SEEN = "What will change"
+TIP_MAP_SEEN = "The map over the picture, its greys, and how they count"
 LIVE_WAITING = "Live: paint on the picture or the map, and the draft follows."
 CANCEL = "Cancel"
 TIP_CANCEL = "Stop what is going on; the picture stays as it is"
@@ -414,3 +416,115 @@ def time_left(seconds: int) -> str:
     if seconds < 60:
         return LEFT_SECONDS.format(count=seconds)
     return (LEFT_HALF if seconds % 60 else LEFT_MINUTES).format(count=seconds // 60)
+
+
+# ---------------------------------------------------------------------- maps made of what is there already
+
+STAGES["making"] = "Making the map …"
+NONE_SELECTED = "Nothing is selected: select a part of the picture first, softly if you like, then choose this again."
+SOURCE_GONE = "The layer to make a map of is not there any more: choose another one."
+SOURCE_EMPTY = "There is nothing on “{name}” to make a map of: choose another layer."
+ONLY_BLACK = (
+    "A map of the {what} of “{name}” would be black everywhere, so nothing could change: choose another way or another "
+    "layer."
+)
+FALLOFF_TOO_WIDE = "“{name}” is too narrow for a falloff that wide: choose a smaller one."
+FALLOFF_EVERYWHERE = "“{name}” covers the whole picture, so it has no edge: choose a layer with a shape of its own."
+MAP_MADE = "The new layer is the map now. Paint on it as you like, then press Apply."
+
+BRIGHTNESS = {
+    "straight": "brightness",
+    "lights": "lights",
+    "midtones": "midtones",
+    "darks": "darks",
+    "contrast": "contrast",
+    "inverted": "inverted brightness",
+}
+MADE_FROM_SELECTION = "Map: selection"
+MADE_OF = "Map: {what} of {name}"
+MADE_AROUND = "Map: around {name}"
+MADE_INSIDE = "Map: inside {name}"
+
+MAP_MENU_EMPTY = "&New empty map"
+MAP_MENU_SELECTION = "From the &selection"
+MAP_MENU_AROUND = "Soft falloff &around {layer}"
+MAP_MENU_INSIDE = "Soft falloff &inside {layer}"
+MAP_MENU_BRIGHTNESS = "From the &brightness of {layer}"
+MAP_MENU_LAYER = "“{name}”"
+MAP_MENU_ANY_LAYER = "a layer"
+MAP_MENU_RADIUS = "{radius} px"
+MAP_MENU_PRESETS = {
+    "straight": "&As it is",
+    "lights": "&Lights",
+    "midtones": "&Midtones",
+    "darks": "&Darks",
+    "contrast": "More &contrast",
+    "inverted": "&Inverted",
+}
+TIP_MAP_MENU_SELECTION = "What is selected may change, as much as it is selected."
+TIP_MAP_MENU_AROUND = "What is on the layer may change fully; around it less and less, up to this distance."
+TIP_MAP_MENU_INSIDE = "What is well inside the layer's shape may change fully; towards its edge less and less."
+TIP_MAP_MENU_PRESETS = {
+    "straight": "The lighter, the more may change.",
+    "lights": "Only what is lighter than middle grey may change.",
+    "midtones": "What is neither light nor dark may change.",
+    "darks": "Only what is darker than middle grey may change.",
+    "contrast": "The lighter, the more may change, with a clearer difference between light and dark.",
+    "inverted": "The darker, the more may change.",
+}
+TIP_MAP_MENU_NO_LAYER = "Choose the layer in Krita's list of layers first."
+
+
+def made_of(name: str, layer: str) -> str:
+    """The name of a map made of a layer. name: with a place for the layer's."""
+    return name.format(name=short(layer, 32))
+
+
+def brightness_of(preset: str, layer: str) -> str:
+    """The name of a map made of a layer's brightness."""
+    return MADE_OF.format(what=BRIGHTNESS[preset], name=short(layer, 32))
+
+
+def short(text: str, length: int) -> str:
+    """In one line, and cut where it is longer."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+# ---------------------------------------------------------------------- the map's preview
+
+HEAT_NO_PICTURE = "Open a picture to see its map here."
+TIP_HEAT = "Where the picture may change, and how much: violet a little, yellow fully. Without colour it stays."
+TIP_HISTOGRAM = (
+    "How much of each grey the map has, black on the left. Drag the three marks below it, or use the arrow keys."
+)
+TIP_BLACK = "Black point: this grey and all that is darker keep the picture"
+TIP_GAMMA = "Midtones: above 1 the greys change more, below 1 less"
+TIP_WHITE = "White point: this grey and all that is lighter change fully"
+LEVELS_LABEL = "Levels:"
+SOFTEN_LABEL = "Soften:"
+TIP_SOFTEN = "Blurs the map's edges by so many pixels, only for the edit: your layer stays as it is"
+TIP_LEVELS_RESET = "Back to the greys as painted, nothing softened"
+ON_CANVAS = "On canvas"
+TIP_ON_CANVAS = "Shows the colours over the canvas too. Only to look at: it is no layer, and never saved."
+NOT_ON_CANVAS = "This Krita cannot show the colours over the canvas: it needs Krita 5.2 or newer."
+
+STRENGTHS = "{count} strengths at {steps}"
+ONE_STRENGTH = "One strength: all that is painted changes alike"
+FEW_STRENGTHS = "Only {strengths} at {steps}: soft edges will show bands. {advice}"
+STEPS_ARE = {1: "1 step"}
+MORE_STEPS = "Use more steps."
+MORE_OR_FRACTIONAL = "Use more steps or Release: fractional."
+ALL_KEEPS = "Nothing will change: the map is black or empty, or the levels leave nothing of it."
+
+
+ONE_OF_THEM = "1 strength"
+SOME_OF_THEM = "{count} strengths"
+
+
+def count_of_strengths(count: int) -> str:
+    return ONE_OF_THEM if count == 1 else SOME_OF_THEM.format(count=count)
+
+
+def in_steps(steps: int) -> str:
+    return STEPS_ARE.get(steps, f"{steps} steps")

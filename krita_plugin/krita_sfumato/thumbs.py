@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .entry import THUMB_SIDE, Thumb
+from .entry import BYTES, THUMB_SIDE, Thumb
 from .qt import QImage, QPainter, QRectF, Qt
 from .vendor.sfumato_wire import Box
 
 LARGE_SIDE = 512  # pixels along the longer side of what is shown large, at most
+BAND = 512 * 1024  # pixels that are scaled at a time
+SMOOTH = Qt.TransformationMode.SmoothTransformation
 
 
 class Rows(Protocol):
@@ -58,14 +60,37 @@ def laid_over(result: Rows, canvas: Rows | None, side: int) -> Thumb:
 
 def _shrunk(rows: Rows, width: int, height: int) -> QImage:
     """Each pixel the mean of those it stands for."""
-    data, box = rows.data, rows.box
+    box = rows.box
+    if len(rows.data) != box.area * BYTES[rows.format]:
+        raise ValueError(f"{len(rows.data)} bytes are no picture of {box.width} x {box.height} pixels.")
+    factor = min(box.width // (2 * width), box.height // (2 * height))
+    image = _image(rows, 0, box.height) if factor < 2 else _reduced(rows, factor)
+    return image.scaled(width, height, Qt.AspectRatioMode.IgnoreAspectRatio, SMOOTH)
+
+
+def _reduced(rows: Rows, factor: int) -> QImage:
+    """To a whole fraction of its size, band by band: Qt lets no other Python run while it scales. What is left over at
+    the right and at the bottom is less than half a pixel of what comes of it."""
+    width, height = rows.box.width // factor, rows.box.height // factor
+    out = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied)
+    painter = QPainter(out)
+    try:
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+        high = max(1, BAND // (rows.box.width * factor))
+        for top in range(0, height, high):
+            lines = min(high, height - top)
+            band = _image(rows, top * factor, lines * factor).copy(0, 0, width * factor, lines * factor)
+            painter.drawImage(0, top, band.scaled(width, lines, Qt.AspectRatioMode.IgnoreAspectRatio, SMOOTH))
+    finally:
+        painter.end()
+    return out
+
+
+def _image(rows: Rows, top: int, lines: int) -> QImage:
+    """Premultiplied, so that the colour of what is transparent does not show at its edges."""
+    width, line = rows.box.width, rows.box.width * BYTES[rows.format]
+    data = rows.data[top * line : (top + lines) * line]
     if rows.format == "bgra16":
         data = data[1::2]  # their upper halves: 257 v becomes v
-    if len(data) != box.area * 4:
-        raise ValueError(f"{len(data)} bytes are no picture of {box.width} x {box.height} pixels.")
-    image = QImage(data, box.width, box.height, 4 * box.width, QImage.Format.Format_ARGB32)
-    if (width, height) == (box.width, box.height):
-        return image.copy()  # the bytes need not outlive it
-    # Premultiplied, so that the colour of what is transparent does not show at its edges.
-    image = image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
-    return image.scaled(width, height, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)
+    image = QImage(data, width, lines, 4 * width, QImage.Format.Format_ARGB32)
+    return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)  # a copy: the bytes need not outlive it

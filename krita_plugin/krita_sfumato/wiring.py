@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import presets, remote, sentences
+from . import falloff, making, presets, remote, sentences
 from .apply_row import FAN
 from .docker import Panel
 from .settings import settings_from, to_json
@@ -33,8 +34,25 @@ def _edits(app: Application, panel: Panel) -> Iterator[Slot]:
     yield row.live_toggled, beside, control.turn_live
     yield panel.maps.find_map, work, lambda: control.apply(panel.settings(), "map")
     yield panel.maps.new_map, beside, control.new_map
+    yield from _maps(app, panel)
     yield panel.footer.place, beside, control.place
     yield panel.footer.keep_live, work, control.take_live
+
+
+def _maps(app: Application, panel: Panel) -> Iterator[Slot]:
+    """Where a new map can come from."""
+    control, menu, beside = app.controller, panel.maps.menu, app.guard.beside
+
+    def around(layer: str, radius: int, inwards: bool) -> None:
+        control.make_map(lambda d: falloff.around(d, layer, radius, inwards, app.compute, app.host.new_selection))
+
+    def of_brightness(layer: str, preset: str) -> None:
+        control.make_map(lambda d: making.from_brightness(d, layer, preset, app.compute))
+
+    yield menu.new_empty, beside, control.new_map
+    yield menu.from_selection, beside, lambda: control.make_map(lambda d: making.from_selection(d, app.compute))
+    yield menu.falloff, beside, around
+    yield menu.from_brightness, beside, of_brightness
 
 
 def _settings(app: Application, panel: Panel) -> Iterator[Slot]:
@@ -65,6 +83,17 @@ def _settings(app: Application, panel: Panel) -> Iterator[Slot]:
 
     yield panel.changed, beside, lambda *_: app.remember(settings=panel.settings())
     yield panel.footer.row.mask_toggled, beside, lambda *_: app.remember(settings=panel.settings())
+
+    def level(black: int, white: int, gamma: float) -> None:
+        chosen = replace(panel.maps.choice(), black=black, white=white, gamma=gamma)
+        app.remember(choices=app.note().choosing(chosen))
+
+    def soften(radius: int) -> None:
+        app.remember(choices=app.note().choosing(replace(panel.maps.choice(), soften=radius)))
+
+    yield panel.map_preview.levels_changed, beside, level
+    yield panel.map_preview.soften_changed, beside, soften
+    yield panel.map_preview.canvas_toggled, beside, app.lookout.show_on_canvas
     yield panel.maps.chosen, beside, choose_map
     yield panel.maps.read, beside, lambda *_: read_map()
     yield panel.styles.chosen, beside, tried(take_style)

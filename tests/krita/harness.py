@@ -132,10 +132,10 @@ class Krita:
     def starts_backend(self, python: str) -> None:
         """What the installer writes down: the docker can start the backend."""
         self.state.mkdir(mode=0o700, exist_ok=True)
-        # Krita's own environment has no such path; the backend is to be the one that is being tested.
+        # The docker hands on no PYTHONPATH, and the backend is to be the one that the tests see.
         path = os.environ.get("PYTHONPATH")
-        words = [*(("/usr/bin/env", f"PYTHONPATH={path}") if path else ()), python, "-m", "sfumato"]
-        command = {"command": [*words, "serve", "--port", "0"]}
+        seen = ["/usr/bin/env", f"PYTHONPATH={path}"] if path else []
+        command = {"command": [*seen, python, "-m", "sfumato", "serve", "--port", "0"]}
         (self.state / "backend.json").write_text(json.dumps(command), encoding="utf-8")
 
     def _stop_backend(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 from plugin.scripted_server import ScriptedServer, Talk
 from sfumato_wire import (
     Accepted,
@@ -65,7 +66,8 @@ WELCOME = Welcome("scripted", 3, "cpu", (ModelInfo("m", "Model", "sd", 64, 6, 4.
 
 
 class Scripted:
-    """The prompt decides: "wait" is answered with nothing but progress, "later" after a second, all else at once."""
+    """The prompt decides: "wait" is answered with nothing but progress, "later …" after a second, all else at once;
+    "… by the map" with a layer that is as opaque as the map is light, all else with an opaque one."""
 
     def __init__(self, home: Path) -> None:
         self.asked: list[tuple[Request, dict[str, bytes]]] = []
@@ -99,10 +101,15 @@ class Scripted:
         talk.say(Progress(submit.job, "painting", 1, 4))
         if request.prompt == "wait":
             return
-        if request.prompt == "later":
-            time.sleep(1)
+        if request.prompt.startswith("later"):
+            time.sleep(1 if request.prompt == "later" else 0.3)
         box = request.canvas.box if request.change_map is None else request.change_map.box
-        data = ramp(box) if request.change_map is None else bytes([30, 60, 200, 255]) * box.area
+        if request.change_map is None:
+            data = ramp(box)
+        elif request.prompt.endswith("by the map"):
+            data = veil(request.change_map, blobs[request.change_map.digest])
+        else:
+            data = bytes([30, 60, 200, 255]) * box.area
         layer = Pixels(box.x, box.y, box.width, box.height, request.layer_format, digest_of(data))
         talk.say(Result(submit.job, layer))
         talk.send_blob(data, layer.digest)
@@ -111,3 +118,16 @@ class Scripted:
 def ramp(box: Box) -> bytes:
     """Opaque greys, a darker one to the left."""
     return b"".join(bytes([255 * x // max(1, box.width - 1)] * 3 + [255]) for x in range(box.width)) * box.height
+
+
+def veil(change_map: Pixels, data: bytes) -> bytes:
+    """One colour, as opaque as the map is light; nothing at all where it is black."""
+    if change_map.format == "gray8":
+        alpha = np.frombuffer(data, np.uint8).astype(int)
+    else:
+        grey = np.frombuffer(data, "<u2").reshape(-1, 2).astype(int)
+        alpha = -(-grey[:, 0] * grey[:, 1] // (257 * 65535))
+    out = np.zeros((len(alpha), 4), np.uint8)
+    out[alpha > 0] = 30, 60, 200, 0
+    out[:, 3] = alpha
+    return out.tobytes()

@@ -11,12 +11,15 @@ import torch
 from models import lora_files
 from models import tiny_checkpoints as tiny
 from sfumato.models.places import add_folder, remove_folder
-from sfumato_wire import Box
+from sfumato_wire import Box, Request
 
 from . import harness
 from .scripted import EDITS, Scripted
 
 pytestmark = pytest.mark.krita
+# How far greys may be off where Krita has to convert them; in all others, sRGB of 8 and 16 bits and greys, not at all.
+OFF: dict[tuple[str, str], int] = {("RGBA", "F16"): 16, ("RGBA", "F32"): 4, ("GRAYA", "F32"): 4, ("LABA", "U16"): 128}
+OFF |= {("CMYKA", "U8"): 6000}  # black ink alone is no neutral grey
 SCENARIOS = Path(__file__).parent / "scenarios"
 
 
@@ -122,6 +125,59 @@ def test_edits_parameters_and_found_maps(krita: harness.Krita, tmp_path: Path) -
         )
 
 
+@pytest.mark.parametrize("scenario", ["documents", "maps"])
+def test_documents_and_maps_of_every_kind_exactly(krita: harness.Krita, tmp_path: Path, scenario: str) -> None:
+    backend = Scripted(tmp_path / "state")
+    try:
+        run(krita, scenario, tmp_path, SFUMATO_HOME=str(tmp_path / "state"))
+    finally:
+        backend.stop()
+    expected = json.loads((tmp_path / "expected.json").read_text())
+    assert len(expected) == len(backend.asked) >= 15
+    for said, (request, blobs) in zip(expected, backend.asked, strict=True):
+        width, height = said["width"], said["height"]
+        wanted = np.frombuffer((tmp_path / said["file"]).read_bytes(), np.uint8).reshape(height, width, 2)
+        sent = of_canvas(request, blobs, width, height)
+        model, depth, profile = said.get("space", ["RGBA", "U8", "sRGB"])
+        wanted = 257 * wanted.astype(int)
+        if "g22" in profile:
+            wanted[..., 0] = np.round(65535 * of_light((wanted[..., 0] / 65535) ** 2.19921875))
+        if said["kind"] == "mask":
+            assert np.array_equal(sent[..., 1], wanted[..., 1]), said["name"]
+            continue
+        shown = wanted[..., 1] > 0
+        counts = shown & (wanted[..., 0] > 0)
+        if (model, depth) != ("CMYKA", "U8"):
+            assert not (sent[~counts] > 0).all(-1).any(), f"{said['name']}: black counts"
+        assert np.array_equal(sent[counts][..., 1], wanted[counts][..., 1]), f"{said['name']}: opacity"
+        off = np.abs(sent[counts][..., 0] - wanted[counts][..., 0])
+        print(f"{said['name']}: {off.max(initial=0)} of 65,535 off")
+        assert off.max(initial=0) <= OFF.get((model, depth), 0) + ("g22" in profile) * 140, said["name"]
+        if "canvas" in said:
+            picture = np.frombuffer(blobs[request.canvas.digest], np.uint8).reshape(-1, 4)
+            assert (picture == [said["canvas"]] * 3 + [255]).all(), f"{said['name']}: the picture of another time"
+
+
+def of_light(y: np.ndarray) -> np.ndarray:
+    """The sRGB value of a share of light."""
+    return np.where(y <= 0.0031308, 12.92 * y, 1.055 * y ** (1 / 2.4) - 0.055)
+
+
+def of_canvas(request: Request, blobs: dict[str, bytes], width: int, height: int) -> np.ndarray:
+    """The map that was sent, grey and alpha, of all of the canvas."""
+    change_map = request.change_map
+    assert change_map is not None
+    data, box = blobs[change_map.digest], change_map.box
+    part = np.frombuffer(data, np.uint8 if change_map.format == "gray8" else "<u2").astype(int)
+    out = np.zeros((height, width, 2), int)
+    inside = out[box.y : box.bottom, box.x : box.right]
+    if change_map.format == "gray8":
+        inside[..., 1] = 257 * part.reshape(box.height, box.width)
+    else:
+        inside[...] = part.reshape(box.height, box.width, 2)
+    return out
+
+
 def test_what_is_chosen_stays_chosen_and_counts(krita: harness.Krita, tmp_path: Path) -> None:
     backend = Scripted(tmp_path / "state")
     try:
@@ -140,6 +196,10 @@ def test_what_is_chosen_stays_chosen_and_counts(krita: harness.Krita, tmp_path: 
     assert len(np.unique(blank)) == 1, "the map made by hand is in the picture"
     assert set(np.unique(changed)) == {blank[0], again[0]}, "the found map is in the picture"
     assert len(np.unique(again)) == 1, "the map made by hand is in the picture"
+
+
+def test_results_in_a_strip_and_in_the_file(krita: harness.Krita, tmp_path: Path) -> None:
+    run(krita, "strip", tmp_path)
 
 
 def test_backends_that_die(krita: harness.Krita, tmp_path: Path) -> None:
