@@ -87,7 +87,6 @@ class TileView(QListView):
         super().__init__()
         self._is_showing = False
         self._model, self._painter = TileModel(), TilePainter()
-        self._is_showing = False  # newer Qts tell of the current tile as soon as there is a model
         self.setModel(self._model)
         self.setItemDelegate(self._painter)
         self.setFlow(QListView.Flow.LeftToRight)
