@@ -8,7 +8,7 @@ from . import sentences
 from .qt import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget, pyqtSignal
 from .widgets import name_parts
 
-FAN = (20.0, 40.0, 60.0, 80.0, 100.0)  # percent
+FAN = (100.0, 80.0, 60.0, 40.0, 20.0)  # percent; in the strip the last one stands first
 
 
 class ApplyRow(QWidget):

@@ -39,7 +39,7 @@ class Controller:
     ) -> None:
         """active: the document the painter looks at; compute: calls a function on another thread."""
         self.memory, self.results = Memory(), results
-        self.live = Live(link, self.memory, compute, clock)
+        self.live = Live(link, self.memory, compute, results.large, clock)
         self._active, self._link = active, link
         self._shelf = Shelf()
         self._screen = Screen(self._shelf)

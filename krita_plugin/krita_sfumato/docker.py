@@ -16,7 +16,7 @@ from .map_rows import MapRows
 from .model_rows import ModelRows
 from .preset_menu import PresetMenu
 from .prompts import Prompts
-from .qt import QFormLayout, QIcon, QKeySequence, QShortcut, Qt, QToolButton, QVBoxLayout, QWidget, pyqtSignal
+from .qt import QEvent, QFormLayout, QIcon, Qt, QToolButton, QVBoxLayout, QWidget, pyqtSignal
 from .settings import Choice, Settings
 from .state import View
 from .tiles import Tile
@@ -75,10 +75,6 @@ class Panel(QWidget):
         self.footer.strip.chosen.connect(self._choose_result)
         for tuner in (self.tuner, self.finder):
             tuner.changed.connect(self._tune)
-        for keys in ("Ctrl+Return", "Ctrl+Enter"):
-            pressed = QShortcut(QKeySequence(keys), self)
-            pressed.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            pressed.activated.connect(self.footer.row.apply_button.click)
         name_parts(self)
         self.show_settings(Settings())
 
@@ -138,6 +134,19 @@ class Panel(QWidget):
 
     # ------------------------------------------------------------------ what the painter does
 
+    def event(self, event: Any) -> bool:
+        """Ctrl+Enter is ours, whatever Krita does with it, while one of our controls has the focus."""
+        if event.type() == QEvent.Type.ShortcutOverride and _applies(event):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: Any) -> None:
+        if _applies(event):
+            self.footer.row.apply_button.click()
+        else:
+            super().keyPressEvent(event)
+
     def _choose_edit(self) -> None:
         self.show_settings(self.settings())
         self.changed.emit()
@@ -160,3 +169,9 @@ class Panel(QWidget):
         if task == "map":
             return tuning.finder(edits, chosen)
         return next((info for info in edits if info.id == chosen), None)
+
+
+def _applies(event: Any) -> bool:
+    """Whether it is Ctrl+Enter."""
+    enters = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+    return event.key() in enters and bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)

@@ -40,6 +40,12 @@ class Thumb:
         if min(self.width, self.height) < 1 or len(self.bgra) != self.width * self.height * 4:
             raise ValueError(f"{len(self.bgra)} bytes are no picture of {self.width} x {self.height} pixels.")
 
+    def rgb(self) -> tuple[int, int, bytes]:
+        """Width, height and rows without the opacity."""
+        rgb = bytearray(self.width * self.height * 3)
+        rgb[0::3], rgb[1::3], rgb[2::3] = self.bgra[2::4], self.bgra[1::4], self.bgra[0::4]
+        return self.width, self.height, bytes(rgb)
+
     @classmethod
     def of_rgb(cls, width: int, height: int, rgb: bytes) -> Thumb:
         """From what a backend shows while it paints."""

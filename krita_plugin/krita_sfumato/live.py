@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from . import sentences
-from .draft import Draft
+from .draft import Draft, Picture
 from .drafting import prepare, waited
 from .edit import Edit, Trouble, check
 from .events import Ended, Event, Finished, Moved, Queued
-from .interfaces import Compute, Document, Link
+from .interfaces import Compute, Document, Link, Pending
 from .memory import Memory
 from .queue import Steps
+from .results import Render
 from .settings import Settings
 from .state import Rgb
 from .vendor.sfumato_wire import Request, Welcome
@@ -25,12 +26,17 @@ SEEDS = 2**31
 class Live:
     """Its results are no layers and nothing in the picture's history until the painter takes one."""
 
-    def __init__(self, link: Link, memory: Memory, compute: Compute, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, link: Link, memory: Memory, compute: Compute, render: Render, clock: Callable[[], float]
+    ) -> None:
+        """render: as of `Results`."""
         self.is_on = False
         self.sentence = ""  # why there is nothing to show
         self.picture: Rgb | None = None  # of the newest draft, on its way or done
         self.result: Edit | None = None  # the newest that is done
         self._link, self._memory, self._compute, self._clock = link, memory, compute, clock
+        self._render = render
+        self._drawing: Pending | None = None  # the picture of the newest draft that is done
         self._seed = 0
         self._steps: Steps | None = None
         self._running: Edit | None = None
@@ -38,11 +44,7 @@ class Live:
 
     @property
     def is_working(self) -> bool:
-        return self._steps is not None
-
-    @property
-    def is_painting(self) -> bool:
-        return self._running is not None
+        return self._steps is not None or self._drawing is not None
 
     def turn(self, is_on: bool) -> None:
         self.is_on, self._asked, self.sentence = is_on, None, ""
@@ -50,7 +52,7 @@ class Live:
             self._seed = random.randrange(SEEDS)
         else:
             self._stop()
-            self._steps, self.picture, self.result = None, None, None
+            self._steps, self._drawing, self.picture, self.result = None, None, None, None
 
     def look(self, document: Document | None, settings: Settings, welcome: Welcome) -> None:
         """Whether something changed, as often as the picture may be read; not while it is read already."""
@@ -67,6 +69,8 @@ class Live:
         self._steps = self._read(edit, welcome)
 
     def advance(self) -> None:
+        if self._drawing is not None and self._drawing.done():
+            self.picture, self._drawing = self._drawing.result().rgb(), None
         if self._steps is None:
             return
         try:
@@ -87,8 +91,12 @@ class Live:
         elif isinstance(event, Finished):
             self._link.acknowledge(edit.job)
             self._running, edit.result = None, event
-            self.result = edit if event.layer is not None else None
-            self.sentence = "" if event.layer is not None else sentences.nothing("edit")
+            painted = edit.painted()
+            self.result = edit if painted else None
+            self.sentence = "" if painted else sentences.nothing("edit")
+            if painted and edit.draft:
+                rows = Picture(painted.box, painted.format, painted.data)
+                self._drawing = self._compute(self._render, rows, edit.draft.canvas)
         elif isinstance(event, Ended):
             self._running = None
             self.sentence = event.sentence

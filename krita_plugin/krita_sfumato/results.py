@@ -25,7 +25,8 @@ CANVASES = 4  # of the last edits, for their large pictures
 class Results:
     def __init__(self, compute: Compute, small: Render, large: Render, clock: Callable[[], float] = time.time) -> None:
         """clock: seconds since 1970."""
-        self._compute, self._small, self._large, self._clock = compute, small, large, clock
+        self.large = large
+        self._compute, self._small, self._clock = compute, small, clock
         self._histories: dict[str, History] = {}
         self._canvases: OrderedDict[str, Picture] = OrderedDict()
         self._shown: tuple[Any, tuple[Tile, ...]] = (None, ())
@@ -57,7 +58,7 @@ class Results:
         """One large, over the part of the picture it was made for while that is known."""
         entry, rows = yield from self._unpacked(document, id)
         canvas = self._canvases.get(id)
-        large = self._compute(self._large, Picture(entry.box, entry.format, rows), canvas)
+        large = self._compute(self.large, Picture(entry.box, entry.format, rows), canvas)
         thumb: Thumb = yield from waited(large, "showing")
         return thumb
 
@@ -72,11 +73,13 @@ class Results:
         return next((e.placed for e in self.of(document).entries if e.placed in there and e.task == "edit"), "")
 
     def tiles(self, document: Document | None, edits: Sequence[Edit], models: Mapping[str, str]) -> tuple[Tile, ...]:
-        """Those on their way first. The same tuple as long as nothing changed."""
+        """Those on their way first, the newest of all to the left. The same tuple as long as nothing changed."""
         if document is None:
             return ()
         now = self._clock()
-        pending = tuple(_on_its_way(edit) for edit in edits if edit.document.id == document.id and not edit.layer)
+        pending = tuple(
+            _on_its_way(edit) for edit in reversed(edits) if edit.document.id == document.id and not edit.layer
+        )
         entries = self.of(document).entries
         state = (document.id, pending, entries, int(now / 30), tuple(models))
         if state != self._shown[0]:

@@ -206,7 +206,7 @@ class SmallPrint(QLabel):
 class Thumbnail(QLabel):
     """The preview of an edit in progress; takes no room when there is none."""
 
-    SIDE = 128
+    SIDE = 200
 
     def __init__(self) -> None:
         super().__init__()

@@ -119,7 +119,7 @@ def test_what_is_on_its_way_is_a_tile_in_its_own_picture() -> None:
     job = desk.link.submitted[0][0]
     desk.controller.hear(Moved(job, Progress(job, "painting", 3, 12, Preview(2, 1), b"123456")))
     tiles = desk.controller.tiles(desk.document)
-    assert [(tile.state, tile.fraction) for tile in tiles] == [("painting", 0.25), ("queued", None)]
+    assert [(tile.state, tile.fraction) for tile in tiles] == [("queued", None), ("painting", 0.25)]
     assert tiles is desk.controller.tiles(desk.document), "nothing changed"
     other = FakeDocument()
     other.id = "other"

@@ -113,6 +113,10 @@ class Kit:
     def docker(self) -> QWidget:
         return next(d for d in self.app.dockers() if d.objectName() == "sfumato")
 
+    def state(self) -> Path:
+        """The plugin's state folder."""
+        return Path(os.environ["SFUMATO_HOME"])
+
     def undo_text(self) -> str:
         return str(self.app.action("edit_undo").text())
 

@@ -1,0 +1,131 @@
+"""The whole docker through a painter's hands, with the real backend: variants, fan, results, live, levels, styles."""
+
+import os
+
+from sfumato_driver.painter import Painter
+
+if "PyQt6.QtCore" in __import__("sys").modules:
+    from PyQt6.QtCore import Qt
+    from PyQt6.QtTest import QTest
+else:
+    from PyQt5.QtCore import Qt
+    from PyQt5.QtTest import QTest
+
+
+def map_pixels(width, height):
+    """White on the right half, black on the left, and a soft way between; BGRA."""
+    row = b"".join(bytes([min(255, max(0, 8 * (x - width // 2 + 16)))] * 3 + [255]) for x in range(width))
+    return row * height
+
+
+def tall(kit, width=400):
+    """The docker alone on the right, with room for all of it."""
+    for docker in kit.app.dockers():
+        if docker.objectName() in ("KisLayerBox", "ColorSelectorNg", "sharedtooldocker"):
+            docker.setVisible(False)
+    kit.resize(width, 920)
+
+
+def scenario(kit):
+    app = kit.app
+    kit.window()
+    yield 1
+    painter = Painter(kit)
+    document = app.openDocument(os.environ["SFUMATO_PICTURE"])
+    app.activeWindow().addView(document)
+    yield 1
+    width, height = document.width(), document.height()
+    tall(kit)
+    yield 0.5
+    kit.screenshot("docker_new", kit.docker())
+    painter.new.click()
+    yield 0.3
+    node = document.activeNode()
+    node.setPixelData(map_pixels(width, height), 0, 0, width, height)
+    document.refreshProjection()
+    yield from painter.choose(node.name())
+    painter.switch.click()
+    yield kit.until(lambda: "Ready" in painter.status.text(), "the backend", 120)
+    yield kit.until(lambda: kit.find("sfumato_sentence").text(), "how many strengths", 10)
+    yield 1
+    kit.check("strengths", "strengths at" in kit.find("sfumato_sentence").text(), kit.find("sfumato_sentence").text())
+    document.setModified(False)
+    undo = kit.undo_text()
+    kit.screenshot("docker_map", kit.docker())
+
+    # Variants: tiles to choose from, no layer until one is.
+    painter.steps.setValue(4)
+    kit.find("sfumato_variants").setValue(3)
+    before = painter.names(document)
+    QTest.keyClick(painter.prompt, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    kit.check("Ctrl+Return applies", painter.busy)
+    yield kit.until(lambda: "step" in painter.progress.text(), "the first step", 60)
+    kit.screenshot("docker_variants_painting", kit.docker())
+    yield from painter.until_done("three variants")
+    yield 0.7
+    tiles = kit.find("sfumato_strip").view.tiles
+    kit.check("three tiles", len(tiles) == 3 and all(tile.is_done for tile in tiles), tiles)
+    kit.check("no layer yet", painter.names(document) == before, painter.names(document))
+    strip = kit.find("sfumato_strip")
+    strip.view.came_to.emit(tiles[1].id)
+    yield 1.5
+    kit.screenshot("docker_variants", kit.docker())
+    strip.add.emit(tiles[1].id)
+    yield kit.until(lambda: len(painter.names(document)) == len(before) + 1, "the layer", 10)
+    yield 0.7
+    kit.check("marked", kit.find("sfumato_strip").view.tiles[1].placed)
+    strip.replace.emit(tiles[0].id)
+    yield 1
+    names = painter.names(document)
+    kit.check("replaced", len(names) == len(before) + 1, names)
+    app.action("edit_undo").trigger()
+    yield 0.7
+    kit.check("one step takes it back", painter.names(document) == before, painter.names(document))
+    kit.check("and it is the step before", kit.undo_text() == undo, f"{undo} {kit.undo_text()}")
+
+    # The settings come back.
+    painter.prompt.setPlainText("something else")
+    strip.copy_settings.emit(tiles[2].id)
+    yield 0.7
+    kit.check("copied", painter.prompt.toPlainText() == "a winter day, snow on the hills", painter.prompt.toPlainText())
+
+    # A fan.
+    kit.find("sfumato_row").fan.emit()
+    yield from painter.until_done("the fan")
+    yield 0.7
+    labels = [tile.label for tile in kit.find("sfumato_strip").view.tiles[:5]]
+    kit.check("five strengths", labels == ["20 %", "40 %", "60 %", "80 %", "100 %"], labels)
+    strip.view.came_to.emit(kit.find("sfumato_strip").view.tiles[2].id)
+    yield 1.5
+    kit.screenshot("docker_fan", kit.docker())
+
+    # Live: a draft after a stroke, nothing in the document until it is kept.
+    strip.view.came_to.emit("")
+    document.setModified(False)
+    layers = painter.names(document)
+    live, keep = kit.find("sfumato_live_button"), kit.find("sfumato_keep_button")
+    live.click()
+    yield kit.until(keep.isVisible, "the first draft", 30)
+    kit.check("live leaves no trace", painter.names(document) == layers and not document.modified())
+    kit.screenshot("docker_live", kit.docker())
+    node.setPixelData(bytes([255] * 4) * (width * height), 0, 0, width, height)
+    shown = kit.find("sfumato_thumbnail")
+    first = shown._bytes
+    yield kit.until(lambda: shown._bytes not in (first, b""), "the next one", 20)
+    yield kit.until(lambda: len(shown._bytes) > 3 * 64 * 64, "the next one as it is", 20)
+    kit.screenshot("docker_live_again", kit.docker())
+    keep.click()
+    yield kit.until(lambda: len(painter.names(document)) == len(layers) + 1, "the kept draft", 20)
+    live.click()
+
+    # Levels and a narrow docker.
+    kit.find("sfumato_black").setValue(60)
+    kit.find("sfumato_gamma").setValue(1.6)
+    yield 1.5
+    kit.resize(262, 920)
+    yield 0.7
+    kit.screenshot("docker_narrow", kit.docker())
+    kit.check("262 pixels are enough", kit.docker().width() <= 270, kit.docker().width())
+    kit.screenshot("window_docker")
+    log = kit.state() / "logs" / "krita-plugin.log"
+    kit.check("no mishap", not log.exists(), log.read_text() if log.exists() else "")
