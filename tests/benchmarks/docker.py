@@ -1,11 +1,12 @@
 """How long the docker holds a painter's hand up: `python tests/benchmarks/docker.py [--side 4096] [--real] [--json]`.
 
 A picture with a map over most of it is applied three times in a real Krita on a virtual screen: against a scripted
-backend, which answers at once and so shows the plugin alone, and with --real against the embedded one. A gap is the
-time in which the UI thread comes to nothing else. Of it, "Krita" is what its own calls and its own work took; "own" is
-the plugin's code on that thread, and waiting: for the plugin's other threads, but also for a processor where the
-machine is busy (see the row "idle"); what the code had to compute does not depend on that. Nothing is asserted:
-machines differ.
+backend, which answers at once and so shows the plugin alone, and with --real against the embedded one.
+
+A gap is the time in which the UI thread comes to nothing else; "Krita's calls" is what of it passed in calls into
+Krita. "Our own" is what the plugin's code had to compute on that thread, and what the plugin's other threads computed
+while it had nothing else to do: for so long they may have kept Python from it. Those are processor times, so that a
+busy machine does not count as ours. Nothing is asserted: machines differ.
 """
 
 from __future__ import annotations
@@ -68,18 +69,16 @@ def show(backend: str, results: dict[str, Any]) -> None:
     for name, words in TIMES:
         row(words, [run[name] for run in runs])
     row("longest gap", [max((g["gap"] for g in run["longest"]), default=0.0) for run in runs])
-    row("longest of Krita's in a gap", [max((g["krita"] for g in run["longest"]), default=0.0) for run in runs])
-    row("longest of our own in a gap", [max((g["own"] for g in run["longest own"]), default=0.0) for run in runs])
-    code = [max((g["code"] for g in run["longest own"]), default=0.0) for run in runs]
-    row("... of which code on the UI thread", code)
+    row("most of Krita's calls in a gap", [max((g["krita"] for g in run["longest"]), default=0.0) for run in runs])
+    row("most of our own in a gap", [max((g["own"] for g in run["longest own"]), default=0.0) for run in runs])
     work = [max((g["work"] for g in run["longest work"]), default=0.0) for run in runs]
-    row("the most that this code had to compute", work)
+    row("... of which the UI thread computes", work)
     row("idle: longest gap (a busy machine)", [idle["gap"]])
     print("\nthe longest of our own in the last run, ms:")
     for gap in (*runs[-1]["longest own"][:6], *runs[-1]["longest work"][:6]):
         parts = ", ".join(f"{name} {ms}" for name, ms in gap["calls"].items())
-        own, work, waits, krita = (1000 * gap[name] for name in ("own", "work", "waits", "krita"))
-        print(f"  own {own:6.1f} (computed {work:5.1f}, waiting outside {waits:5.1f})  Krita {krita:7.1f}   {parts}")
+        own, work, krita, whole = (1000 * gap[name] for name in ("own", "work", "krita", "gap"))
+        print(f"  {own:6.1f} ({work:5.1f} by the UI thread) in a gap of {whole:7.1f}, Krita {krita:7.1f}: {parts}")
 
 
 def row(words: str, seconds: list[float | None]) -> None:

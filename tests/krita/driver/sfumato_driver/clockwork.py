@@ -1,5 +1,6 @@
-"""Where the UI thread's time goes while the plugin works: a tick each millisecond, and a clock around each call into
-Krita and into the plugin's own parts. Everything is wrapped from outside; the plugin knows nothing of it.
+"""Where the UI thread's time goes while the plugin works: a tick each millisecond, a clock around each call into Krita
+and into the plugin's own parts, and what the plugin's other threads computed meanwhile: for so long they may have kept
+Python from the UI thread. Everything is wrapped from outside; the plugin knows nothing of it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ WORTH = 0.004  # seconds: shorter gaps are not kept
 def _bound(descriptor):
     """Of sip, whose methods can only be called on something."""
     return lambda owner, *arguments, **named: descriptor.__get__(owner, type(owner))(*arguments, **named)
+
+
+def _others() -> float:
+    """Seconds of a processor that the plugin's other threads took so far."""
+    threads = [t for t in threading.enumerate() if t.name.startswith("sfumato") and t.ident]
+    return sum(time.clock_gettime(time.pthread_getcpuclockid(t.ident)) for t in threads)
 
 
 class Clockwork:
@@ -70,35 +77,32 @@ class Clockwork:
     def end(self) -> list[dict]:
         """The gaps, the longest first."""
         self._timer.stop()
-        return sorted(self.gaps, key=lambda gap: gap["own"] + gap["krita"], reverse=True)
+        return sorted(self.gaps, key=lambda gap: gap["gap"], reverse=True)
 
     # ------------------------------------------------------------------ inside
 
     def _mark(self) -> None:
-        self._last, self._cpu = time.perf_counter(), time.thread_time()
+        self._last, self._others = time.perf_counter(), _others()
         self._spent = {"krita": 0.0, "ours": 0.0}
         self._krita_in_ours = self._worked = 0.0
         self._calls.clear()
 
     def _tick(self) -> None:
-        gap = time.perf_counter() - self._last - 0.001
+        gap, others = time.perf_counter() - self._last - 0.001, _others() - self._others
         if gap > WORTH:
             inside = self._spent["ours"] + self._spent["krita"] - self._krita_in_ours
-            ours = self._spent["ours"] - self._krita_in_ours
-            # Outside of all that is wrapped the thread either computes, which is Krita at its own work, or waits: for
-            # another Python thread, for Krita's painting threads, or for a processor.
-            working = max(0.0, time.thread_time() - self._cpu - inside)
+            # Outside of all that is wrapped the thread computes, which is Krita at its own work, or waits: for one of
+            # the plugin's threads, for Krita's painting threads, or for a processor.
             rest = max(0.0, gap - inside)
-            working = min(working, rest)
+            waits = min(rest, others)
             calls = sorted(self._calls.items(), key=lambda call: -call[1])[:4]
             self.gaps.append(
                 {
                     "gap": gap,
-                    "own": ours + rest - working,
-                    "code": ours,
+                    "own": self._worked + waits,
                     "work": self._worked,
-                    "waits": rest - working,
-                    "krita": self._spent["krita"] + working,
+                    "waits": waits,
+                    "krita": self._spent["krita"],
                     "calls": {name: round(1000 * seconds, 1) for name, seconds in calls if seconds > 0.001},
                 }
             )
