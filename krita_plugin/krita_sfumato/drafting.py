@@ -27,7 +27,11 @@ def prepare(edit: Edit, welcome: Welcome, memory: Memory, compute: Compute) -> G
         change_map = yield from read_map(document, settings.map, welcome.edits, width, height, compute)
         _still(document)
         box = crop_box(change_map.box, width, height, model.native)
-    canvas = Picture(box, "bgra8", document.read_picture(box, edit.maps(memory)))
+    bands: list[bytes] = []
+    for band in document.read_picture(box, edit.maps(memory)):
+        bands.append(band)
+        yield "reading"
+    canvas = Picture(box, "bgra8", (yield from waited(compute(b"".join, bands), "reading")))
     yield "sending"
     return Draft(canvas, change_map, fields_of(edit, model, info, width, height))
 

@@ -6,7 +6,7 @@ import time
 from krita_sfumato import client
 from krita_sfumato.vendor.websockets.sync.connection import Connection
 from sfumato_driver.clockwork import Clockwork
-from sfumato_driver.painter import SRGB, Painter
+from sfumato_driver.painter import Painter
 
 SIDE = int(os.environ.get("SFUMATO_SIDE", "4096"))
 DEPTH = os.environ.get("SFUMATO_DEPTH", "U8")

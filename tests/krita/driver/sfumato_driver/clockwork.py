@@ -5,6 +5,8 @@ Python from the UI thread. Everything is wrapped from outside; the plugin knows 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import threading
 import time
@@ -35,10 +37,10 @@ def _bound(descriptor):
     return lambda owner, *arguments, **named: descriptor.__get__(owner, type(owner))(*arguments, **named)
 
 
-def _others() -> float:
+def _others() -> dict[str, float]:
     """Seconds of a processor that the plugin's other threads took so far."""
     threads = [t for t in threading.enumerate() if t.name.startswith("sfumato") and t.ident]
-    return sum(time.clock_gettime(time.pthread_getcpuclockid(t.ident)) for t in threads)
+    return {t.name: time.clock_gettime(time.pthread_getcpuclockid(t.ident)) for t in threads}
 
 
 class Clockwork:
@@ -46,9 +48,13 @@ class Clockwork:
 
     def __init__(self) -> None:
         self._ui = threading.get_ident()
+        with contextlib.suppress(AttributeError, OSError):  # for the superuser of a Linux
+            # This thread never waits for a processor: what it waits for is in this process.
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
         self._depth = {"krita": 0, "ours": 0}
         self._spent = {"krita": 0.0, "ours": 0.0}  # seconds, without the calls inside of calls of the same kind
         self._krita_in_ours = 0.0
+        self._inside = 0.0  # of the processor, in either
         self._worked = 0.0  # of the processor, in the plugin's code alone
         self._calls: dict[str, float] = defaultdict(float)
         self.gaps: list[dict] = []
@@ -84,18 +90,21 @@ class Clockwork:
     def _mark(self) -> None:
         self._last, self._others = time.perf_counter(), _others()
         self._spent = {"krita": 0.0, "ours": 0.0}
-        self._krita_in_ours = self._worked = 0.0
+        self._krita_in_ours = self._worked = self._inside = 0.0
         self._calls.clear()
+        self._cpu = time.thread_time()
 
     def _tick(self) -> None:
-        gap, others = time.perf_counter() - self._last - 0.001, _others() - self._others
+        gap = time.perf_counter() - self._last - 0.001
         if gap > WORTH:
-            inside = self._spent["ours"] + self._spent["krita"] - self._krita_in_ours
             # Outside of all that is wrapped the thread computes, which is Krita at its own work, or waits: for one of
             # the plugin's threads, for Krita's painting threads, or for a processor.
-            rest = max(0.0, gap - inside)
-            waits = min(rest, others)
+            elsewhere = max(0.0, time.thread_time() - self._cpu - self._inside)
+            rest = max(0.0, gap - self._spent["ours"] - self._spent["krita"] + self._krita_in_ours - elsewhere)
+            others = {name: now - self._others.get(name, now) for name, now in _others().items()}
+            waits = min(rest, sum(others.values()))
             calls = sorted(self._calls.items(), key=lambda call: -call[1])[:4]
+            calls += [(f"[{name}]", seconds) for name, seconds in others.items()]
             self.gaps.append(
                 {
                     "gap": gap,
@@ -123,10 +132,11 @@ class Clockwork:
                 self._calls[name] += seconds
                 if self._depth[kind] == 0:
                     self._spent[kind] += seconds
-                    if kind == "ours":
-                        self._worked += worked
-                    elif self._depth["ours"]:
+                    if kind == "krita" and self._depth["ours"]:
                         self._krita_in_ours += seconds
                         self._worked -= worked
+                    else:
+                        self._inside += worked
+                        self._worked += worked if kind == "ours" else 0.0
 
         return timed
