@@ -32,6 +32,7 @@ class Lookout(QObject):
         self._look = Preview(compute, self._made)
         self._overlay = Overlay()
         self._is_on_canvas = False
+        self._document: Document | None = None
         self._at: tuple[str, str, int, int] | None = None  # document, layer, size
         self._glanced: int | None = None
         self._noticing = Noticing(self)
@@ -74,8 +75,9 @@ class Lookout(QObject):
     # ------------------------------------------------------------------ inside
 
     def _see(self, document: Document, at: tuple[str, str, int, int]) -> None:
-        if not document.is_idle():
+        if not document.is_open() or not document.is_idle():
             return
+        self._document = document
         if self._at is None or at[:2] != self._at[:2]:
             self.heat = None
         self._at, self._glanced = at, document.glance(at[1])
@@ -85,6 +87,8 @@ class Lookout(QObject):
         self._glanced = None
 
     def _advance(self) -> None:
+        if self._document is not None and not self._document.is_open():
+            self._look.forget()  # libkis answers for it still, but with nothing
         self._look.advance()
         if not self._look.is_working:
             self._timer.stop()

@@ -118,12 +118,12 @@ class MapPreview(QWidget):
         self.on_canvas.setText(sentences.ON_CANVAS)
         self.on_canvas.setCheckable(True)
         self.sentence = SmallPrint()
-        self.trouble = QFrame()
-        self.trouble.setFixedWidth(3)
-        self.trouble.setAutoFillBackground(True)
-        colours = self.trouble.palette()
+        self.map_trouble = QFrame()
+        self.map_trouble.setFixedWidth(3)
+        self.map_trouble.setAutoFillBackground(True)
+        colours = self.map_trouble.palette()
         colours.setColor(QPalette.ColorRole.Window, QColor(TROUBLE))
-        self.trouble.setPalette(colours)
+        self.map_trouble.setPalette(colours)
         self._build()
         self.allow_canvas(False)
         self.show_sentence("", False)
@@ -142,7 +142,7 @@ class MapPreview(QWidget):
         column.setSpacing(4)
         column.addWidget(self.heat)
         said = QHBoxLayout()
-        said.addWidget(self.trouble)
+        said.addWidget(self.map_trouble)
         said.addWidget(self.sentence, 1)
         column.addLayout(said)
         column.addWidget(self.histogram)
@@ -183,7 +183,7 @@ class MapPreview(QWidget):
     def show_sentence(self, text: str, is_warning: bool) -> None:
         set_text(self.sentence, text)
         self.sentence.setVisible(bool(text))
-        self.trouble.setVisible(is_warning and bool(text))
+        self.map_trouble.setVisible(is_warning and bool(text))
 
     def allow_canvas(self, is_able: bool) -> None:
         """Whether this Krita can show the heat over the canvas."""

@@ -14,8 +14,8 @@ from . import pixels
 from .curves import smooth
 from .vendor.sfumato_wire import Box
 
-FINE = 16  # cells from white to black ...
-LEVELS = 8  # ... and stairs: enough for a curve without corners
+FINE = 32  # cells from white to black: with fewer, circles get corners
+LEVELS = 8  # stairs from white to black: with the blur that belongs to them no eye finds them
 INVERTED = bytes(range(255, -1, -1))
 
 

@@ -110,8 +110,8 @@ class Scripted:
             data = veil(request.change_map, blobs[request.change_map.digest])
         else:
             data = bytes([30, 60, 200, 255]) * box.area
-        if request.layer_format == "bgra16":
-            data = np.repeat(np.frombuffer(data, np.uint8), 2).tobytes()  # v becomes 257 v
+        if request.layer_format.endswith("16"):
+            data = (np.frombuffer(data, np.uint8).astype("<u2") * 257).tobytes()
         layer = Pixels(box.x, box.y, box.width, box.height, request.layer_format, digest_of(data))
         talk.say(Result(submit.job, layer))
         talk.send_blob(data, layer.digest)

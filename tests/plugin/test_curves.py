@@ -11,6 +11,7 @@ from krita_sfumato.vendor.sfumato_wire import Levels
 from krita_sfumato.vendor.sfumato_wire.levels import FULL
 
 GREYS = bytes(range(256))
+CONTRAST = curves.table("contrast")
 
 
 def preset(name: str, levels: Levels | None = None) -> np.ndarray:
@@ -58,11 +59,10 @@ def test_levels_come_before_the_preset_and_an_inversion_turns_it_round() -> None
 @given(st.lists(st.tuples(st.integers(0, FULL), st.integers(0, FULL)), min_size=1, max_size=20))
 def test_16_bit_greys_through_a_table(case: list[tuple[int, int]]) -> None:
     band = np.array(case, "<u2")
-    table = curves.table("contrast")
-    data, is_some = curves.through([band.tobytes()], "graya16", table)
+    data, is_some = curves.through([band.tobytes()], "graya16", CONTRAST)
     out = np.frombuffer(data, np.uint8).reshape(-1, 4)
     alpha = band[:, 1] >> 8
-    expected = np.where(alpha > 0, np.frombuffer(table, np.uint8)[band[:, 0]], 0)
+    expected = np.where(alpha > 0, np.frombuffer(CONTRAST, np.uint8)[band[:, 0]], 0)
     assert (out[:, 3] == alpha).all()
     assert (out[:, :3] == expected[:, None]).all()
     assert is_some == bool(expected.any())

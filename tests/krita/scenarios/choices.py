@@ -11,7 +11,7 @@ else:
     from PyQt5.QtCore import QByteArray
 
 SIZE = (120, 80)
-NOTE = '{{"maps": [], "chosen": "", "edit": "{}", "tuning": {{"map:diffedit": {{"samples": {}}}}}}}'
+NOTE = '{{"maps": [], "choices": [], "settings": {{"edit": "{}", "tuning": {{"map:diffedit": {{"samples": {}}}}}}}}}'
 
 
 def scenario(kit):

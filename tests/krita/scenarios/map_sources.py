@@ -25,6 +25,7 @@ else:
 
 POOL = ThreadPoolExecutor(1)
 WIDTH, HEIGHT = 330, 260
+CANVAS = Box(0, 0, WIDTH, HEIGHT)
 KINDS = (("RGBA", "U8", SRGB), ("RGBA", "U16", SRGB), ("GRAYA", "U8", GREY))
 LETTER = """<svg xmlns="http://www.w3.org/2000/svg" width="330pt" height="260pt">
 <path d="M 120 60 L 210 60 L 210 190 L 120 190 Z" fill="#204080"/></svg>"""
@@ -50,15 +51,17 @@ def scenario(kit):
     kit.window()
     yield 1
     painter = Painter(kit)
+    same = {}
     for model, depth, profile in KINDS:
-        yield from one_kind(kit, painter, model, depth, profile)
+        yield from one_kind(kit, painter, model, depth, profile, same)
     yield from shapes_of_every_kind(kit, painter)
     yield from edges_and_nothing(kit, painter)
     yield from large(kit, painter)
     yield from menu(kit, painter)
 
 
-def one_kind(kit, painter, model, depth, profile):
+def one_kind(kit, painter, model, depth, profile, same):
+    """same: what the first kind made, which the others make, too."""
     name = f"{model} {depth}"
     picture = painter.canvas(WIDTH, HEIGHT, model, depth, profile, native(model, depth, ramp()))
     yield 0.3
@@ -78,11 +81,11 @@ def one_kind(kit, painter, model, depth, profile):
 
     made = yield from make(kit, picture, f"{name} selection", lambda: making.from_selection(document, POOL.submit))
     node = yield from add(kit, picture, document, made, f"{name} selection")
-    row = [[0] * 4] * WIDTH
-    row = [[v, v, v, 255] for v in range(20, 256)] + [[0] * 4] * (WIDTH - 236)
-    seen = rows_of(node)
-    kit.check(f"{name} selection: exact", grey_rows(seen[30:70]) == grey_rows([row] * 40))
-    kit.check(f"{name} selection: nothing beside", not any(any(p[:3]) for r in seen[:30] + seen[70:] for p in r))
+    row = b"".join(bytes([v, v, v, 255]) for v in range(20, 256)) + bytes(4 * (WIDTH - 236))
+    seen = node_bytes(node, CANVAS)
+    beside = seen[: 4 * WIDTH * 30] + seen[4 * WIDTH * 70 :]
+    kit.check(f"{name} selection: exact", seen[4 * WIDTH * 30 : 4 * WIDTH * 70] == row * 40)
+    kit.check(f"{name} selection: nothing beside", not any(beside.strip(b"\0")))
     yield from shot(kit, picture, node, f"selection {name}")
     yield from undone(kit, picture, node, f"{name} selection")
 
@@ -97,10 +100,8 @@ def one_kind(kit, painter, model, depth, profile):
         greys = curves.table(preset)
         wanted = bytes(greys[257 * v] for v in ramp())
         off = max(abs(a - b) for a, b in zip(made.bgra[0::4], wanted, strict=True))
-        same = made.bgra[0::4] == made.bgra[1::4] == made.bgra[2::4] and made.bgra[3::4] == b"\xff" * len(wanted)
-        kit.check(
-            f"{name} {preset}: exact", off <= (depth == "U16") and same and made.box == Box(0, 0, WIDTH, HEIGHT), off
-        )
+        kit.check(f"{name} {preset}: exact", off <= (depth == "U16"), off)
+        kit.check(f"{name} {preset}: opaque greys, all over", is_opaque_grey(made) and made.box == CANVAS, made.box)
     levels = Levels(black=20_000, white=50_000)
     made = yield from make(
         kit,
@@ -111,12 +112,14 @@ def one_kind(kit, painter, model, depth, profile):
     node = yield from add(kit, picture, document, made, f"{name} levels")
     table = levels.table()
     wanted = [round(table[257 * v] / 257) for v in ramp()]
-    off = max(abs(p[0] - v) for p, v in zip((p for r in rows_of(node) for p in r), wanted, strict=True))
+    off = max(abs(p - v) for p, v in zip(node_bytes(node, CANVAS)[::4], wanted, strict=True))
     kit.check(f"{name} levels: exact", off <= (depth == "U16"), off)
     yield from shot(kit, picture, node, f"levels {name}")
     yield from undone(kit, picture, node, f"{name} levels")
 
-    for radius, inwards in ((1, False), (3, False), (8, False), (30, False), (64, False), (100, False), (20, True)):
+    ways = ((64, False), (20, True))
+    more = () if same else ((1, False), (3, False), (8, False), (100, False))
+    for radius, inwards in (*ways, *more):
         what = f"{name} falloff {radius}{' inwards' if inwards else ''}"
         of = host_id(disc)
         made = yield from make(
@@ -125,8 +128,10 @@ def one_kind(kit, painter, model, depth, profile):
             what,
             lambda of=of, r=radius, i=inwards: falloff.around(document, of, r, i, POOL.submit, Selection),
         )
-        check_falloff(kit, made, disc_alpha(), radius, inwards, what)
-        if radius in (64, 20):
+        if (radius, inwards) not in same:
+            check_falloff(kit, made, disc_alpha(), radius, inwards, what)
+        kit.check(f"{what}: alike in all", same.setdefault((radius, inwards), made.bgra) == made.bgra)
+        if (radius, inwards) in ways:
             node = yield from add(kit, picture, document, made, what)
             kit.check(f"{what}: as made", node_bytes(node, made.box) == made.bgra)
             yield from shot(kit, picture, node, f"falloff {name}{' inwards' if inwards else ''}")
@@ -174,13 +179,10 @@ def shapes_of_every_kind(kit, painter):
         found[what] = yield from make(
             kit, picture, what, lambda of=of: falloff.around(document, of, 40, False, POOL.submit, Selection)
         )
-        alpha = [
-            255 if box.x <= x < box.right and box.y <= y < box.bottom else 0
-            for y in range(HEIGHT)
-            for x in range(WIDTH)
-        ]
+        line = bytes(box.x) + b"\xff" * box.width + bytes(WIDTH - box.right)
+        alpha = bytes(WIDTH * box.y) + line * box.height + bytes(WIDTH * (HEIGHT - box.bottom))
         if node is inside:
-            check_falloff(kit, found[what], bytes(alpha), 40, False, what, rays=False)
+            check_falloff(kit, found[what], alpha, 40, False, what, rays=False)
     first = next(iter(found.values()))
     for what, made in found.items():
         kit.check(f"{what}: as of the others", (made.box, made.bgra) == (first.box, first.bgra), made.box)
@@ -261,25 +263,25 @@ def large(kit, painter):
     document = Document(kit.app, picture)
     starts = {"2048 selection": lambda: making.from_selection(document, POOL.submit)}
     starts["2048 darks of colours"] = lambda: making.from_brightness(document, host_id(noisy), "darks", POOL.submit)
-    for node, radius in ((half, 8), (half, 64), (half, 256), (noisy, 64)):
-        starts[f"2048 falloff {radius} around {node.name()}"] = lambda n=node, r=radius: falloff.around(
-            document, host_id(n), r, False, POOL.submit, Selection
+    for radius in (8, 64):
+        starts[f"2048 falloff {radius} around half"] = lambda r=radius: falloff.around(
+            document, host_id(half), r, False, POOL.submit, Selection
         )
     for what, start in starts.items():
         ticker, began, held, longest = kit.ticker(), time.perf_counter(), 0.0, 0.0
         steps = start()
         while True:
-            at = time.perf_counter()
+            at = time.thread_time()  # of the processor: other programs do not count
             try:
                 next(steps)
             except StopIteration:
                 break
             finally:
-                taken = time.perf_counter() - at
+                taken = time.thread_time() - at
                 held, longest = held + taken, max(longest, taken)
             yield None
-        numbers = [time.perf_counter() - began, held, longest, ticker.stop()]
-        kit.note(f"{what}: seconds, of it on the UI thread, longest step, longest gap", [round(n, 3) for n in numbers])
+        numbers = [time.perf_counter() - began, ticker.stop(), held, longest]
+        kit.note(f"{what}: seconds, longest gap; of the UI's own, longest step", [round(n, 3) for n in numbers])
     close(picture)
     yield 0.2
 
@@ -401,8 +403,7 @@ def check_falloff(kit, made, alpha, radius, inwards, what, rays=True):
     """Alpha is the shape over the whole canvas; rays go out from the middle of the disc, whose radius is 50."""
     box = made.box
     greys = made.bgra[0::4]
-    opaque = made.bgra[3::4] == b"\xff" * box.area and greys == made.bgra[1::4] == made.bgra[2::4]
-    kit.check(f"{what}: opaque greys", opaque)
+    kit.check(f"{what}: opaque greys", is_opaque_grey(made))
     part = b"".join(alpha[y * WIDTH + box.x : y * WIDTH + box.right] for y in range(box.y, box.bottom))
     bad = (
         sum(g > a for g, a in zip(greys, part, strict=True))
@@ -437,8 +438,13 @@ def check_falloff(kit, made, alpha, radius, inwards, what, rays=True):
         half = 50 + radius / 2
         ring = [a * pi / 36 for a in range(72)]
         ring = [value(made, round(165 + half * cos(a)), round(130 + half * sin(a))) for a in ring]
-        kit.check(f"{what}: as round as the disc", max(ring) - min(ring) <= 8 * 255 / radius, (min(ring), max(ring)))
+        kit.check(f"{what}: as round as the disc", max(ring) - min(ring) <= 4 * 255 / radius, (min(ring), max(ring)))
         kit.check(f"{what}: far enough", furthest >= 50 + 0.7 * radius, furthest)
+
+
+def is_opaque_grey(made):
+    blue, green, red, alpha = (made.bgra[i::4] for i in range(4))
+    return blue == green == red and alpha == b"\xff" * made.box.area
 
 
 def value(made, x, y):
@@ -452,16 +458,6 @@ def pixels_of(box):
 def away(x, y):
     """From the middle of the disc."""
     return ((x - 165) ** 2 + (y - 130) ** 2) ** 0.5
-
-
-def rows_of(node):
-    data = bytes(node.pixelData(0, 0, WIDTH, HEIGHT))
-    return [[list(data[(y * WIDTH + x) * 4 :][:4]) for x in range(WIDTH)] for y in range(HEIGHT)]
-
-
-def grey_rows(rows):
-    """A transparent pixel has no grey."""
-    return [[p[:3] if p[3] else [0] * 3 for p in row] for row in rows]
 
 
 def node_bytes(node, box):
