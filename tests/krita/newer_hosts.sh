@@ -99,7 +99,8 @@ make() { # host: its system, and /proc and /dev in it
 run() { # host, scenario; writes down how it went
     root=$folder/$1 home=$folder/home-$1 out=$folder/out-$1/$2 scripted="" how=passed
     mkdir -p "$out"
-    ! head -n 3 "$here/scenarios/$2.py" | grep -q "backend is scripted" || scripted=--scripted
+    # Its first words say which backend it wants.
+    ! head -n 4 "$here/scenarios/$2.py" | tr '\n' ' ' | grep -q "backend is scripted" || scripted=--scripted
     # shellcheck disable=SC2086 # an option or none
     "$python" "$here/by_hand.py" "$2" --root "$root" --home "$home" --out "$out" $scripted > "$out/said.txt" 2>&1 ||
         how=FAILED
