@@ -6,7 +6,8 @@ or "gray8" (a mask's values).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from .vendor.sfumato_wire import BYTES_PER_PIXEL, Box
 
@@ -101,6 +102,15 @@ def cut(bands: Sequence[bytes], width: int, pixel_format: str, box: Box) -> byte
                 pieces.append(band[start : start + box.width * size])
         row += rows
     return b"".join(pieces)
+
+
+def use_up(bands: list[bytes], call: Callable[..., bytes], *more: Any) -> bytes:
+    """What comes of them. They are let go of here, one by one: much memory at once takes a while, and whoever lets go
+    of the last of it holds up the others."""
+    data = call(bands, *more)
+    while bands:
+        bands.pop()
+    return data
 
 
 def _changing(band: bytes, pixel_format: str, inverted: bool, alpha_only: bool) -> bytes:

@@ -11,7 +11,7 @@ from .qt import QByteArray, QImage
 from .vendor.sfumato_wire import Box
 
 GREY = "Gray-D50-elle-V2-srgbtrc.icc"  # grey as seen: the tone curve of sRGB
-BAND = 256 * 1024  # pixels read at a time, so that the UI breathes in between
+BAND = 512 * 1024  # pixels read at a time, so that the UI breathes in between
 
 
 class Converter:

@@ -32,7 +32,8 @@ TIMES = (  # what is timed, and its words
     ("sending", "first to last byte sent"),
     ("receiving", "first to last byte received"),
     ("last byte to news", "last byte received to the docker's turn"),
-    ("last byte to layer", "last byte received to the end of the edit"),
+    ("last byte to layer", "last byte received to the layer"),
+    ("last byte to end", "last byte received to the end of the edit"),
     ("last byte to seen", "... and to all of it drawn"),
     ("all", "Apply to all of it drawn"),
 )

@@ -9,7 +9,7 @@
 # --scenarios   files of tests/krita/scenarios; those that need no more than a backend unless given
 # --python      a Python with the backend installed; the one on the PATH unless given
 #
-# MIRROR names the Debian mirror that a system is made from: MIRROR=http://... sudo -E tests/krita/newer_hosts.sh ...
+# MIRROR in the environment names the Debian mirror that systems are made from; needed the first time only.
 # Needs root, Xvfb and unshare; debootstrap for making a system. Its mounts are seen by nobody else and end with it,
 # however that happens.
 set -eu
@@ -17,7 +17,6 @@ all="trixie forky sid"
 scenarios="painting corners real_edits methods choices status"
 python=python3 hosts=$all folder=""
 here=$(cd "$(dirname "$0")" && pwd)
-mirror=${MIRROR:-http://deb.debian.org/debian}
 
 die() {
     echo "$*" >&2
@@ -85,6 +84,7 @@ make() { # host: its system, and /proc and /dev in it
         return
     fi
     command -v debootstrap > /dev/null || die "debootstrap is not installed (Debian: apt install debootstrap)."
+    mirror=${MIRROR:?name a Debian mirror, such as MIRROR=http://.../debian}
     echo "$1: making its system in $root; that takes a few minutes"
     debootstrap --variant=minbase "$1" "$root" "$mirror" /usr/share/debootstrap/scripts/sid
     echo "deb $mirror $1 main" > "$root/etc/apt/sources.list"

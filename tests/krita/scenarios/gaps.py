@@ -3,7 +3,7 @@
 import os
 import time
 
-from krita_sfumato import client
+from krita_sfumato import client, host
 from krita_sfumato.vendor.websockets.sync.connection import Connection
 from sfumato_driver.clockwork import Clockwork
 from sfumato_driver.painter import Painter
@@ -47,9 +47,19 @@ def scenario(kit):
     yield 3
     painter.steps.setValue(4)
     socket, clockwork = Socket(), Clockwork()
-    delivered = []
+    delivered, there = [], []
     deliver = client.Client._deliver
     client.Client._deliver = lambda self, job, data: (delivered.append(time.perf_counter()), deliver(self, job, data))
+
+    add = host.Document.add_layer
+
+    def timed_add(self, *how):
+        try:
+            return add(self, *how)
+        finally:
+            there.append(time.perf_counter())
+
+    host.Document.add_layer = timed_add
 
     clockwork.begin()
     yield 3
@@ -61,7 +71,7 @@ def scenario(kit):
         document.refreshProjection()
         document.waitForDone()
         yield 2
-        del socket.sent[:], socket.received[:], delivered[:]
+        del socket.sent[:], socket.received[:], delivered[:], there[:]
         clockwork.begin()
         began = time.perf_counter()
         painter.press_apply()
@@ -81,7 +91,8 @@ def scenario(kit):
                 "sending": pixels[-1] - pixels[0] if pixels else None,
                 "receiving": large[-1] - large[0] if large else None,
                 "last byte to news": delivered[-1] - large[-1] if delivered and large else None,
-                "last byte to layer": added - large[-1] if large else None,
+                "last byte to layer": there[-1] - large[-1] if there and large else None,
+                "last byte to end": added - large[-1] if large else None,
                 "last byte to seen": seen - large[-1] if large else None,
                 "all": seen - began,
                 "longest": gaps[:6],
