@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -41,6 +42,7 @@ from .vendor.sfumato_wire import (
 from .vendor.websockets.exceptions import WebSocketException
 from .vendor.websockets.sync.client import ClientConnection
 
+GIVE_WAY = 0.001  # seconds for which these threads may keep Python from Krita's, at most; usually it is 0.005
 RETRY = (0.25, 0.5, 1.0, 2.0)  # seconds between attempts, the last one again and again: a look at a small file
 AHEAD = 64  # frames the reader may be ahead of the protocol
 MOST_NEWS = 1000  # events nobody has fetched; beyond that only what ends something is kept
@@ -64,6 +66,7 @@ class Client:
         self._thread = threading.Thread(target=self._run, name="sfumato-client", daemon=True)
 
     def start(self) -> None:
+        sys.setswitchinterval(min(GIVE_WAY, sys.getswitchinterval()))
         self._thread.start()
 
     def submit(self, job: str, draft: Draft) -> None:

@@ -27,7 +27,11 @@ def prepare(edit: Edit, welcome: Welcome, memory: Memory, compute: Compute) -> G
         change_map = yield from read_map(document, settings.map, welcome.edits, width, height, compute)
         _still(document)
         box = crop_box(change_map.box, width, height, model.native)
-    canvas = Picture(box, "bgra8", document.read_picture(box, edit.maps(memory)))
+    bands: list[bytes] = []
+    for band in document.read_picture(box, edit.maps(memory)):
+        bands.append(band)
+        yield "reading"
+    canvas = Picture(box, "bgra8", (yield from waited(compute(pixels.use_up, bands, b"".join), "reading")))
     yield "sending"
     return Draft(canvas, change_map, fields_of(edit, model, info, width, height))
 
@@ -57,7 +61,7 @@ def read_map(
         if is_painted:
             raise Trouble(sentences.MAP_BLACK.format(name=name))
         raise Trouble(or_find(sentences.MAP_EMPTY.format(name=name), edits))
-    data = yield from waited(compute(pixels.cut, bands, box.width, kind, inner), "reading")
+    data = yield from waited(compute(pixels.use_up, bands, pixels.cut, box.width, kind, inner), "reading")
     return Picture(Box(box.x + inner.x, box.y + inner.y, inner.width, inner.height), kind, data)
 
 

@@ -154,8 +154,9 @@ class Document:
             return selection.read_selection(self._document, box)
         return reading.read_map(self._app, self._need(layer), box)
 
-    def read_picture(self, box: Box, without: Sequence[str]) -> bytes:
-        """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden."""
+    def read_picture(self, box: Box, without: Sequence[str]) -> Iterator[bytes]:
+        """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden: as it is
+        at the first step, band by band."""
         return reading.read_picture(self._document, box, without)
 
     def read_alpha(self, layer: str, box: Box) -> Iterator[bytes]:

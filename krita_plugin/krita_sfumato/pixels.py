@@ -6,7 +6,8 @@ or "gray8" (a mask's values).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from .vendor.sfumato_wire import BYTES_PER_PIXEL, Box
 
@@ -94,17 +95,30 @@ def support(bands: Sequence[bytes], width: int, pixel_format: str, inverted: boo
 
 
 def cut(bands: Sequence[bytes], width: int, pixel_format: str, box: Box) -> bytes:
-    """The rows of a box within the bands."""
+    """The rows of a box within the bands. Python goes on beside it: what is joined are few or short pieces."""
     size = BYTES_PER_PIXEL[pixel_format]
-    lines = []
+    pieces = []
     row = 0
     for band in bands:
         rows = len(band) // (width * size)
-        for y in range(max(box.y, row), min(box.bottom, row + rows)):
-            start = ((y - row) * width + box.x) * size
-            lines.append(band[start : start + box.width * size])
+        first, last = max(box.y, row), min(box.bottom, row + rows)
+        if box.width == width and first < last:
+            pieces.append(band[(first - row) * width * size : (last - row) * width * size])
+        else:
+            for y in range(first, last):
+                start = ((y - row) * width + box.x) * size
+                pieces.append(band[start : start + box.width * size])
         row += rows
-    return b"".join(lines)
+    return b"".join(pieces)
+
+
+def use_up(bands: list[bytes], call: Callable[..., bytes], *more: Any) -> bytes:
+    """What comes of them. They are let go of here, one by one: much memory at once takes a while, and whoever lets go
+    of the last of it holds up the others."""
+    data = call(bands, *more)
+    while bands:
+        bands.pop()
+    return data
 
 
 def _changing(band: bytes, pixel_format: str, inverted: bool, alpha_only: bool) -> bytes:

@@ -30,7 +30,7 @@ class Placed:
         self._steps: dict[str, Step] = {}
 
     def remember(self, document: Any, notes: Notes, layer: str, said: str) -> None:
-        """A layer that was just added; said: its `sum_of_data`."""
+        """A layer that was just added; said: its `Sums`."""
         self._steps[layer] = Step(layers_of(document))
         known = _read(notes)
         known[layer] = said
@@ -57,14 +57,26 @@ def layers_of(document: Any) -> tuple[str, ...]:
     return tuple(tree.id_of(node) for node, _, _ in tree.walk(document))
 
 
-def sum_of_data(box: Box, colours: bytes, mask: bytes | None) -> str:
-    """Box and check sums of what a layer was filled with, such as "3,4,10,20,1a2b3c4d"."""
-    sums = [f"{zlib.crc32(data):08x}" for data in (colours, mask) if data is not None]
-    return ",".join([str(box.x), str(box.y), str(box.width), str(box.height), *sums])
+class Sums:
+    """Box and check sums of what a layer, and perhaps its mask, was filled with: `said` is such as
+    "3,4,10,20,1a2b3c4d"."""
+
+    def __init__(self, box: Box, parts: int) -> None:
+        self._box, self._sums = box, [0] * parts
+
+    def add(self, *bands: bytes) -> None:
+        """The next rows of each part."""
+        self._sums = [zlib.crc32(band, so_far) for so_far, band in zip(self._sums, bands, strict=True)]
+
+    @property
+    def said(self) -> str:
+        box = self._box
+        sums = [f"{crc:08x}" for crc in self._sums]
+        return ",".join([str(box.x), str(box.y), str(box.width), str(box.height), *sums])
 
 
 def sum_of_layer(node: Any, said: str, canvas: Box) -> str:
-    """The same of a layer as it is now, within the box that was said; "" when it is not even alike."""
+    """The `Sums` of a layer as it is now, within the box that was said; "" when it is not even alike."""
     try:
         box = Box(*map(int, said.split(",")[:4]))
     except (ValueError, TypeError):

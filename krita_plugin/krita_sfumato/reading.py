@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import pixels, tree
-from .pixels import bands
+from .pixels import BAND, bands
 from .qt import QByteArray, QImage
 from .vendor.sfumato_wire import Box
 
@@ -95,14 +95,17 @@ def read_map(app: Any, node: Any, box: Box) -> Iterator[bytes]:
             yield converter.grey(raw, part.width, part.height) if grey is None else grey
 
 
-def read_picture(document: Any, box: Box, without: Sequence[str]) -> bytes:
-    """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden."""
+def read_picture(document: Any, box: Box, without: Sequence[str]) -> Iterator[bytes]:
+    """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden: as it is now,
+    band by band. Some are empty: then Krita is still busy with it."""
     seen = [path for node, _, path in tree.walk(document) if tree.id_of(node) in without and tree.is_seen(node)]
-    if not seen:
-        return read_bgra(document, box)
+    if not seen and box.area <= BAND:
+        yield read_bgra(document, box)
+        return
     # Hiding a layer through libkis does not refresh the picture, and refreshing all of it takes seconds on a large
     # canvas. So: a clone (its tiles are shared, its time is the same), the layer hidden in it, and its blending mode
-    # set to what it is, which repaints exactly the pixels below the layer. The painter's document is never touched.
+    # set to what it is, which repaints exactly the pixels below the layer. The painter's document is never touched,
+    # and what is painted while the bands are read does not get in between.
     clone = document.clone()
     try:
         clone.setBatchmode(True)
@@ -110,8 +113,12 @@ def read_picture(document: Any, box: Box, without: Sequence[str]) -> bytes:
             node = tree.at(clone, path)
             node.setVisible(False)
             node.setBlendingMode(node.blendingMode())
-        clone.waitForDone()
-        return read_bgra(clone, box)
+            yield b""
+        while not clone.tryBarrierLock():
+            yield b""
+        clone.unlock()
+        for part in bands(box):
+            yield read_bgra(clone, part)
     finally:
         clone.setModified(False)
         clone.close()

@@ -101,18 +101,6 @@ def test_only_host_imports_krita_and_only_qt_chooses_pyqt() -> None:
 # What works without Krita and Qt, with all that it imports.
 PURE = ("controller", "client", "diagnostics", "heat", "language", "making", "map_look", "presets", "remote")
 PURE += ("standing", "strengths")
-    "controller",
-    "client",
-    "diagnostics",
-    "heat",
-    "map_look",
-    "strengths",
-    "language",
-    "making",
-    "presets",
-    "remote",
-    "standing",
-)
 
 
 @pytest.mark.parametrize("start", PURE)

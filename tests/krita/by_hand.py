@@ -36,6 +36,7 @@ def main() -> int:
     krita.starts_backend(sys.executable)
     # A state folder of its own: the scripted backend's token is no secret, and a real one refuses to use such.
     state = krita.home / "scripted" if options.scripted else krita.state
+    (state / "logs" / "krita-plugin.log").unlink(missing_ok=True)  # what an earlier run met is its own affair
     backend = None
     if options.scripted:
         from scripted import Scripted

@@ -66,7 +66,7 @@ WELCOME = Welcome("scripted", 3, "cpu", (ModelInfo("m", "Model", "sd", 64, 6, 4.
 
 
 class Scripted:
-    """The prompt decides: "wait" is answered with nothing but progress, "later …" after a second, all else at once;
+    """The prompt decides: "wait" is answered with nothing but progress, "later …" after a while, all else at once;
     "… by the map" with a layer that is as opaque as the map is light, all else with an opaque one."""
 
     def __init__(self, home: Path) -> None:
@@ -102,7 +102,7 @@ class Scripted:
         if request.prompt == "wait":
             return
         if request.prompt.startswith("later"):
-            time.sleep(1 if request.prompt == "later" else 0.3)
+            time.sleep(3 if request.prompt == "later" else 0.3)  # a busy Krita must have time to close a picture
         box = request.canvas.box if request.change_map is None else request.change_map.box
         if request.change_map is None:
             data = ramp(box)

@@ -111,9 +111,11 @@ class FakeDocument:
         for _ in range(box.height):
             yield bytes([self.grey, self.grey, 255, 255]) * box.width
 
-    def read_picture(self, box: Box, without: Sequence[str]) -> bytes:
+    def read_picture(self, box: Box, without: Sequence[str]) -> Iterator[bytes]:
         self.read.append((box, tuple(without)))
-        return bytes(box.area * 4)
+        yield b""
+        for _ in range(box.height):
+            yield bytes(box.width * 4)
 
     def add_layer(
         self, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False

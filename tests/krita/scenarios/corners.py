@@ -85,12 +85,15 @@ def scenario(kit):
     painter.channel.setCurrentIndex(0)
     painter.inverted.setChecked(False)
 
-    # A layer deleted after it was chosen.
+    # A layer deleted after it was chosen: told when Apply comes at once, and then the one before is chosen again.
     gone = painter.layer(document, bytes([255] * 4) * 100, 0, 0, 10, 10, "gone")
     yield from painter.choose("gone")
     gone.remove()
-    painter.press_apply()
-    kit.check("map deleted", "not there any more" in painter.says, painter.says)
+    if painter.map.currentText() == "gone":  # in 5.2.9 the docker looks before `remove` comes back
+        painter.press_apply()
+        kit.check("map deleted", "not there any more" in painter.says, painter.says)
+    yield 0.7
+    kit.check("map deleted: another", painter.map.currentText() == "    inside", painter.map.currentText())
 
     # Closed while it is painted: kept, and placed elsewhere only when the painter says so.
     painter.layer(document, bytes([255] * 4) * 3600, 0, 0, 60, 60)

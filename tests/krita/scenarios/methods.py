@@ -129,7 +129,7 @@ def scenario(kit):
         yield kit.until(lambda: "Add" not in kit.undo_text(), "the new picture's history", 10)
         undo = kit.undo_text()
         painter.find.click()
-        kit.check(f"{name}: busy", painter.busy and painter.find.isEnabled())
+        kit.check(f"{name}: busy", painter.busy and painter.find.isEnabled(), [painter.busy, painter.says])
         yield from painter.until_done(f"{name}: the map")
         kit.check(f"{name}: found", "Found in" in painter.says, painter.says)
         names = painter.names(document)
