@@ -24,6 +24,7 @@ from diffusers.loaders.single_file_utils import (
 )
 from models import original
 from sfumato.models.checkpoints import CONFIGS, MORE_INPUTS, config_of
+from sfumato.models.claims import check_claims
 from sfumato.models.header import Header
 from sfumato.models.listing import Row
 from sfumato.models.recognise import recognise
@@ -87,6 +88,13 @@ def test_diffusers_makes_its_denoiser_and_vae_of_it(name: str) -> None:
         assert made(name, part, file) == shapes(getattr(parts_of(name), part).state_dict()), part
     if name in NEW:  # from which it takes out what it has used
         assert file.keys() == others.keys()
+
+
+@pytest.mark.parametrize("name", OLD + NEW)
+def test_its_configuration_claims_no_more_than_there_is(name: str) -> None:
+    for part, model in vars(parts_of(name)).items():
+        stored = [tuple(weight.shape) for weight in model.parameters()]
+        check_claims("some", config_of(row_of(name)) / part / "config.json", stored)
 
 
 @pytest.mark.parametrize("name", OLD)

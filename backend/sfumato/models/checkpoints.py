@@ -30,6 +30,7 @@ from transformers import CLIPTokenizer, T5EncoderModel, T5Tokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from sfumato.errors import InputError, SfumatoError
+from sfumato.models.claims import check_claims
 from sfumato.models.families import FAMILIES
 from sfumato.models.folders import CONFIG, SPARE, weights_of
 from sfumato.models.header import read
@@ -79,7 +80,7 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
     stored = read_all(row)
     try:
         with warnings.catch_warnings(action="ignore"):  # hints for programmers
-            pipe = _of_file(row, dtype) if row.layout != "folder" else _of_folder(row, dtype)
+            pipe = _of_file(row, dtype) if row.layout != "folder" else _of_folder(row, dtype, stored)
     except Exception as error:  # files may say anything, and libraries fail at it in any way
         if isinstance(error, SfumatoError) or is_out_of_memory(error):
             raise
@@ -149,9 +150,11 @@ def _check_config(row: Row, file: Path) -> None:
         raise SfumatoError("unsafe_config", f"{said}, which Sfumato does not do. Get another version of it.")
 
 
-def _of_folder(row: Row, dtype: torch.dtype) -> Any:
+def _of_folder(row: Row, dtype: torch.dtype, stored: dict[str, list[tuple[int, ...]]]) -> Any:
     for file in Path(row.path).glob(f"*/{CONFIG}"):
         _check_config(row, file)
+    for component, shapes in stored.items():
+        check_claims(row.name, Path(row.path) / component / CONFIG, shapes)
     cls = PIPELINES[row.family]
     absent = {name: None for name, what in cls.load_config(row.path).items() if what == [None, None]}
     for part in row.missing:

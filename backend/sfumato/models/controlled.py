@@ -26,7 +26,8 @@ from diffusers import (
 from sfumato.errors import InputError, SfumatoError
 from sfumato.models.beside import kin
 from sfumato.models.checkpoints import CONFIGS
-from sfumato.models.folders import weights_of
+from sfumato.models.claims import check_claims
+from sfumato.models.folders import CONFIG, weights_of
 from sfumato.models.header import read
 from sfumato.models.ladder import is_out_of_memory
 from sfumato.models.listing import Row
@@ -50,7 +51,7 @@ def load_controlnet(row: Row, dtype: torch.dtype) -> Any:
         raise InputError("union_controlnet", f"{sentence} Take one for a single kind of picture.")
     try:
         with warnings.catch_warnings(action="ignore"):  # hints for programmers
-            network = _of_folder(row, dtype) if row.layout == "folder" else _of_file(row, dtype)
+            network = _of_folder(row, dtype, stored) if row.layout == "folder" else _of_file(row, dtype)
     except Exception as error:  # files may say anything, and libraries fail at it in any way
         if isinstance(error, SfumatoError) or is_out_of_memory(error):
             raise
@@ -83,7 +84,8 @@ def _tensors(row: Row) -> dict[str, tuple[int, ...]]:
     return {name: shape for file in files for name, (_, shape) in read(file).tensors.items()}
 
 
-def _of_folder(row: Row, dtype: torch.dtype) -> Any:
+def _of_folder(row: Row, dtype: torch.dtype, stored: dict[str, tuple[int, ...]]) -> Any:
+    check_claims(row.name, Path(row.path) / CONFIG, list(stored.values()))
     cls = FluxControlNetModel if row.family == "flux" else ControlNetModel
     return cls.from_pretrained(row.path, torch_dtype=dtype, variant=row.saved_as or None, **SAFE)
 
