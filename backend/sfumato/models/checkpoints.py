@@ -29,7 +29,7 @@ from diffusers import (
 from transformers import CLIPTokenizer, T5EncoderModel, T5Tokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from sfumato.errors import InputError, SfumatoError
+from sfumato.errors import InputError, SfumatoError, said_by
 from sfumato.models.claims import check_claims
 from sfumato.models.families import FAMILIES
 from sfumato.models.folders import CONFIG, SPARE, weights_of
@@ -84,11 +84,11 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
     except Exception as error:  # files may say anything, and libraries fail at it in any way
         if isinstance(error, SfumatoError) or is_out_of_memory(error):
             raise
-        said = " ".join(str(error).split())[:300]
+        said = str(error)
         # torch's words for weights that nothing was read into, and what conversions say of a tensor that is not there
         if "meta tensor" in said or (isinstance(error, KeyError) and said.endswith(TENSORS)):
             raise _incomplete(row, "some of its weights") from error
-        raise SfumatoError("cannot_load", f"{row.name} could not be loaded: {said or type(error).__name__}.") from error
+        raise SfumatoError("cannot_load", f"{row.name} could not be loaded: {said_by(error, 300)}.") from error
     _check_parts(row, pipe)
     for component, tensors in stored.items():
         if component and len(tensors) < sum(1 for _ in pipe.components[component].parameters()):

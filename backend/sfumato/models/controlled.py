@@ -23,7 +23,7 @@ from diffusers import (
     StableDiffusionXLImg2ImgPipeline,
 )
 
-from sfumato.errors import InputError, SfumatoError
+from sfumato.errors import InputError, SfumatoError, said_by
 from sfumato.models.beside import kin
 from sfumato.models.checkpoints import CONFIGS
 from sfumato.models.claims import check_claims
@@ -55,8 +55,7 @@ def load_controlnet(row: Row, dtype: torch.dtype) -> Any:
     except Exception as error:  # files may say anything, and libraries fail at it in any way
         if isinstance(error, SfumatoError) or is_out_of_memory(error):
             raise
-        said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        raise _unfitting(row, said) from error
+        raise _unfitting(row, said_by(error)) from error
     wanted = sum(1 for _ in network.parameters())
     if len(stored) < wanted or any(weight.is_meta for weight in network.parameters()):
         raise _unfitting(row, "it lacks some of its weights")

@@ -12,7 +12,7 @@ from sfumato_wire.request import Request
 from torch import Tensor
 
 from sfumato import models
-from sfumato.errors import SfumatoError
+from sfumato.errors import SfumatoError, said_by
 from sfumato.models import ladder, texts
 from sfumato.models.beside import Beside, find_beside
 from sfumato.models.schedulers import SCHEDULERS
@@ -146,11 +146,10 @@ def _is_of_device(error: Exception) -> bool:
 
 def _unpaintable(name: str, error: Exception) -> SfumatoError:
     """Files of painters may say anything, and libraries fail at it in any way."""
-    said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
     return SfumatoError(
         "unpaintable",
-        f"{name} cannot be painted with as it is ({said}). Get it again, or take another model; other settings may do "
-        "as well.",
+        f"{name} cannot be painted with as it is ({said_by(error)}). Get it again, or take another model; other "
+        "settings may do as well.",
     )
 
 
