@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sfumato.errors import said_by
+from sfumato.errors import SfumatoError, said_by
 
 WORDS = "conv_in.weight expected shape [32, 64], but got [32, 48]. " * 9
 
@@ -29,3 +29,8 @@ def test_cut_at_a_word() -> None:
         words = quoted.removesuffix(" …").split()
         assert words == WORDS.split()[: len(words)]
         assert len(quoted) + 1 + len(WORDS.split()[len(words)]) > most
+
+
+def test_every_sentence_is_text() -> None:
+    """Whatever a file that it names is called: half a letter would end the wire."""
+    assert str(SfumatoError("some", "gr\udcfcn is there.")) == "gr?n is there."

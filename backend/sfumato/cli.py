@@ -56,8 +56,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _say(text: str = "", end: str = "\n") -> None:
     """Print now, not at exit, where what fails is past catching. Raises SystemExit when nobody reads, SfumatoError."""
+    encoding = sys.stdout.encoding or "utf-8"  # in which a name need not be writable
     try:
-        print(text, end=end, flush=True)
+        print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
     except OSError as error:
         # What is still in the buffer would fail at exit once more.
         nowhere = os.open(os.devnull, os.O_WRONLY)

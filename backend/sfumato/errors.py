@@ -14,7 +14,7 @@ class SfumatoError(Exception):
     """code: a short word for programs; str(error): a sentence for people."""
 
     def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(sentence.encode(errors="replace").decode())  # names of files need not be text, and may be told
         self.code = code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -77,8 +78,9 @@ def _own(model: Model) -> Row:
 
 def as_json(row: Row) -> dict[str, Any]:
     """A row as JSON has it: what is missing comes with how to get it."""
-    first = {"id": row.id, "name": row.name, "path": row.path, "owner": row.owner}
-    return first | asdict(row) | {"missing": [asdict(part) | {"get": part.get} for part in row.missing]}
+    path = os.fsencode(row.path).decode("utf-8", "replace")
+    first = {"id": row.id, "name": row.name, "path": path, "owner": row.owner}
+    return first | asdict(row) | {"path": path, "missing": [asdict(part) | {"get": part.get} for part in row.missing]}
 
 
 def line(row: Row) -> str:

@@ -107,7 +107,7 @@ def _in_hub(place: Place, memory: Memory) -> Iterator[tuple[Row, str]]:
                     continue
                 inside = os.path.relpath(met.path, top).replace(os.sep, "/")
                 id = hub + ("" if revision == main else f"@{revision[:12]}") + ("" if inside == "." else f"/{inside}")
-                yield _row(found, id, id, met, place), met.real
+                yield _row(found, shown(id), shown(id), met, place), met.real
 
 
 def _revisions(repository: Path) -> list[str]:
@@ -116,7 +116,18 @@ def _revisions(repository: Path) -> list[str]:
 
 
 def _row(found: Found, id: str, name: str, met: _Met, place: Place) -> Row:
+    if not found.problem and not _is_text(met.path):  # which safetensors wants a path to be
+        said = "holds letters that are not in UTF-8: rename the file, or the folder that it lies in"
+        found = replace(found, problem=f"{shown(met.path)} {said}.")
     return Row(**vars(found), id=id, name=name, path=met.path, owner=place.owner)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _looked_at(met: _Met, memory: Memory) -> Found | None:
