@@ -58,6 +58,11 @@ def only() -> Row:
         ("vae", {"block_out_channels": [8] * 10_000}, "vae says 10000 for block_out_channels, and its files hold "),
         ("text_encoder", {"num_hidden_layers": 100_000}, "text encoder says 100000 for num_hidden_layers, and its fil"),
         ("text_encoder", {"vocab_size": 10**9}, "text encoder says 1000000000 for vocab_size, and its files hold not"),
+        (
+            "text_encoder",
+            {"d_model": 10**6},
+            "text encoder says 1000000 for d_model, and its files hold nothing wid",
+        ),
         ("text_encoder", {"max_position_embeddings": 10**12}, "text encoder says 1000000000000 for max_position_emb"),
     ],
 )

@@ -18,6 +18,7 @@ from sfumato.errors import SfumatoError
 # What is in the names of numbers that count layers; of those that are widths; and of those that tables are made for.
 COUNTS = ("layers", "blocks", "depth")
 WIDTHS = ("channels", "dim", "heads", "kernel", "patch_size", "hidden_size", "intermediate_size", "vocab_size")
+WIDTHS += ("d_model", "d_ff", "d_kv", "buckets")  # of T5
 REACHES = ("size", "position", "lens")  # of pictures and texts; no table of them is larger than all that is stored
 BLOCKS, EACH = "block_out_channels", ("layers_per_block", "transformer_layers_per_block")  # these are multiplied
 
