@@ -185,11 +185,29 @@ class TestFolders:
         before = studio.run(*request_for(mine))
         shutil.rmtree(folder / "mine")
         assert studio.run(*request_for(mine)).data == before.data
+        assert studio.run(*request_for("mine")).data == before.data
         studio.pipe = Pipelines("cpu", budget=0)
         studio.run(*request_for(other))
         with pytest.raises(InputError, match=r"^The files of mine have gone or cannot be read"):
             studio.run(*request_for(mine))
+        with pytest.raises(InputError, match=r"^There is no model 'mine'\."):
+            studio.run(*request_for("mine"))
         assert studio.find(other) in studio.pipe
+
+    def test_one_that_came_later_and_is_deleted_goes_on_by_name(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Until there is another of its name, which is another model: nothing of the first is taken for its own."""
+        monkeypatch.setitem(families.FAMILIES, "sd15", replace(families.FAMILIES["sd15"], native=64))
+        studio = Studio("cpu")
+        sd15().save_pretrained(folder / "mine")
+        before = studio.run(*request_for("mine"))
+        shutil.rmtree(folder / "mine")
+        assert studio.run(*request_for("mine")).data == before.data
+        sd15().save_pretrained(folder / "deeper" / "mine")
+        after = studio.run(*request_for("mine"))
+        assert after.data != before.data
+        assert after.data == Studio("cpu").run(*request_for("mine")).data
 
     @pytest.mark.parametrize(
         ("part", "sentence"),

@@ -12,7 +12,7 @@ from sfumato_wire.request import Request
 from torch import Tensor
 
 from sfumato import models
-from sfumato.errors import SfumatoError, said_by
+from sfumato.errors import InputError, SfumatoError, said_by
 from sfumato.models import ladder, texts
 from sfumato.models.beside import Beside, find_beside
 from sfumato.models.schedulers import SCHEDULERS
@@ -119,8 +119,20 @@ class Studio:
         )
 
     def find(self, name: str) -> models.Model:
-        """The model of that name; the painter's own are looked for only once. Raises InputError."""
-        return self._own.get(name) or models.find(name)
+        """The model of that id, or as in `models.find`. The painter's own are looked for only once by id; and where
+        there is none of a name any more, one that is loaded goes on. Raises InputError."""
+        if (known := self._own.get(name)) is not None:
+            return known
+        try:
+            model = models.find(name)
+        except InputError as error:
+            loaded = [one for one in self._own.values() if one in self.pipe and one.info.name == name]
+            if error.code != "unknown_model" or len(loaded) != 1:
+                raise
+            return loaded[0]
+        if model.row:
+            self._own[model.info.id] = model
+        return model
 
     def find_beside(self, kind: str, name: str) -> Beside:
         """The LoRA or ControlNet of that name; looked for anew only where its file has changed. Raises InputError."""
