@@ -26,6 +26,7 @@ from sfumato.models.controlnets import IN_ONE_FILE
 from sfumato.models.ladder import RUNGS
 from sfumato.models.places import add_folder
 from sfumato.studio import Finished, Progressed, Studio
+from sfumato.studio.control import check_range
 from sfumato.studio.pipelines import Pipelines
 from sfumato_wire import Control, Lora, Pixels, digest_of
 
@@ -107,13 +108,50 @@ def test_its_range_is_of_the_whole_schedule(family: str, folder: Path) -> None:
     before, whole = painted(studio), painted(studio, control())
     first, last = painted(studio, control(end=0.5)), painted(studio, control(begin=0.5))
     assert len({finished.data for finished in (before, whole, first, last)}) == 4
-    assert painted(studio, control(begin=0.3, end=0.45)).data == before.data
     assert painted(studio, control(begin=0.0, end=0.74)).data == first.data  # the third of four steps is not all in it
     half = {"strength": 500}
     late = painted(studio, **half)
     assert late.report["steps_run"] == 2
     assert painted(studio, control(end=0.5), **half).data == late.data
     assert painted(studio, control(begin=0.5), **half).data == painted(studio, control(), **half).data != late.data
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "steps", "wide"),
+    [(0.3, 0.45, 4, "0.25..0.5"), (0.3, 0.55, 4, "0.25..0.75"), (0.4, 0.6, 3, "0.333..0.667"), (0.0, 0.9, 1, "0..1")],
+)
+def test_a_range_without_a_step_is_told_of(begin: float, end: float, steps: int, wide: str) -> None:
+    """And the one that it names has a step."""
+    asked, _ = control(begin=begin, end=end)
+    with pytest.raises(InputError) as caught:
+        check_range(asked, steps)
+    assert str(caught.value) == (
+        f"The ControlNet would guide nothing: of {steps} steps none lies wholly in its range, {begin:g}..{end:g}. "
+        f"Widen it to {wide}, or take more steps."
+    )
+    begin, end = map(float, wide.split(".."))
+    check_range(replace(asked, begin=begin, end=end), steps)
+
+
+def test_every_range_that_is_named_has_a_step() -> None:
+    for steps in (*range(1, 60), 997, 1000):
+        for begin, end in ((0.001 * i, 0.001 * i + 0.0005) for i in range(999)):
+            asked, _ = control(begin=begin, end=end)
+            with pytest.raises(InputError) as caught:
+                check_range(asked, steps)
+            first, last = map(float, str(caught.value).split("Widen it to ")[1].split(",")[0].split(".."))
+            check_range(replace(asked, begin=first, end=last), steps)
+
+
+def test_a_range_without_a_step_is_told_of_before_anything_is_loaded(folder: Path) -> None:
+    """But for where the map makes more steps of those that were asked for."""
+    saved(folder, "sd15")
+    studio, narrow = Studio("cpu"), control(begin=0.3, end=0.45)
+    with pytest.raises(InputError, match=r"of 4 steps none lies wholly in its range, 0\.3\.\.0\.45\. Widen it to 0"):
+        painted(studio, narrow)
+    assert studio.find("mine") not in studio.pipe
+    spent = {"strength": 200, "settings": {"spend": True, "axis": "steps"}}
+    assert painted(studio, control(begin=0.9, end=0.99), **spent).data != painted(studio, **spent).data
 
 
 def test_one_of_flux_that_reads_pixels(folder: Path) -> None:
@@ -276,7 +314,8 @@ def test_checkpoints_for_inpainting_take_one(family: str, folder: Path) -> None:
     studio = Studio("cpu")
     before = painted(studio)
     assert painted(studio, control()).data != before.data
-    assert painted(studio, control(begin=0.3, end=0.45)).data == before.data
+    half = {"strength": 500}
+    assert painted(studio, control(end=0.5), **half).data == painted(studio, **half).data
 
 
 def test_a_map_is_found_with_it(folder: Path) -> None:

@@ -228,6 +228,8 @@ class Job:
             return None
         file = self.studio.find_beside("controlnet", asked.id)
         controlnets.check_fits(file.row, self.model)
+        if not self.request.settings.get("spend"):  # with it there are more steps, as many as the map makes them
+            control.check_range(asked, self.request.steps)
         return file if asked.weight else None
 
     def _pipe(self) -> Any:
