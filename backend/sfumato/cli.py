@@ -215,7 +215,7 @@ def _find_map(options: argparse.Namespace) -> int:
     from sfumato.apply import find_map_file
     from sfumato.pictures import check_outputs
 
-    check_outputs([options.out], [options.canvas])
+    check_outputs([options.out], [options.canvas, options.control])
 
     report = find_map_file(options, _settings(options))
     if options.json:

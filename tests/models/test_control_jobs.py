@@ -371,6 +371,26 @@ class TestFromTheCommandLine:
         assert cli.main([*asked, *control]) == 0
         assert layer.read_bytes() not in (whole, before)  # scaled, with a soft edge
 
+    @pytest.mark.parametrize("command", ["fan", "find-map"])
+    def test_it_guides_what_else_reads_a_prompt(
+        self, command: str, asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        canvas, out = asked[1], tmp_path / "out.png"
+        more = {"fan": ["--strengths", "2"], "find-map": ["--reference-prompt", "a house"]}[command]
+        asked = [command, canvas, "--prompt", "a boat", "--model", "mine", "--steps", "4", "--json", *more]
+        control, written = ["--controlnet", "lines", "--control", str(tmp_path / "lines.png")], []
+        for words in ([], control, [*control, "--control-range", "0.7..1"]):
+            assert cli.main([*asked, *words, "--out", str(out)]) == 0
+            report = json.loads(capsys.readouterr().out)
+            said = (report["jobs"][0] if command == "fan" else report).get("control")
+            assert (said and said["range"]) == {0: None, 4: [0.0, 1.0], 6: [0.7, 1.0]}[len(words)]
+            written.append(out.read_bytes())
+        assert written[0] != written[1]
+        before = (tmp_path / "lines.png").read_bytes()
+        assert cli.main([*asked, *control, "--out", control[-1]]) == 2
+        assert "is a picture that is read" in capsys.readouterr().err
+        assert (tmp_path / "lines.png").read_bytes() == before
+
     @pytest.mark.parametrize(
         ("control", "sentence"),
         [
