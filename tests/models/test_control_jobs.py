@@ -447,12 +447,35 @@ class TestSingleFiles:
         row = find_beside("controlnet", "one").row
         assert row.layout == layout
         row = replace(row, family=family)  # which widths tell
-        if (family, layout) == ("sdxl", "original"):
-            with pytest.raises(InputError, match=r"Get it again, or as a folder of diffusers\.$"):
-                controlled.load_controlnet(row, torch.float32)
-            return
         loaded = controlled.load_controlnet(row, torch.float32)
         assert original.same(loaded.state_dict(), guide.state_dict(), dtype)
+
+    @pytest.mark.parametrize(
+        ("family", "lacking"),
+        [("sdxl", "label_emb.0.0.bias"), ("sdxl", "zero_convs.1.0.weight"), ("sd15", "middle_block.1.norm.weight")],
+    )
+    def test_what_lacks_a_weight_is_told_of(
+        self, family: str, lacking: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pipe = FAMILIES[family]()
+        pipe.save_pretrained(folder.parent / "configs" / family)
+        monkeypatch.setattr(controlled, "CONFIGS", folder.parent / "configs")
+        state = original.controlnet(controlnet(pipe))
+        kept = {name: value.contiguous() for name, value in state.items() if not name.endswith(lacking)}
+        assert len(kept) < len(state)
+        save_file(kept, folder / "one.safetensors")
+        row = replace(find_beside("controlnet", "one").row, family=family)
+        with pytest.raises(InputError, match=r"^one could not be loaded as a .* Get it again, or as a folder of diff"):
+            controlled.load_controlnet(row, torch.float32)
+
+    def test_one_of_xl_as_its_authors_name_it_is_read_at_its_real_size(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By names and shapes, without contents."""
+        config = {"config": str(checkpoints.CONFIGS / "sdxl"), "subfolder": "unet"}
+        with torch.device("meta"):
+            network = ControlNetModel.from_config(ControlNetModel.load_config(config["config"], subfolder="unet"))
+        monkeypatch.setattr(controlled, "load_file", lambda path: original.controlnet(network))
+        made, wanted = controlled._of_authors("one.safetensors", config), network.state_dict()
+        assert {name: value.shape for name, value in made.items()} == {n: value.shape for n, value in wanted.items()}
 
     @pytest.mark.parametrize("family", IN_ONE_FILE)
     def test_they_are_built_as_for_training_beside_the_denoiser(self, family: str) -> None:

@@ -22,6 +22,8 @@ from diffusers import (
     StableDiffusionXLControlNetImg2ImgPipeline,
     StableDiffusionXLImg2ImgPipeline,
 )
+from diffusers.loaders.single_file_utils import DIFFUSERS_TO_LDM_MAPPING, convert_controlnet_checkpoint
+from safetensors.torch import load_file
 
 from sfumato.errors import InputError, SfumatoError, said_by
 from sfumato.models.beside import kin
@@ -55,7 +57,9 @@ def load_controlnet(row: Row, dtype: torch.dtype) -> Any:
     except Exception as error:  # files may say anything, and libraries fail at it in any way
         if isinstance(error, SfumatoError) or is_out_of_memory(error):
             raise
-        raise _unfitting(row, said_by(error)) from error
+        # torch's words for weights that nothing was read into
+        lacking = "meta tensor" in str(error)
+        raise _unfitting(row, "it lacks some of its weights" if lacking else said_by(error)) from error
     wanted = sum(1 for _ in network.parameters())
     if len(stored) < wanted or any(weight.is_meta for weight in network.parameters()):
         raise _unfitting(row, "it lacks some of its weights")
@@ -91,10 +95,18 @@ def _of_folder(row: Row, dtype: torch.dtype, stored: dict[str, tuple[int, ...]])
 
 def _of_file(row: Row, dtype: torch.dtype) -> Any:
     """It is built as the first half of its family's denoiser is."""
-    config = str(CONFIGS / row.family)
-    return ControlNetModel.from_single_file(
-        row.path, config=config, subfolder="unet", torch_dtype=dtype, local_files_only=True
-    )
+    config = {"config": str(CONFIGS / row.family), "subfolder": "unet"}
+    weights = _of_authors(row.path, config) if (row.family, row.layout) == ("sdxl", "original") else row.path
+    return ControlNetModel.from_single_file(weights, **config, torch_dtype=dtype, local_files_only=True)
+
+
+def _of_authors(path: str, config: dict[str, str]) -> dict[str, torch.Tensor]:
+    """Renamed as diffusers does, and what reads the picture's sizes, which it has the names for and leaves out."""
+    stored = {name.removeprefix("control_model."): value for name, value in load_file(path).items()}
+    built = ControlNetModel.load_config(config["config"], subfolder=config["subfolder"])
+    sizes = DIFFUSERS_TO_LDM_MAPPING["controlnet"]["addition_embed_type"]
+    renamed = convert_controlnet_checkpoint(stored, config=built)
+    return renamed | {ours: stored[theirs] for ours, theirs in sizes.items() if theirs in stored}
 
 
 def _unfitting(row: Row, why: str) -> InputError:
