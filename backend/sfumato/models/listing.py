@@ -60,17 +60,30 @@ def listing(
                     yield row
 
 
-def find_row(rows: Iterable[Row], asked: str) -> Row:
-    """The one of that id, or of that name where no other has it, or at that path. Raises InputError with what to do."""
+def find_row(rows: Iterable[Row], asked: str, what: str = "model", how: str = "sfumato models") -> Row:
+    """The one that `called` gives. what: the word for all of these; how: the command that lists them. Raises InputError
+    where there is none, or more than one."""
+    named = called(asked, rows)
+    if len(named) > 1:
+        ids = ", ".join(row.id for row in named)
+        sentence = f"There are {len(named)} {what}s called '{asked}'. Ask for one of: {ids}."
+        raise InputError(f"two_{what.lower()}s", sentence)
+    if not named:
+        sentence = f"There is no {what} '{asked}'. `{how}` lists the ones there are."
+        raise InputError(f"unknown_{what.lower()}", sentence)
+    return named[0]
+
+
+def called(asked: str, rows: Iterable[Row]) -> list[Row]:
+    """The one of that id or at that path; where there is none, all of that name or file name."""
     rows = list(rows)
     exact = [row for row in rows if asked in (row.id, row.path)]
-    named = exact or [row for row in rows if asked in (row.name, os.path.basename(row.path))]
-    if len(named) == 1 or exact:
-        return named[0]
-    if named:
-        ids = ", ".join(row.id for row in named)
-        raise InputError("two_models", f"There are {len(named)} models called '{asked}'. Ask for one of: {ids}.")
-    raise InputError("unknown_model", f"There is no model '{asked}'. `sfumato models` lists the ones there are.")
+    return exact[:1] or [row for row in rows if asked in _names(row)]
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    base = os.path.basename(row.path)
+    return row.name, base, base if row.layout == "folder" else os.path.splitext(base)[0]
 
 
 def _in_folder(place: Place, memory: Memory) -> Iterator[tuple[Row, str]]:
