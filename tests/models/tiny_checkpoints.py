@@ -39,9 +39,10 @@ from diffusers import (
     ZImageImg2ImgPipeline,
     ZImageTransformer2DModel,
 )
+from jobs import job
 from sfumato.models import checkpoints
 from sfumato.models.checkpoints import CONFIGS, clip_tokenizer
-from sfumato_wire import Pixels, Request, digest_of
+from sfumato_wire import Request
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -333,24 +334,10 @@ def reading(pipe: Any) -> Iterator[list[torch.Tensor]]:
 def request_for(model: str, side: int = 64) -> tuple[Request, bytes, bytes]:
     canvas = np.random.default_rng(0).integers(0, 256, (side, side, 4), np.uint8)
     canvas[..., 3] = 255
-    grey = np.tile(np.linspace(0, 65535, side).astype("<u2"), (side, 1))
+    grey = np.tile(np.linspace(0, 65535, side).astype(np.uint16), (side, 1))
     grey[:, : side // 4] = 0
-    data, values = canvas.tobytes(), grey.tobytes()
-    request = Request(
-        model=model,
-        edit="differential",
-        prompt="a red boat",
-        negative_prompt="",
-        source_prompt="",
-        width=side,
-        height=side,
-        canvas=Pixels(0, 0, side, side, "rgba8", digest_of(data)),
-        change_map=Pixels(0, 0, side, side, "gray16", digest_of(values)),
-        steps=2,
-        guidance_scale=2.0,
-        seed=1,
-    )
-    return request, data, values
+    asked = {"prompt": "a red boat", "steps": 2, "guidance_scale": 2.0, "seed": 1}
+    return job(canvas, grey, model=model, **asked)
 
 
 def configured(monkeypatch: pytest.MonkeyPatch, folder: Path, pipe: Any, name: str) -> None:
