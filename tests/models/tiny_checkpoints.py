@@ -9,27 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import networks
 import numpy as np
 import pytest
 import torch
 import transformers
 from diffusers import (
     AutoencoderKL,
-    AutoencoderKLFlux2,
-    AutoencoderKLQwenImage,
     ControlNetModel,
     DDIMScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     Flux2KleinPipeline,
-    Flux2Transformer2DModel,
     FluxControlNetModel,
     FluxFillPipeline,
     FluxImg2ImgPipeline,
-    FluxTransformer2DModel,
     QwenImageImg2ImgPipeline,
-    QwenImageTransformer2DModel,
-    SD3Transformer2DModel,
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionInpaintPipeline,
@@ -37,9 +32,9 @@ from diffusers import (
     StableDiffusionXLInpaintPipeline,
     UNet2DConditionModel,
     ZImageImg2ImgPipeline,
-    ZImageTransformer2DModel,
 )
 from jobs import job
+from networks import WIDTH
 from sfumato.models import checkpoints
 from sfumato.models.checkpoints import CONFIGS, clip_tokenizer
 from sfumato_wire import Request
@@ -57,8 +52,6 @@ from transformers import (
     T5EncoderModel,
 )
 from transformers.convert_slow_tokenizer import bytes_to_unicode
-
-WIDTH = 32
 
 
 def vae(channels: int = 4, **settings: Any) -> AutoencoderKL:
@@ -129,16 +122,8 @@ def t5_tokenizer() -> Any:
 
 def sd3(third: bool = False) -> Any:
     """Without its third text encoder, as many have it."""
-    transformer = SD3Transformer2DModel(
-        sample_size=8,
-        in_channels=4,
-        out_channels=4,
-        num_layers=2,
-        attention_head_dim=8,
-        num_attention_heads=4,
-        joint_attention_dim=4 * WIDTH,
-        caption_projection_dim=32,
-        pooled_projection_dim=3 * WIDTH,
+    transformer = networks.sd3(
+        sample_size=8, num_layers=2, joint_attention_dim=4 * WIDTH, pooled_projection_dim=3 * WIDTH
     )
     return StableDiffusion3Img2ImgPipeline(
         transformer=transformer,
@@ -155,18 +140,7 @@ def sd3(third: bool = False) -> Any:
 
 def flux(in_channels: int = 16, channels: int = 4, guided: bool = False) -> Any:
     """channels: of the VAE's latents; packed, there are 4 times as many. guided: whether guidance is an input of it."""
-    transformer = FluxTransformer2DModel(
-        in_channels=in_channels,
-        out_channels=4 * channels,
-        num_layers=1,
-        num_single_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=WIDTH,
-        pooled_projection_dim=WIDTH,
-        axes_dims_rope=(4, 4, 8),
-        guidance_embeds=guided,
-    )
+    transformer = networks.flux(in_channels=in_channels, out_channels=4 * channels, guidance_embeds=guided)
     return FluxImg2ImgPipeline(
         transformer=transformer,
         vae=vae(channels, shift_factor=0.06),
@@ -201,19 +175,8 @@ def language_settings(layers: int, width: int = WIDTH) -> dict[str, Any]:
 
 
 def z_image() -> Any:
-    transformer = ZImageTransformer2DModel(
-        in_channels=4,
-        dim=32,
-        n_layers=1,
-        n_refiner_layers=1,
-        n_heads=2,
-        n_kv_heads=2,
-        cap_feat_dim=WIDTH,
-        axes_dims=[4, 4, 8],
-        axes_lens=[1024, 32, 32],
-    )
     return ZImageImg2ImgPipeline(
-        transformer=transformer,
+        transformer=networks.z_image(in_channels=4, axes_lens=[1024, 32, 32]),
         vae=vae(shift_factor=0.06),
         text_encoder=Qwen3Model(Qwen3Config(**language_settings(2), head_dim=16)),
         tokenizer=qwen_tokenizer(),
@@ -222,29 +185,12 @@ def z_image() -> Any:
 
 
 def qwen_image() -> Any:
-    transformer = QwenImageTransformer2DModel(
-        patch_size=2,
-        in_channels=16,
-        out_channels=4,
-        num_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=WIDTH,
-        axes_dims_rope=(4, 6, 6),
-    )
-    autoencoder = AutoencoderKLQwenImage(
-        base_dim=8,
-        z_dim=4,
-        num_res_blocks=1,
-        latents_mean=[0.1, -0.2, 0.3, 0.0],
-        latents_std=[1.5, 2.0, 0.5, 1.0],
-    )
     seeing = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH}
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
     config = Qwen2_5_VLConfig(text_config=language_settings(2) | {"rope_parameters": rope}, vision_config=seeing)
     return QwenImageImg2ImgPipeline(
-        transformer=transformer,
-        vae=autoencoder,
+        transformer=networks.qwen_image(axes_dims_rope=(4, 6, 6)),
+        vae=networks.qwen_image_vae(),
         text_encoder=Qwen2_5_VLForConditionalGeneration(config),
         tokenizer=qwen_tokenizer(),
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
@@ -253,30 +199,9 @@ def qwen_image() -> Any:
 
 def flux2_klein(distilled: bool = False) -> Any:
     """Three of the layers of its text encoder are read, the 27th the last of them."""
-    transformer = Flux2Transformer2DModel(
-        in_channels=16,
-        num_layers=1,
-        num_single_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=3 * WIDTH,
-        timestep_guidance_channels=16,
-        axes_dims_rope=(4, 4, 4, 4),
-        guidance_embeds=False,
-    )
-    autoencoder = AutoencoderKLFlux2(
-        block_out_channels=(8, 8, 16, 16),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=1,
-        latent_channels=4,
-        norm_num_groups=4,
-    )
-    autoencoder.bn.running_mean += torch.linspace(-0.2, 0.2, 16)  # as a trained one has them
-    autoencoder.bn.running_var *= 1.7
     return Flux2KleinPipeline(
-        transformer=transformer,
-        vae=autoencoder,
+        transformer=networks.flux2(joint_attention_dim=3 * WIDTH),
+        vae=networks.flux2_vae(8, 8, 16, 16, layers_per_block=1),
         text_encoder=Qwen3ForCausalLM(Qwen3Config(**language_settings(27), head_dim=16)),
         tokenizer=qwen_tokenizer(),
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
