@@ -130,22 +130,6 @@ class TestSchedulers:
 
 
 class TestFolders:
-    @pytest.mark.parametrize("family", FAMILIES)
-    def test_one_is_painted_with_and_black_stays(
-        self, family: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setitem(families.FAMILIES, family, replace(families.FAMILIES[family], native=64))
-        FAMILIES[family]().save_pretrained(folder / family)
-        row = only()
-        assert (row.family, row.problem, why_not(row)) == (family, "", "")
-        request, canvas, grey = request_for(row.id)
-        finished = Studio("cpu").run(request, canvas, grey)
-        assert finished.layer is not None
-        box, rgba = finished.layer.box, np.frombuffer(finished.data, np.uint8)
-        layer = rgba.reshape(box.height, box.width, 4)
-        assert layer[:, : max(16 - box.x, 0), 3].max(initial=0) == 0
-        assert layer[..., 3].max() == 255
-
     @pytest.mark.parametrize("family", INPAINTING)
     def test_one_for_inpainting_takes_the_same_map(
         self, family: str, folder: Path, monkeypatch: pytest.MonkeyPatch
