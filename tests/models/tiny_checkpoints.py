@@ -41,6 +41,8 @@ from diffusers import (
 )
 from sfumato.models import checkpoints
 from sfumato.models.checkpoints import CONFIGS, clip_tokenizer
+from sfumato.models.folders import VAES
+from sfumato.models.vaes import SAME
 from sfumato_wire import Pixels, Request, digest_of
 from transformers import (
     CLIPTextConfig,
@@ -65,6 +67,16 @@ def vae(channels: int = 4, **settings: Any) -> AutoencoderKL:
     plain: dict[str, Any] = {"block_out_channels": (8, 8, 16, 16), "norm_num_groups": 4, "latent_channels": channels}
     plain |= {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
     return AutoencoderKL(**plain | {"layers_per_block": 2, "sample_size": 64} | settings)
+
+
+def another_vae(pipe: Any, family: str, seed: int = 1) -> Any:
+    """One for that pipeline, in a folder of which its scale says the family."""
+    torch.manual_seed(seed)
+    made = type(pipe.vae).from_config(pipe.vae.config)
+    for scale, whose in VAES.items():
+        if whose == SAME.get(family, family):
+            made.register_to_config(scaling_factor=scale)
+    return made
 
 
 def unet(width: int, **settings: Any) -> UNet2DConditionModel:

@@ -96,7 +96,6 @@ def load(model: Model, device: str) -> Any:
     if model.row is None and (not model.is_there or not (base / "model_index.json").is_file()):
         raise SfumatoError("no_weights", f"The weights of {model.info.name} are missing. Install Sfumato again.")
     import diffusers
-    import torch
     import transformers
 
     # Bars and hints for programmers; what a painter should know comes as a sentence from us.
@@ -114,12 +113,19 @@ def load(model: Model, device: str) -> Any:
     else:
         pipe = loading.changed(model.base, model.folder)
     pipe.set_progress_bar_config(disable=True)
-    if device == "cuda":  # the order in which graphics cards read convolutions
-        for part in ("unet", "vae"):
-            network = getattr(pipe, part, None)
-            if network is not None and all(weight.ndim < 5 for weight in network.parameters()):  # those of videos
-                network.to(memory_format=torch.channels_last)
+    for part in ("unet", "vae"):
+        if (network := getattr(pipe, part, None)) is not None:
+            laid_out(network, device)
     return pipe
+
+
+def laid_out(network: Any, device: str) -> Any:
+    """The same, its weights in the order in which a graphics card reads convolutions; but those of videos."""
+    import torch
+
+    if device == "cuda" and all(weight.ndim < 5 for weight in network.parameters()):
+        network.to(memory_format=torch.channels_last)
+    return network
 
 
 def size_of(model: Model, device: str) -> int:

@@ -1,4 +1,4 @@
-"""What is used beside a model, LoRAs and ControlNets: which one a name means, from how it is listed."""
+"""What is used beside a model, LoRAs, ControlNets and VAEs: which one a name means, from how it is listed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sfumato.models.families import FAMILIES
 from sfumato.models.folders import files_of
 from sfumato.models.listing import Row, listing
 
-KINDS = {"lora": "LoRA", "controlnet": "ControlNet"}
+KINDS = {"lora": "LoRA", "controlnet": "ControlNet", "vae": "VAE"}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ are in `configs`, one folder each, with the two tokenizers that all of them shar
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from sfumato.models.header import read
 from sfumato.models.ladder import is_out_of_memory, parts_of
 from sfumato.models.listing import Row
 from sfumato.models.loading import SAFE
+from sfumato.models.opened import check_config
 
 CONFIGS = Path(__file__).with_name("configs")
 PIPELINES: dict[str, Any] = {
@@ -64,7 +64,6 @@ MORE_INPUTS: dict[str, tuple[str, Any, dict[str, int]]] = {
     "fill": ("transformer", FluxTransformer2DModel, {"in_channels": 384, "out_channels": 64}),
 }
 MADE_FROM = {"fill": "dev"}
-ASKING = ("_attn_implementation", "attn_implementation", "quantization_config")
 LONGEST = 4096  # tokens of a text, of the longest readers there are
 PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
 TENSORS = (".weight'", ".bias'", ".scale'")
@@ -136,22 +135,9 @@ def _files(row: Row) -> dict[str, list[Path]]:
     return {component: files for component, files in found.items() if files and component not in SPARE}
 
 
-def _check_config(row: Row, file: Path) -> None:
-    """Raises SfumatoError where a configuration asks for more than weights: transformers would fetch code for some
-    kinds of attention, and other packages would unpack weights."""
-    try:
-        config = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return  # which whoever loads it will say
-    asked = {key: value for key in ASKING if isinstance(config, dict) and (value := config.get(key)) is not None}
-    if bad := [key for key, value in asked.items() if value not in ("eager", "sdpa")]:
-        said = f"{row.name} asks for something of its own ({bad[0]} in its {file.parent.name}/{file.name})"
-        raise SfumatoError("unsafe_config", f"{said}, which Sfumato does not do. Get another version of it.")
-
-
 def _of_folder(row: Row, dtype: torch.dtype) -> Any:
     for file in Path(row.path).glob(f"*/{CONFIG}"):
-        _check_config(row, file)
+        check_config(row, file)
     cls = PIPELINES[row.family]
     absent = {name: None for name, what in cls.load_config(row.path).items() if what == [None, None]}
     for part in row.missing:

@@ -103,11 +103,12 @@ class Studio:
     def _too_large(self, job: Job) -> SfumatoError:
         wanted, total = models.size_of(job.model, self._device), ladder.total_memory(self._device)
         name = job.model.info.name
-        if job.guide is not None:
-            from sfumato.models import controlled  # here, since it takes as long to import as a model does
+        if beside := [file.row for file in (job.guide, job.vae) if file is not None]:
+            from sfumato.models import opened  # here, since it takes as long to import as a model does
 
-            wanted += controlled.size_of(job.guide.row, models.dtype_on(self._device, job.model.info.family))
-            name += f" with {job.guide.row.name}"
+            dtype = models.dtype_on(self._device, job.model.info.family)
+            wanted += sum(opened.size_of(row, dtype) for row in beside)
+            name += f" with {' and '.join(row.name for row in beside)}"
         free = ladder.available_memory(self._device)
         weights = f"its weights alone take {in_words(wanted)}" if wanted else "its weights are small"
         size = f" at {job.planned.padded_width} x {job.planned.padded_height} pixels" if job.planned else ""
@@ -123,7 +124,8 @@ class Studio:
         return self._own.get(name) or models.find(name)
 
     def find_beside(self, kind: str, name: str) -> Beside:
-        """The LoRA or ControlNet of that name; looked for anew only where its file has changed. Raises InputError."""
+        """The LoRA, ControlNet or VAE of that name; looked for anew only where its file has changed. Raises
+        InputError."""
         if (known := self._beside.get((kind, name))) is None or not known.is_as_it_was:
             known = self._beside[kind, name] = find_beside(kind, name)
         return known
