@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from sfumato import cli, models
 from sfumato.errors import InputError
-from sfumato.models import autoencoders, controlled, families, ladder, opened
+from sfumato.models import checkpoints, controlled, families, ladder, lent, opened
 from sfumato.models.beside import find_beside
 from sfumato.models.ladder import RUNGS
 from sfumato.models.listing import listing
@@ -108,13 +108,14 @@ def test_all_of_its_weights_are_there(dtype: torch.dtype, folder: Path, monkeypa
     other = another_vae(saved(folder, monkeypatch), "sd15")
     save_file({name: value.to(dtype) for name, value in original.vae(other).items()}, folder / "file.safetensors")
     row = find_beside("vae", "file").row
+    usual = checkpoints.usual_vae("sd15")
     half = torch.bfloat16 if dtype == torch.bfloat16 else torch.float16
-    loaded = autoencoders.load_vae(row, "sd15", half)
+    loaded = lent.load_vae(row, "sd15", usual, half)
     assert original.same(loaded.state_dict(), other.state_dict(), dtype)
     assert (loaded.dtype, loaded.training) == (torch.float32, False)  # a file does not say that it does not overflow
     other.register_to_config(force_upcast=False)
     other.save_pretrained(folder / "fixed")
-    assert autoencoders.load_vae(find_beside("vae", "fixed").row, "sd15", torch.float16).dtype == torch.float16
+    assert lent.load_vae(find_beside("vae", "fixed").row, "sd15", usual, torch.float16).dtype == torch.float16
 
 
 def test_in_half_precision(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +162,7 @@ def test_with_a_controlnet_and_a_lora(family: str, folder: Path, monkeypatch: py
     controlnet(pipe).save_pretrained(folder / "lines")
     lora_files.of_diffusers(folder / "soft", pipe, family)
     loaded: list[str] = []
-    for module, name in ((controlled, "load_controlnet"), (autoencoders, "load_vae")):
+    for module, name in ((controlled, "load_controlnet"), (lent, "load_vae")):
         real: Callable[..., Any] = getattr(module, name)
         monkeypatch.setattr(module, name, lambda row, *args, real=real: loaded.append(row.name) or real(row, *args))
     studio, both = Studio("cpu"), {"control": CONTROL, "loras": (Lora("soft"),)}

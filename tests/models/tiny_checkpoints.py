@@ -138,12 +138,12 @@ def t5_tokenizer() -> Any:
     return transformers.T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512)
 
 
-def sd3(third: bool = False) -> Any:
-    """Without its third text encoder, as many have it."""
+def sd3(third: bool = False, channels: int = 4) -> Any:
+    """Without its third text encoder, as many have it. channels: of the VAE's latents."""
     transformer = SD3Transformer2DModel(
         sample_size=8,
-        in_channels=4,
-        out_channels=4,
+        in_channels=channels,
+        out_channels=channels,
         num_layers=2,
         attention_head_dim=8,
         num_attention_heads=4,
@@ -153,7 +153,7 @@ def sd3(third: bool = False) -> Any:
     )
     return StableDiffusion3Img2ImgPipeline(
         transformer=transformer,
-        vae=vae(shift_factor=0.06),
+        vae=vae(channels, shift_factor=0.06),
         text_encoder=words(projected=True),
         text_encoder_2=words(2 * WIDTH, "gelu", projected=True),
         text_encoder_3=t5(4 * WIDTH) if third else None,

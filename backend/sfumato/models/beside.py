@@ -39,11 +39,15 @@ def find_beside(kind: str, asked: str) -> Beside:
         ids = ", ".join(row.id for row in named)
         raise InputError(f"two_{kind}s", f"There are {len(named)} {what}s called '{asked}'. Ask for one of: {ids}.")
     if named:
-        return Beside(named[0], _mark(named[0]))
+        return as_it_is(named[0])
     for row in rows:
         if asked in (row.id, row.path, *_names(row)):
             raise InputError(f"no_{kind}", row.problem or f"{row.name} is no {what} but a {row.kind}. {how}")
     raise InputError(f"unknown_{kind}", f"There is no {what} '{asked}'. {how}")
+
+
+def as_it_is(row: Row) -> Beside:
+    return Beside(row, _mark(row))
 
 
 def check_usable(row: Row) -> None:

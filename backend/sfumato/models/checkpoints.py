@@ -33,9 +33,11 @@ from sfumato.models.families import FAMILIES
 from sfumato.models.folders import CONFIG, SPARE, weights_of
 from sfumato.models.header import read
 from sfumato.models.ladder import is_out_of_memory, parts_of
+from sfumato.models.lent import load_text_encoder, load_vae
 from sfumato.models.listing import Row
 from sfumato.models.loading import SAFE
-from sfumato.models.opened import check_config
+from sfumato.models.opened import check_config, stored_in
+from sfumato.models.vaes import SAME
 
 CONFIGS = Path(__file__).with_name("configs")
 PIPELINES: dict[str, Any] = {
@@ -89,7 +91,7 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
         raise SfumatoError("cannot_load", f"{row.name} could not be loaded: {said or type(error).__name__}.") from error
     _check_parts(row, pipe)
     for component, tensors in stored.items():
-        if component and len(tensors) < sum(1 for _ in pipe.components[component].parameters()):
+        if row.layout == "folder" and len(tensors) < sum(1 for _ in pipe.components[component].parameters()):
             raise _incomplete(row, f"some of the weights of its {component.replace('_', ' ')}")
     if row.family in CHATS and not pipe.tokenizer.chat_template:
         raise _incomplete(row, "the chat template of its tokenizer")
@@ -115,12 +117,13 @@ def _check_parts(row: Row, pipe: Any) -> None:
 
 
 def read_all(row: Row) -> dict[str, list[tuple[int, ...]]]:
-    """The shapes of the tensors that are going to be loaded, by component. Raises InputError where a file cannot be
-    read or is not whole."""
-    return {
+    """The shapes of the tensors that are going to be loaded, by component, lent ones too. Raises InputError
+    where a file cannot be read or is not whole."""
+    own = {
         component: [shape for file in files for _, shape in read(file).tensors.values()]
         for component, files in _files(row).items()
     }
+    return own | {component: list(stored_in(other).values()) for component, other in row.lent.items()}
 
 
 def _files(row: Row) -> dict[str, list[Path]]:
@@ -157,13 +160,21 @@ def _without(component: str) -> dict[str, None]:
 def _of_file(row: Row, dtype: torch.dtype) -> Any:
     parts: dict[str, Any] = {name: clip_tokenizer(filler) for name, filler in FILLERS[row.family].items()}
     for part in row.missing:
-        parts |= _without(part.component)
+        if part.component not in row.lent:
+            parts |= _without(part.component)
     name = T5S.get(row.family)
     if name and name not in parts:
         parts[name] = T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512, local_files_only=True)
     if row.prediction != "flow":
         parts["scheduler"] = scheduler_of(row)
-    common: dict[str, Any] = {"config": str(config_of(row)), "dtype": dtype, "local_files_only": True}
+    config = config_of(row)
+    index = PIPELINES[row.family].load_config(config)
+    for component, other in row.lent.items():
+        if component == "vae":
+            parts[component] = load_vae(other, row.family, config / component, dtype)
+        else:
+            parts[component] = load_text_encoder(other, row.family, index[component][1], config / component, dtype)
+    common: dict[str, Any] = {"config": str(config), "dtype": dtype, "local_files_only": True}
     if row.variant in MORE_INPUTS:
         component, cls, reads = MORE_INPUTS[row.variant]
         parts[component] = cls.from_single_file(row.path, subfolder=component, **reads, **common)
@@ -186,6 +197,12 @@ def config_of(row: Row) -> Path:
     kind = " ".join(word for word in (row.family, row.variant) if word)
     sentence = f"{row.name} is a single file of the kind {kind}, for which no configuration ships. Get it as a folder."
     raise InputError("no_config", sentence)
+
+
+def usual_vae(family: str) -> Path:
+    """The folder with the configuration of a family's VAE, which all of its models have alike; where none ships, one
+    that is not there."""
+    return min(CONFIGS.glob(f"{SAME.get(family, family)}*/vae"), default=CONFIGS / family)
 
 
 def scheduler_of(row: Row) -> Any:

@@ -87,7 +87,8 @@ class Job:
         self.info = DECLARED[request.edit]
         check_scheduler_name(request.scheduler, self.model)
         self.loras = weighed(asked, self.studio.find_beside, self.model)
-        self.reader = (request.model, *sorted((file.mark, weight) for file, weight in self.loras.items()))
+        self.named = (request.model, *self.model.lent)
+        self.reader = (self.named, *sorted((file.mark, weight) for file, weight in self.loras.items()))
         self.guide = self._found_guide()
         self.vae = self._found_vae()
         self.report: dict[str, Any] = {"model": request.model, "edit": request.edit, "seed": request.seed}
@@ -295,7 +296,7 @@ class Job:
     @property
     def _seen(self) -> tuple[Hashable, ...]:
         """Which picture, and by which autoencoder: tiles leave a trace."""
-        return self.request.canvas, self.request.model, self.vae, self.studio.pipe.rung_of(self.model)
+        return self.request.canvas, self.named, self.vae, self.studio.pipe.rung_of(self.model)
 
     def _steer(
         self, pipe: Any, edit: Edit, image: Tensor, latents: Tensor, words: Words, heard: Callable[[Steered, Run], None]

@@ -25,11 +25,13 @@ ALONE = 0.9  # for those of the one that works: whether it works with so little 
 @dataclass
 class _Held:
     """pipe: with the ControlNet `guide` where there is one, else `plain`. vae: the one in place of the model's own.
-    bytes: of all weights. rung: where it was placed last; None while that is not certain. quantised: for good."""
+    lent: the files that its parts are of. bytes: of all weights. rung: where it was placed last; None while that is not
+    certain. quantised: for good."""
 
     plain: Any
     pipe: Any
     own_vae: Any
+    lent: tuple[Beside, ...]
     bytes: int
     rung: Rung | None = None
     quantised: bool = False
@@ -67,14 +69,18 @@ class Pipelines:
     def has(self, model: Model, guide: Beside | None, vae: Beside | None) -> bool:
         """Whether a job with that ControlNet and that VAE has nothing to load."""
         held = self._held.get(model.info.id)
-        return held is not None and guide in (None, held.guide) and vae in (None, held.vae)
+        return held is not None and held.lent == model.lent and guide in (None, held.guide) and vae in (None, held.vae)
 
     def __call__(self, model: Model, pixels: int = 0, guide: Beside | None = None, vae: Beside | None = None) -> Any:
         """The model's pipeline, with that ControlNet and that VAE if any, loaded now if it is not, on the rung that a
         working picture of so many pixels takes, as far as that is known. Raises SfumatoError; a model whose files
         cannot be read makes no other one go."""
         name = model.info.id
-        held = self._held.pop(name, None) or self._loaded(model)
+        held = self._held.pop(name, None)
+        if held is not None and held.lent != model.lent:  # exchanged since
+            held = None
+            ladder.let_go(None)
+        held = held or self._loaded(model)
         try:
             self._fit_out(held, model, guide, vae)
             rung = self._rung(name, held, pixels)
@@ -99,13 +105,13 @@ class Pipelines:
         self._make_room(wanted)
         self._check_room(model, wanted, int(psutil.virtual_memory().available), "free")
         pipe = models.load(model, self._device)
-        return _Held(pipe, pipe, pipe.vae, ladder.bytes_of(ladder.parts_of(pipe)))
+        return _Held(pipe, pipe, pipe.vae, model.lent, ladder.bytes_of(ladder.parts_of(pipe)))
 
     def _fit_out(self, held: _Held, model: Model, guide: Beside | None, vae: Beside | None) -> None:
         """Let go of another ControlNet or VAE, and put those beside the model; all are to be placed again."""
         if (held.guide, held.vae) == (guide, vae):
             return
-        from sfumato.models import autoencoders, controlled, opened  # here, since it takes as long as a model does
+        from sfumato.models import checkpoints, controlled, lent, opened  # here, since it takes as long as a model does
 
         ladder.take_off(held.pipe)
         held.rung = None
@@ -118,7 +124,8 @@ class Pipelines:
         dtype = models.dtype_on(self._device, model.info.family)
         if vae != held.vae and vae is not None:
             self._make_room(held.bytes + opened.size_of(vae.row, dtype))
-            other = autoencoders.load_vae(vae.row, model.info.family, dtype)
+            usual = checkpoints.usual_vae(model.info.family)
+            other = lent.load_vae(vae.row, model.info.family, usual, dtype)
             held.own_vae.to("cpu")  # where it waits
             _see_by(held, models.laid_out(other, self._device), vae)
         if guide != held.guide and guide is not None:

@@ -120,8 +120,15 @@ class Studio:
         )
 
     def find(self, name: str) -> models.Model:
-        """The model of that name; the painter's own are looked for only once. Raises InputError."""
-        return self._own.get(name) or models.find(name)
+        """The model of that name; the painter's own are looked for only once, and again where a file that lends a part
+        has changed or gone. Raises InputError."""
+        known = self._own.get(name)
+        if known is not None and all(file.is_as_it_was for file in known.lent):
+            return known
+        found = models.find(name)
+        if known is not None:
+            self._own[name] = found
+        return found
 
     def find_beside(self, kind: str, name: str) -> Beside:
         """The LoRA, ControlNet or VAE of that name; looked for anew only where its file has changed. Raises
