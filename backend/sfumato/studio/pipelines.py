@@ -111,8 +111,6 @@ class Pipelines:
         """Let go of another ControlNet or VAE, and put those beside the model; all are to be placed again."""
         if (held.guide, held.vae) == (guide, vae):
             return
-        from sfumato.models import checkpoints, controlled, lent, opened  # here, since it takes as long as a model does
-
         ladder.take_off(held.pipe)
         held.rung = None
         if held.guide not in (None, guide):
@@ -121,6 +119,8 @@ class Pipelines:
             _see_by(held, held.own_vae, None)
         held.weigh()
         ladder.let_go(None)
+        from sfumato.models import checkpoints, lent, opened  # here, since they take long to import
+
         dtype = models.dtype_on(self._device, model.info.family)
         if vae != held.vae and vae is not None:
             self._make_room(held.bytes + opened.size_of(vae.row, dtype))
@@ -129,6 +129,8 @@ class Pipelines:
             held.own_vae.to("cpu")  # where it waits
             _see_by(held, models.laid_out(other, self._device), vae)
         if guide != held.guide and guide is not None:
+            from sfumato.models import controlled  # as they do
+
             self._make_room(held.bytes + opened.size_of(guide.row, dtype))
             network = controlled.load_controlnet(guide.row, dtype)
             if held.quantised:
