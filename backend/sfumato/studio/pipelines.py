@@ -24,22 +24,23 @@ ALONE = 0.9  # for those of the one that works: whether it works with so little 
 
 @dataclass
 class _Held:
-    """pipe: with the ControlNet `guide` where there is one, else `plain`. vae: the one in place of the model's own.
+    """pipe: with the ControlNet `guide` where there is one, else `plain`. vae: the one in place of `own_vae`.
     lent: the files that its parts are of. bytes: of all weights. rung: where it was placed last; None while that is not
     certain. quantised: for good."""
 
     plain: Any
     pipe: Any
-    own_vae: Any
     lent: tuple[Beside, ...]
     bytes: int
     rung: Rung | None = None
     quantised: bool = False
     guide: Beside | None = None
     vae: Beside | None = None
+    own_vae: Any = None
 
     def weigh(self) -> None:
-        self.bytes = ladder.bytes_of([*ladder.parts_of(self.pipe), self.own_vae])
+        waiting = [] if self.own_vae is None else [self.own_vae]
+        self.bytes = ladder.bytes_of([*ladder.parts_of(self.pipe), *waiting])
 
 
 class Pipelines:
@@ -105,7 +106,7 @@ class Pipelines:
         self._make_room(wanted)
         self._check_room(model, wanted, int(psutil.virtual_memory().available), "free")
         pipe = models.load(model, self._device)
-        return _Held(pipe, pipe, pipe.vae, model.lent, ladder.bytes_of(ladder.parts_of(pipe)))
+        return _Held(pipe, pipe, model.lent, ladder.bytes_of(ladder.parts_of(pipe)))
 
     def _fit_out(self, held: _Held, model: Model, guide: Beside | None, vae: Beside | None) -> None:
         """Let go of another ControlNet or VAE, and put those beside the model; all are to be placed again."""
@@ -117,6 +118,7 @@ class Pipelines:
             held.pipe, held.guide = held.plain, None
         if held.vae not in (None, vae):
             _see_by(held, held.own_vae, None)
+            held.own_vae = None
         held.weigh()
         ladder.let_go(None)
         from sfumato.models import checkpoints, lent, opened  # here, since they take long to import
@@ -126,7 +128,7 @@ class Pipelines:
             self._make_room(held.bytes + opened.size_of(vae.row, dtype))
             usual = checkpoints.usual_vae(model.info.family)
             other = lent.load_vae(vae.row, model.info.family, usual, dtype)
-            held.own_vae.to("cpu")  # where it waits
+            held.own_vae = held.plain.vae.to("cpu")  # where it waits
             _see_by(held, models.laid_out(other, self._device), vae)
         if guide != held.guide and guide is not None:
             from sfumato.models import controlled  # as they do
