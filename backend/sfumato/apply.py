@@ -182,6 +182,7 @@ def _common(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, 
         "steps": info.steps if options.steps is None else options.steps,
         "settings": settings,
         "scheduler": options.scheduler,
+        "vae": options.vae,
         "loras": tuple(lora_of(said) for said in options.lora),
     }
 

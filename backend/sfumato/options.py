@@ -124,6 +124,7 @@ def _add_common(command: argparse.ArgumentParser, source: str, edit: str) -> Non
         metavar="NAME",
         help="how the steps are taken, such as UniPC (default: the model's own)",
     )
+    add("--vae", default="", metavar="NAME", help="a VAE of `sfumato models` (default: the model's own)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of it (see `sfumato edits`)")
     more = (
         "and how much of it (default: 1); several times for several, and <lora:NAME:WEIGHT> in the prompt is the same"

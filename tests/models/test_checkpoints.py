@@ -447,8 +447,8 @@ class TestWhich:
         with pytest.raises(InputError) as caught:
             models.find("mine")
         assert str(caught.value) == (
-            "mine lacks the text encoder CLIP-L, the text encoder T5-XXL and the VAE, which no other file can lend it "
-            "yet: `sfumato models get black-forest-labs/FLUX.1-dev` brings a whole model."
+            "mine lacks the text encoder CLIP-L, the text encoder T5-XXL and the VAE, which no file here lends it: "
+            "`sfumato models get black-forest-labs/FLUX.1-dev` brings a whole model."
         )
 
     def test_a_damaged_list_of_folders_keeps_nobody_from_painting(

@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from sfumato import cli, models
 from sfumato.errors import Cancelled, InputError, SfumatoError
-from sfumato.models import checkpoints, controlled, families, ladder
+from sfumato.models import checkpoints, controlled, families, ladder, opened
 from sfumato.models.beside import find_beside
 from sfumato.models.controlnets import IN_ONE_FILE
 from sfumato.models.ladder import RUNGS
@@ -596,7 +596,7 @@ class TestMemory:
         guide = find_beside("controlnet", "lines")
         network = controlled.load_controlnet(guide.row, torch.float32)
         size = ladder.bytes_of([network])
-        assert controlled.size_of(guide.row, torch.float32) == size
+        assert opened.size_of(guide.row, torch.float32) == size
         both = controlled.controlled(pipe, network)
         held = Pipelines("cpu", budget=2**40)
         model = Studio("cpu").find("mine")

@@ -37,6 +37,8 @@ from jobs import job
 from networks import WIDTH
 from sfumato.models import checkpoints
 from sfumato.models.checkpoints import CONFIGS, clip_tokenizer
+from sfumato.models.folders import VAES
+from sfumato.models.vaes import SAME
 from sfumato_wire import Request
 from transformers import (
     CLIPTextConfig,
@@ -59,6 +61,16 @@ def vae(channels: int = 4, **settings: Any) -> AutoencoderKL:
     plain: dict[str, Any] = {"block_out_channels": (8, 8, 16, 16), "norm_num_groups": 4, "latent_channels": channels}
     plain |= {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
     return AutoencoderKL(**plain | {"layers_per_block": 2, "sample_size": 64} | settings)
+
+
+def another_vae(pipe: Any, family: str, seed: int = 1) -> Any:
+    """One for that pipeline, in a folder of which its scale says the family."""
+    torch.manual_seed(seed)
+    made = type(pipe.vae).from_config(pipe.vae.config)
+    for scale, whose in VAES.items():
+        if whose == SAME.get(family, family):
+            made.register_to_config(scaling_factor=scale)
+    return made
 
 
 def unet(width: int, **settings: Any) -> UNet2DConditionModel:
@@ -120,14 +132,13 @@ def t5_tokenizer() -> Any:
     return transformers.T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512)
 
 
-def sd3(third: bool = False) -> Any:
-    """Without its third text encoder, as many have it."""
-    transformer = networks.sd3(
-        sample_size=8, num_layers=2, joint_attention_dim=4 * WIDTH, pooled_projection_dim=3 * WIDTH
-    )
+def sd3(third: bool = False, channels: int = 4) -> Any:
+    """Without its third text encoder, as many have it. channels: of the VAE's latents."""
+    sizes = {"sample_size": 8, "in_channels": channels, "out_channels": channels, "num_layers": 2}
+    transformer = networks.sd3(**sizes, joint_attention_dim=4 * WIDTH, pooled_projection_dim=3 * WIDTH)
     return StableDiffusion3Img2ImgPipeline(
         transformer=transformer,
-        vae=vae(shift_factor=0.06),
+        vae=vae(channels, shift_factor=0.06),
         text_encoder=words(projected=True),
         text_encoder_2=words(2 * WIDTH, "gelu", projected=True),
         text_encoder_3=t5(4 * WIDTH) if third else None,

@@ -1,4 +1,4 @@
-"""What is used beside a model, LoRAs and ControlNets: which one a name means, from how it is listed."""
+"""What is used beside a model, LoRAs, ControlNets and VAEs: which one a name means, from how it is listed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sfumato.models.families import FAMILIES
 from sfumato.models.folders import files_of
 from sfumato.models.listing import Row, called, find_row, listing
 
-KINDS = {"lora": "LoRA", "controlnet": "ControlNet"}
+KINDS = {"lora": "LoRA", "controlnet": "ControlNet", "vae": "VAE"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ def find_beside(kind: str, asked: str) -> Beside:
         said = other.problem or f"{other.name} is no {what} but a {other.kind}. `{how}` lists the ones there are."
         raise InputError(f"no_{kind}", said)
     row = find_row(those, asked, what, how)
+    return as_it_is(row)
+
+
+def as_it_is(row: Row) -> Beside:
     return Beside(row, _mark(row))
 
 

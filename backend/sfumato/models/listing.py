@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sfumato.errors import InputError
@@ -26,12 +26,14 @@ LONGEST = 200  # characters of a name in an id
 @dataclass(frozen=True)
 class Row(Found):
     """What was found, and where. id: names it for good, whatever else is found: the hub's own name, or a file's name
-    with six digits of where it really lies. name: for people. owner: as in Place."""
+    with six digits of where it really lies. name: for people. owner: as in Place. lent: by component, the files that
+    have what it lacks (`lending`)."""
 
     id: str = ""
     name: str = ""
     path: str = ""
     owner: str = ""
+    lent: dict[str, Row] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

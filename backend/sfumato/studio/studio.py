@@ -103,11 +103,12 @@ class Studio:
     def _too_large(self, job: Job) -> SfumatoError:
         wanted, total = models.size_of(job.model, self._device), ladder.total_memory(self._device)
         name = job.model.info.name
-        if job.guide is not None:
-            from sfumato.models import controlled  # here, since it takes as long to import as a model does
+        if beside := [file.row for file in (job.guide, job.vae) if file is not None]:
+            from sfumato.models import opened  # here, since it takes as long to import as a model does
 
-            wanted += controlled.size_of(job.guide.row, models.dtype_on(self._device, job.model.info.family))
-            name += f" with {job.guide.row.name}"
+            dtype = models.dtype_on(self._device, job.model.info.family)
+            wanted += sum(opened.size_of(row, dtype) for row in beside)
+            name += f" with {' and '.join(row.name for row in beside)}"
         free = ladder.available_memory(self._device)
         weights = f"its weights alone take {in_words(wanted)}" if wanted else "its weights are small"
         size = f" at {job.planned.padded_width} x {job.planned.padded_height} pixels" if job.planned else ""
@@ -119,9 +120,11 @@ class Studio:
         )
 
     def find(self, name: str) -> models.Model:
-        """The model of that id, or as in `models.find`. The painter's own are looked for only once by id; and where
-        there is none of a name any more, one that is loaded goes on. Raises InputError."""
-        if (known := self._own.get(name)) is not None:
+        """The model of that id, or as in `models.find`. The painter's own are looked for only once by id, and again
+        where a file that lends a part has changed or gone; where there is none of a name any more, one that is loaded
+        goes on. Raises InputError."""
+        known = self._own.get(name)
+        if known is not None and all(file.is_as_it_was for file in known.lent):
             return known
         try:
             model = models.find(name)
@@ -135,7 +138,8 @@ class Studio:
         return model
 
     def find_beside(self, kind: str, name: str) -> Beside:
-        """The LoRA or ControlNet of that name; looked for anew only where its file has changed. Raises InputError."""
+        """The LoRA, ControlNet or VAE of that name; looked for anew only where its file has changed. Raises
+        InputError."""
         if (known := self._beside.get((kind, name))) is None or not known.is_as_it_was:
             known = self._beside[kind, name] = find_beside(kind, name)
         return known
