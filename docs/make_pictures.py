@@ -1,4 +1,4 @@
-"""The pictures of the README, one strip each: `python docs/make_pictures.py [NAME ...]`.
+"""The pictures of the README, one strip each: `python docs/make_pictures.py [NAME ...]`; `--docker FOLDER`: the docker.
 
 Everything in them is made by the commands a reader would type, with the embedded model, on a scene that it was not
 trained on.
@@ -119,7 +119,20 @@ def strip(pictures: list[Image.Image]) -> Image.Image:
     return result
 
 
+def docker(folder: Path) -> Image.Image:
+    """Of what `tests/krita/by_hand.py docker` left there: the map, variants, a live draft."""
+    states = [Image.open(folder / f"docker_{name}.png").convert("RGB") for name in ("map", "variants", "live_again")]
+    width = sum(state.width + GAP for state in states) - GAP
+    result = Image.new("RGB", (width, max(state.height for state in states)), "white")
+    for index, state in enumerate(states):
+        result.paste(state, (sum(before.width + GAP for before in states[:index]), 0))
+    return result
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["--docker"]:
+        docker(Path(sys.argv[2])).save(PICTURES / "docker.png", optimize=True)
+        return
     for name in sys.argv[1:] or STRIPS:
         with tempfile.TemporaryDirectory() as folder:
             strip(STRIPS[name](Bench(Path(folder)))).save(PICTURES / f"{name}.png", optimize=True)
