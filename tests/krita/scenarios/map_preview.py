@@ -358,7 +358,7 @@ def widget(kit, painter):
     dock.resize(262, dock.sizeHint().height())
     yield 0.3
     kit.screenshot("narrow_bands", dock)
-    kit.check("warning", view.trouble.isVisible() and "Only 4" in view.sentence.text(), view.sentence.text())
+    kit.check("warning", view.map_trouble.isVisible() and "Only 4" in view.sentence.text(), view.sentence.text())
 
     # Marks by mouse and keys.
     said = []
