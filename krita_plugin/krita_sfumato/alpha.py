@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .reading import Converter, bands
+from .pixels import bands
+from .reading import Converter
 from .vendor.sfumato_wire import Box
 
 WHOLE = ("U8", "U16")  # depths whose alpha ends, as the last channel, in its highest byte

@@ -36,6 +36,11 @@ class Backend:
         self._error = ""
         self._met = 0
 
+    @property
+    def address(self) -> str:
+        """Of a remote one; "" for the one on this computer."""
+        return self._remote.address if self._remote.is_set else ""
+
     def command(self) -> list[str]:
         """How to start it; empty when the installer has not been run. A remote one's address stands for its own."""
         if self._remote.is_set:

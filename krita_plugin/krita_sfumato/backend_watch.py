@@ -39,6 +39,7 @@ class BackendWatch:
         self._log_folder, self._clock = log_folder, clock
         self._waiting_since: float | None = None  # for a backend that starts
         self._greeted = False  # and nothing was heard since
+        self._refused = ""  # what was said of it
 
     @property
     def is_installed(self) -> bool:
@@ -92,7 +93,9 @@ class BackendWatch:
             self._show("absent")
             self._give_up(sentences.DID_NOT_START.format(reason=reason))
         elif self._clock() - self._waiting_since > PATIENCE:
-            self._give_up(sentences.SILENT.format(folder=self._log_folder))
+            address = self._process.address
+            here = sentences.SILENT.format(folder=self._log_folder)
+            self._give_up(sentences.REMOTE_SILENT.format(address=address) if address else here)
 
     # ------------------------------------------------------------------ inside
 
@@ -117,10 +120,15 @@ class BackendWatch:
         starts = self._process.is_starting_or_running() or self._process.failure()
         if event.why == "absent" and self._waiting_since is not None and starts:
             return  # nobody listens yet; `look` sees when it fails
+        said, self._refused = self._refused, ""
+        if event.why == "refused":
+            self._refused = event.sentence or sentences.REFUSED
+            if self._refused == said:
+                return  # it is tried again and again, and said once
         self._waiting_since = None
         self._show(event.why, event.sentence if event.why in ("absent", "away") else "")
         if event.why == "refused":
-            self._give_up(event.sentence or sentences.REFUSED)
+            self._give_up(self._refused)
         elif event.why == "absent":
             self._edits.stopped()
         else:

@@ -18,7 +18,7 @@ WEIGHTS = (0.0606, 0.7169, 0.2225)  # of blue, green and red in what is seen of 
 # From the deep violet of hardly any change to the yellow of all: "plasma" without its ends, which are told apart with
 # any eyes, grow lighter evenly, and are neither the black nor the white of a drawing.
 RAMP = ("46039f", "7201a8", "9c179e", "bd3786", "d8576b", "ed7953", "fb9f3a", "fdca26")
-FAINTEST, DENSEST = 0.22, 0.80  # how much of the picture the least and the fullest change cover
+FAINTEST, DENSEST = 0.14, 0.80  # how much of the picture the least and the fullest change cover
 
 
 # ---------------------------------------------------------------------- greys

@@ -161,16 +161,20 @@ class Histogram(QWidget):
         return self.palette().color(QPalette.ColorRole.Mid)
 
     def _paint_bars(self, painter: QPainter, field: QRectF) -> None:
-        """Roots, so that small parts are seen; what is not painted at all counts for nothing here."""
-        most = max(self._counts[1:])
-        wide = field.width() / 256
-        for grey, count in enumerate(self._counts):
+        """Roots, so that small parts are seen; what is not painted at all counts for nothing here. A bar is a pixel
+        wide and as high as the most of the greys in it."""
+        most = max(1, *self._counts[1:])
+        wide = max(1, int(field.width()))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for column in range(wide):
+            first = 256 * column // wide
+            last = max(first + 1, 256 * (column + 1) // wide)
+            count = max(self._counts[first:last])
             if count:
-                high = (field.height() - 2) * math.sqrt(min(1.0, count / most if most else 1.0))
-                bar = QRectF(
-                    field.left() + grey * wide, field.bottom() - max(1.0, high), max(1.0, wide), max(1.0, high)
-                )
-                painter.fillRect(bar, self._colour(grey))
+                high = max(1.0, (field.height() - 2) * math.sqrt(min(1.0, count / most)))
+                bar = QRectF(field.left() + column, field.bottom() - high, 1, high)
+                painter.fillRect(bar, self._colour(first))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_curve(self, painter: QPainter, field: QRectF) -> None:
         ink = self.palette().color(QPalette.ColorRole.WindowText)

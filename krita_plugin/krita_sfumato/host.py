@@ -13,7 +13,7 @@ from typing import Any
 
 from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita, Selection
 
-from . import alpha, looking, noticing, reading, selection, tree, writing
+from . import alpha, looking, noticing, reading, selection, sentences, tree, writing
 from .interfaces import NOWHERE, SELECTION
 from .notes import Notes
 from .placed import Placed
@@ -97,7 +97,7 @@ class Document:
         self.notes = Notes(document)
         self.id = id_of(document.rootNode())
         file = str(document.fileName()).replace("\\", "/").rpartition("/")[2]
-        self.name = file or str(document.name()) or "The picture"
+        self.name = file or str(document.name()) or sentences.UNNAMED
         self.width = int(document.width())
         self.height = int(document.height())
 
@@ -222,7 +222,7 @@ class Document:
             return self.add_layer(name, data, box, maps, format, mask)
         filling, parent = Filling(name, data, box, format, mask), node.parentNode()
         self._active = self._document.activeNode()
-        if not self._placed.is_untouched(self._document, node):
+        if not self._placed.is_untouched(self._document, self.notes, node):
             return self._add(filling, parent, node)
         was_active = self._active is not None and id_of(self._active) == old
         siblings = [id_of(other) for other in parent.childNodes()]
@@ -240,7 +240,7 @@ class Document:
     def is_untouched(self, layer: str) -> bool:
         """Whether a layer that was placed here is as it was placed; False for all others."""
         node = tree.find(self._document, layer)
-        return node is not None and self._placed.is_untouched(self._document, node)
+        return node is not None and self._placed.is_untouched(self._document, self.notes, node)
 
     def restore_active(self) -> bool:
         """The painter goes on where they were, or on the new map. Krita chooses an active layer of its own a moment
@@ -258,7 +258,7 @@ class Document:
         with writing.layer(self._app, self._document, filling, like) as (node, said):
             parent.addChildNode(node, below)
         self._added = id_of(node)
-        self._placed.remember(self._document, self._added, said)
+        self._placed.remember(self._document, self.notes, self._added, said)
         return self._added
 
     def _take_back(self, node: Any) -> bool:

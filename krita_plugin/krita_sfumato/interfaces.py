@@ -72,6 +72,9 @@ class Link(Protocol):
 class Process(Protocol):
     """`backend.Backend`"""
 
+    @property
+    def address(self) -> str: ...  # of a remote one, or ""
+
     def command(self) -> list[str]: ...
     def start(self) -> None: ...
     def met(self, pid: int) -> None: ...

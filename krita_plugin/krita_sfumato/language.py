@@ -1,48 +1,32 @@
-"""The painter's language: every text of `sentences` can be replaced by one from words/<language>.json.
+"""The painter's language: every text of words/en.json can be replaced by one from words/<language>.json.
 
-A text's key is its name there, or "NAME.entry" for those in a dict. What a file does not say, or says with other
-{places} than the English one, stays English, so a file may lag behind and a slip in it breaks nothing.
-
-`sentences` may be one file or, once it is too long, a folder of files whose `__init__` gathers their names.
+What a file does not say, or says with other {places} than the English one, stays English, so a file may lag behind
+and a slip in it breaks nothing.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from string import Formatter
-from types import ModuleType
+from typing import Any
 
 from . import sentences
 
-WORDS = Path(__file__).parent / "words"
 VARIABLE = "SFUMATO_LANGUAGE"
 ENGLISH = "en"
 now = ENGLISH  # what everything is said in
-
-
-def _files() -> list[ModuleType]:
-    """`sentences`, and the files that it was gathered from: a text is replaced wherever it has its name."""
-    inside = f"{sentences.__name__}."
-    parts = [part for part in vars(sentences).values() if isinstance(part, ModuleType)]
-    return [sentences, *(part for part in parts if part.__name__.startswith(inside))]
+_ORIGINAL = sentences.texts_of(ENGLISH)
 
 
 def texts() -> dict[str, str]:
     """Every text by its key, as it is said now."""
-    found: dict[str, str] = {}
-    for name, value in vars(sentences).items():
-        if not name.isupper():
-            continue
-        if isinstance(value, str):
-            found[name] = value
-        elif isinstance(value, dict):
-            found |= {f"{name}.{entry}": text for entry, text in value.items()}
-    return found
+    return {key: _now(key) for key in _ORIGINAL}
 
 
-_ORIGINAL = texts()
+def _now(key: str) -> str:
+    name, is_one_of, entry = key.partition(".")
+    said = getattr(sentences, name)
+    return str(said[entry] if is_one_of else said)
 
 
 def choose(environ: Mapping[str, str], wanted: Iterable[str]) -> str:
@@ -50,7 +34,7 @@ def choose(environ: Mapping[str, str], wanted: Iterable[str]) -> str:
     said = environ.get(VARIABLE, "")
     for name in [said] if said else wanted:
         language = name.replace("_", "-").partition("-")[0].partition(".")[0].lower()
-        if language == ENGLISH or (language.isalpha() and (WORDS / f"{language}.json").is_file()):
+        if language == ENGLISH or (language.isalpha() and (sentences.WORDS / f"{language}.json").is_file()):
             return language
     return ENGLISH
 
@@ -59,24 +43,17 @@ def use(language: str) -> None:
     """From now on everything is said in that language. Before the docker is made: what it shows already stays."""
     global now
     now = language
-    for key, text in {**_ORIGINAL, **_usable(read(language))}.items():
-        name, dot, entry = key.partition(".")
-        for file in _files():
-            if dot and hasattr(file, name):
-                getattr(file, name)[entry] = text  # in place: others hold on to the dict
-            elif hasattr(file, name):
-                setattr(file, name, text)
+    sentences.say({**_ORIGINAL, **_usable(read(language))})
 
 
-def read(language: str) -> dict[str, str]:
+def read(language: str) -> dict[str, Any]:
     """The words of a language; English has none beside `sentences`."""
     if language == ENGLISH:
         return {}
     try:
-        words = json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return sentences.texts_of(language)
+    except (OSError, ValueError, AttributeError):
         return {}
-    return words if isinstance(words, dict) else {}
 
 
 def missing(language: str) -> list[str]:
@@ -90,7 +67,7 @@ def places(text: str) -> list[str]:
     return sorted(f"{name}:{spec}!{way}" for _, name, spec, way in Formatter().parse(text) if name is not None)
 
 
-def _usable(words: Mapping[str, str]) -> dict[str, str]:
+def _usable(words: Mapping[str, Any]) -> dict[str, str]:
     return {key: text for key, text in words.items() if key in _ORIGINAL and _fits(text, _ORIGINAL[key])}
 
 

@@ -1,24 +1,28 @@
 """Small pictures of the canvas and of a map, step by step: each step is a bounded copy of a band on the UI thread, and
 in between Krita goes on. Reading leaves no trace: no undo step, no modified flag, no scratch document in most cases.
 
-Why not `thumbnail`: a node's covers the 64 x 64 tiles that hold its pixels, whatever they are on the canvas, and takes
-single pixels, so that thin lines vanish; a document's takes half a second on a large canvas. Both were measured.
+Why not `thumbnail`: a node's covers what is painted (in 5.1 the 64 x 64 tiles that hold it), wherever that is on the
+canvas, and takes single pixels, so that thin lines vanish; a document's takes half a second on a large canvas.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from .pixels import BAND
 from .qt import QByteArray, QImage, Qt
-from .reading import BAND, read_node, scratch_document
+from .reading import read_node, scratch_document
 from .vendor.sfumato_wire import Box
 
 SIDE = 256  # pixels that a small picture has at most on either side
-TILE = 64  # Krita keeps pixels in tiles of so many by so many; a thumbnail of whole tiles is exact
-PIECE = 2  # tiles converted at a time
+PIECE = (128, 64)  # width and height of what is converted at a time: whole tiles of Krita's, see `_converted`
+ONE = {"U8": b"\xff", "U16": b"\xff\xff", "F16": b"\x00\x3c", "F32": b"\x00\x00\x80\x3f"}  # a channel's full value
+CONVERTED = 8 * 1024  # pixels of a picture that Krita has to convert, read at a time
+STEP = 0.0015  # seconds until a step lets Krita go on; what is read at a time takes less than as much again
 SLIGHT = 230  # a layer more opaque than this hides too much to see through it
 
 
@@ -40,24 +44,40 @@ class Look:
 
 
 Steps = Generator[None, None, Look]
+Read = tuple[bytes, bytes]  # the layer, averaged, and its sample
+
+
+class Pace:
+    """Lets Krita go on when it is time."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def rest(self) -> Iterator[None]:
+        if time.perf_counter() - self._since >= STEP:
+            yield
+            self._since = time.perf_counter()
 
 
 def look(app: Any, document: Any, node: Any | None, side: int = SIDE) -> Steps:
     """app, document, node: libkis' own; node None: no map is chosen. Yields between steps."""
     width, height = int(document.width()), int(document.height())
+    if not width or not height:
+        raise LookupError("The document is closed.")
     scale = max(1.0, width / side, height / side)
     small = Box(0, 0, max(1, round(width / scale)), max(1, round(height / scale)))
-    canvas = bytearray()
-    for band, rows in _bands(width, height, small.height):
+    canvas, pace = bytearray(), Pace()
+    room = BAND if _is_plain(document) else CONVERTED
+    for band, rows in _bands(width, height, small.height, room):
         image = document.projection(band.x, band.y, band.width, band.height)
         canvas += _scaled(image, small.width, rows)
-        yield
+        yield from pace.rest()
     if node is None:
         nothing = bytes(len(canvas))
         return Look(small.width, small.height, scale, bytes(canvas), nothing, nothing)
     is_mask = str(node.type()).endswith("mask")
     read = _read_straight if is_mask or _is_plain(node) else _read_converted
-    layer, sample = yield from read(app, document, node, small)
+    layer, sample = yield from read(app, document, node, small, pace)
     veil = 0 if is_mask else _veil(document, node)
     return Look(small.width, small.height, scale, bytes(canvas), layer, sample, veil, is_mask)
 
@@ -65,14 +85,14 @@ def look(app: Any, document: Any, node: Any | None, side: int = SIDE) -> Steps:
 # ---------------------------------------------------------------------- reading the map
 
 
-def _read_straight(_: Any, document: Any, node: Any, small: Box) -> Generator[None, None, tuple[bytes, bytes]]:
+def _read_straight(_: Any, document: Any, node: Any, small: Box, pace: Pace) -> Generator[None, None, Read]:
     """Masks, and layers of 8-bit sRGB: all of their pixels count."""
     width, height = int(document.width()), int(document.height())
     is_mask = str(node.type()).endswith("mask")
     bounds = node.bounds()
     reach = Box(bounds.x(), bounds.y(), max(0, bounds.width()), max(0, bounds.height()))
     layer, sample = bytearray(), bytearray()
-    for band, rows in _bands(width, height, small.height):
+    for band, rows in _bands(width, height, small.height, BAND):
         if not reach.intersection(band).area:
             layer += bytes(4 * small.width * rows)
             sample += bytes(4 * small.width * rows)
@@ -82,11 +102,11 @@ def _read_straight(_: Any, document: Any, node: Any, small: Box) -> Generator[No
         image = QImage(raw, band.width, band.height, band.width * (1 if is_mask else 4), kind)
         layer += _scaled(image, small.width, rows)
         sample += _scaled(image, small.width, rows, smoothly=False)
-        yield
+        yield from pace.rest()
     return bytes(layer), bytes(sample)
 
 
-def _read_converted(app: Any, document: Any, node: Any, small: Box) -> Generator[None, None, tuple[bytes, bytes]]:
+def _read_converted(app: Any, document: Any, node: Any, small: Box, pace: Pace) -> Generator[None, None, Read]:
     """Layers of any other kind: about four of their pixels for each small one, converted by Krita."""
     width, height = int(document.width()), int(document.height())
     scale = max(1.0, width / small.width, height / small.height)
@@ -103,14 +123,14 @@ def _read_converted(app: Any, document: Any, node: Any, small: Box) -> Generator
         for byte in range(size):
             line[byte::size] = raw[step // 2 * size + byte :: step * size][:columns]
         taken += line
-        if row % 32 == 31:
-            yield
+        yield from pace.rest()
     with _maker(app, document, node) as maker:
         out = bytearray()
-        piece = PIECE * TILE * TILE * size
+        one = ONE[str(node.colorDepth())]
+        piece = (PIECE[0] * PIECE[1] - 2) * size
         for start in range(0, len(taken), piece):
-            out += _converted(maker, bytes(taken[start : start + piece]), size)
-            yield
+            out += _converted(maker, bytes(taken[start : start + piece]), one * (size // len(one)))
+            yield from pace.rest()
     data = bytes(out)
     image = QImage(data, columns, rows, 4 * columns, QImage.Format.Format_ARGB32)
     return (
@@ -119,14 +139,15 @@ def _read_converted(app: Any, document: Any, node: Any, small: Box) -> Generator
     )
 
 
-def _converted(maker: Any, raw: bytes, size: int) -> bytes:
-    """Native pixels as straight BGRA in 8-bit sRGB: Krita converts when it makes a thumbnail, and one as large as the
-    tiles it covers is exact. The node is never added to a document."""
-    count = len(raw) // size
+def _converted(maker: Any, raw: bytes, opaque: bytes) -> bytes:
+    """Native pixels as straight BGRA in 8-bit sRGB: Krita converts when it makes a thumbnail, and one of the size that
+    it covers is exact. What it covers is made sure of by an opaque pixel in two corners. The node is never added to a
+    document."""
+    (width, height), size = PIECE, len(opaque)
     node = maker.createNode("Sfumato", "paintlayer")
-    node.setPixelData(QByteArray(raw.ljust(PIECE * TILE * TILE * size, b"\0")), 0, 0, PIECE * TILE, TILE)
-    image = node.thumbnail(PIECE * TILE, TILE)
-    return _scaled(image, PIECE * TILE, TILE)[: 4 * count]
+    inside = raw.ljust((width * height - 2) * size, b"\0")
+    node.setPixelData(QByteArray(opaque + inside + opaque), 0, 0, width, height)
+    return _scaled(node.thumbnail(width, height), width, height)[4 : 4 + len(raw) // size * 4]
 
 
 def _maker(app: Any, document: Any, node: Any) -> AbstractContextManager[Any]:
@@ -141,15 +162,15 @@ def _maker(app: Any, document: Any, node: Any) -> AbstractContextManager[Any]:
 # ---------------------------------------------------------------------- inside
 
 
-def _bands(width: int, height: int, rows: int) -> Iterator[tuple[Box, int]]:
-    """Bands of the canvas and how many rows of the small picture each of them is. Where one row alone is too much, its
-    first lines stand for it."""
-    count = max(1, BAND * rows // max(1, width * height))
+def _bands(width: int, height: int, rows: int, room: int) -> Iterator[tuple[Box, int]]:
+    """Bands of the canvas of about so many pixels, and how many rows of the small picture each of them is. Where one
+    row alone is more, the lines in its middle stand for it."""
+    count = max(1, room * rows // (width * height))
     for row in range(0, rows, count):
         last = min(rows, row + count)
         top, bottom = row * height // rows, last * height // rows
-        lines = max(1, min(bottom - top, 2 * BAND // width))
-        yield Box(0, top, width, lines), last - row
+        lines = max(1, min(bottom - top, room // width))
+        yield Box(0, top + (bottom - top - lines) // 2, width, lines), last - row
 
 
 def _scaled(image: Any, width: int, height: int, smoothly: bool = True) -> bytes:
@@ -166,8 +187,9 @@ def _scaled(image: Any, width: int, height: int, smoothly: bool = True) -> bytes
     return bytes(image.constBits().asstring(4 * width * height))
 
 
-def _is_plain(node: Any) -> bool:
-    model, depth, profile = node.colorModel(), node.colorDepth(), str(node.colorProfile())
+def _is_plain(thing: Any) -> bool:
+    """A layer or document of 8-bit sRGB."""
+    model, depth, profile = thing.colorModel(), thing.colorDepth(), str(thing.colorProfile())
     return (model, depth) == ("RGBA", "U8") and _is_srgb(profile)
 
 

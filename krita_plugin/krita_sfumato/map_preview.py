@@ -109,7 +109,7 @@ class MapPreview(QWidget):
         self.gamma = CalmDoubleSpinBox(GAMMA_LOW, GAMMA_HIGH, 1.0, sentences.TIP_GAMMA, 2, 0.05)
         self.white = CalmSpinBox(1, 255, 255, sentences.TIP_WHITE)
         self.soften = CalmSpinBox(0, SOFTEST, 0, sentences.TIP_SOFTEN)
-        self.soften.setSuffix(" px")
+        self.soften.setSuffix(sentences.PIXELS)
         self.reset = QToolButton()
         self.reset.setText(sentences.RESET)
         self.reset.setToolTip(sentences.TIP_LEVELS_RESET)
@@ -163,11 +163,12 @@ class MapPreview(QWidget):
         last.addWidget(self.reset)
         last.addWidget(self.on_canvas)
         column.addLayout(last)
+        column.addStretch(1)
 
     # ------------------------------------------------------------------ showing
 
-    def show_heat(self, heat: Heat | None, nothing: str = sentences.HEAT_NO_PICTURE) -> None:
-        self.heat.show_heat(heat, nothing)
+    def show_heat(self, heat: Heat | None) -> None:
+        self.heat.show_heat(heat, sentences.HEAT_NO_PICTURE)
         if heat is not None:
             self.histogram.show_greys(heat.counts, heat.changes)
 

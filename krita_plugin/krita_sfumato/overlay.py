@@ -21,10 +21,12 @@ from .qt import (
     QTimer,
     QTransform,
     QWidget,
+    sip,
 )
 
 FOLLOW = 250  # ms between looks at how the canvas is turned, when nothing else tells
 SETTLE = 30  # ms after something did, so that Krita has moved first
+OVER = 0.65  # how much of the heat is seen here: the brush's outline lies below it
 
 
 def can_overlay(view: Any) -> bool:
@@ -37,7 +39,7 @@ class Overlay(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sheet: Sheet | None = None
+        self._sheet: Any = None
         self._view: Any = None
         self._timer = QTimer(self)
         self._timer.setInterval(FOLLOW)
@@ -53,7 +55,7 @@ class Overlay(QObject):
         if canvas is None or not can_overlay(view):
             self.hide()
             return
-        if self._sheet is None or self._sheet.parent() is not canvas:
+        if self._gone() or self._sheet.parent() is not canvas:
             self.hide()
             self._sheet = Sheet(canvas)
             canvas.installEventFilter(self)
@@ -65,10 +67,8 @@ class Overlay(QObject):
     def hide(self) -> None:
         self._timer.stop()
         self._soon.stop()
-        if self._sheet is not None:
-            canvas = self._sheet.parent()
-            if canvas is not None:
-                canvas.removeEventFilter(self)
+        if not self._gone():
+            self._sheet.parent().removeEventFilter(self)
             self._sheet.hide()
             self._sheet.deleteLater()
         self._sheet = self._view = None
@@ -81,8 +81,13 @@ class Overlay(QObject):
                 self._soon.start()
         return False
 
+    def _gone(self) -> bool:
+        """A canvas that is closed takes its sheet along."""
+        return self._sheet is None or bool(sip.isdeleted(self._sheet))
+
     def _follow(self) -> None:
-        if self._sheet is None or self._view is None:
+        if self._gone():
+            self.hide()
             return
         canvas = self._sheet.parent()
         to_image = self._view.flakeToImageTransform().inverted()[0]
@@ -125,6 +130,7 @@ class Sheet(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setOpacity(OVER)
         painter.setTransform(self._transform, True)
         painter.drawImage(self._target, self._image)
 

@@ -6,14 +6,22 @@ or "gray8" (a mask's values).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .vendor.sfumato_wire import BYTES_PER_PIXEL, Box
 
+BAND = 512 * 1024  # pixels read at a time, so that the UI breathes in between
 _SOME = bytes([0]) + bytes([255]) * 255  # 0 stays 0, everything else becomes 255
 _FULL = bytes([0]) * 255 + bytes([255])  # 255 stays, everything else becomes 0
 _NOT = bytes(range(255, -1, -1))
+
+
+def bands(box: Box) -> Iterator[Box]:
+    """The box in parts that are read at a time."""
+    rows = max(1, BAND // max(1, box.width))
+    for y in range(box.y, box.bottom, rows):
+        yield Box(box.x, y, box.width, min(rows, box.bottom - y))
 
 
 def neutral(bgra: bytes) -> bool:

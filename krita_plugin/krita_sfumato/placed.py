@@ -7,8 +7,8 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import reading, tree
-from .notes import Notes
+from . import pixels, tree
+from .interfaces import Notes
 from .vendor.sfumato_wire import Box
 
 KEY = "placed"  # of the note; the sums outlive the session
@@ -29,10 +29,9 @@ class Placed:
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
 
-    def remember(self, document: Any, layer: str, said: str) -> None:
+    def remember(self, document: Any, notes: Notes, layer: str, said: str) -> None:
         """A layer that was just added; said: its `Sums`."""
         self._steps[layer] = Step(layers_of(document))
-        notes = Notes(document)
         known = _read(notes)
         known[layer] = said
         notes.write(KEY, json.dumps(dict(list(known.items())[-REMEMBERED:])).encode("ascii"))
@@ -48,9 +47,9 @@ class Placed:
         step = self._steps.get(layer)
         return step is not None and step.undo == undo != "" and step.layers == layers_of(document)
 
-    def is_untouched(self, document: Any, node: Any) -> bool:
+    def is_untouched(self, document: Any, notes: Notes, node: Any) -> bool:
         """Whether there is nothing on it but what was placed."""
-        said = _read(Notes(document)).get(tree.id_of(node), "")
+        said = _read(notes).get(tree.id_of(node), "")
         return said != "" and said == sum_of_layer(node, said, Box(0, 0, document.width(), document.height()))
 
 
@@ -85,12 +84,13 @@ def sum_of_layer(node: Any, said: str, canvas: Box) -> str:
     parts = [node, *node.childNodes()]
     masked = all(part.type() == "transparencymask" for part in parts[1:])
     # A box is read only where it can be no larger than the picture: a note may come from anywhere.
-    if not masked or node.animated() or not canvas.contains(box) or not _within(node, box):
+    inside = min(box.width, box.height) > 0 and canvas.contains(box)
+    if not (masked and inside and _within(node, box)) or node.animated():
         return ""
     sums = []
     for part in parts:
         crc = 0
-        for band in reading.bands(box):
+        for band in pixels.bands(box):
             crc = zlib.crc32(bytes(part.pixelData(band.x, band.y, band.width, band.height)), crc)
         sums.append(f"{crc:08x}")
     return ",".join([*said.split(",")[:4], *sums])

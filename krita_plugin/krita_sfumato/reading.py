@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import pixels, tree
+from .pixels import BAND, bands
 from .qt import QByteArray, QImage
 from .vendor.sfumato_wire import Box
 
 GREY = "Gray-D50-elle-V2-srgbtrc.icc"  # grey as seen: the tone curve of sRGB
-BAND = 512 * 1024  # pixels read at a time, so that the UI breathes in between
 
 
 class Converter:
@@ -52,12 +52,6 @@ def scratch_document(app: Any, model: str, depth: str, profile: str) -> Iterator
     finally:
         document.setModified(False)
         document.close()
-
-
-def bands(box: Box) -> Iterator[Box]:
-    rows = max(1, BAND // max(1, box.width))
-    for y in range(box.y, box.bottom, rows):
-        yield Box(box.x, y, box.width, min(rows, box.bottom - y))
 
 
 def read_node(node: Any, box: Box, size: int) -> bytes:

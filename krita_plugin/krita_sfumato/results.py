@@ -36,17 +36,18 @@ class Results:
             self._histories[document.id] = History(document.notes)
         return self._histories[document.id]
 
-    def keep(self, edit: Edit, painted: Painted) -> Generator[str, None, None]:
-        """In its picture. A result that is too large for that stays until the next one comes."""
+    def keep(self, edit: Edit, painted: Painted) -> Generator[str, None, bool]:
+        """In its picture. False for one that is too large for that: it stays until the next one comes."""
         canvas = edit.draft.canvas if edit.draft else None
         entry = yield from waited(self._compute(self._packed, edit, painted, canvas), "placing")
         history = self.of(edit.document)
-        history.add(entry)
+        is_kept = history.add(entry)
         history.mark_placed(entry.id, edit.layer)
         if canvas is not None:
             self._canvases[entry.id] = canvas
             while len(self._canvases) > CANVASES:
                 self._canvases.popitem(last=False)
+        return is_kept
 
     def take(self, document: Document, id: str) -> Generator[str, None, Painted]:
         """One to be placed again. Raises Trouble where it is damaged."""

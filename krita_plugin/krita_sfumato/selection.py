@@ -10,8 +10,8 @@ from typing import Any
 
 from . import sentences
 from .interfaces import NOWHERE
+from .pixels import bands
 from .qt import QByteArray, QRect, QUuid
-from .reading import bands
 from .vendor.sfumato_wire import Box
 
 

@@ -202,14 +202,14 @@ class UnderWay:
 
     def _end(self, edit: Edit) -> Steps:
         """Into the picture, then into its history."""
-        painted = edit.painted()
+        painted, is_kept = edit.painted(), True
         try:
             if edit.places:
                 yield from place(edit, self._memory)
             elif painted is None:
                 raise Trouble(sentences.WRONG_RESULT)
             if painted is not None and edit.task == "edit":
-                yield from self._keep(edit, painted)
+                is_kept = yield from self._keep(edit, painted)
         except Homeless as homeless:
             if not edit.layer:
                 self._shelf.put(homeless.painted)
@@ -218,11 +218,12 @@ class UnderWay:
             self._link.acknowledge(edit.job)
             raise
         self._link.acknowledge(edit.job)
-        self.finish([edit], closing(edit, self._clock() - edit.began, self._active()))
+        said = closing(edit, self._clock() - edit.began, self._active())
+        self.finish([edit], said if is_kept or edit.layer else sentences.RESULT_NOT_SAVED)
 
-    def _keep(self, edit: Edit, painted: Painted) -> Generator[str, None, None]:
+    def _keep(self, edit: Edit, painted: Painted) -> Generator[str, None, bool]:
         yield from wait_for_home(edit.document, painted)
-        yield from self._results.keep(edit, painted)
+        return (yield from self._results.keep(edit, painted))
 
     def show_way(self) -> None:
         """Of the edit in front."""

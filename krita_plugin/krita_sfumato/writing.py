@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import pixels, placed, sentences, tree
+from .pixels import bands
 from .qt import QByteArray
-from .reading import bands, scratch_document
+from .reading import scratch_document
 from .vendor.sfumato_wire import Box
 
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
@@ -90,8 +91,8 @@ def take_back(app: Any, document: Any, node: Any) -> bool:
     Krita does exactly.
     """
     before = placed.layers_of(document)
-    gone = tree.id_of(node)
-    expected = tuple(other for other in before if other != gone)
+    gone = {tree.id_of(part) for part in (node, *node.childNodes())}  # its mask goes with it
+    expected = tuple(other for other in before if other not in gone)
     app.action("edit_undo").trigger()
     document.waitForDone()
     now = placed.layers_of(document)

@@ -99,7 +99,8 @@ def test_only_host_imports_krita_and_only_qt_chooses_pyqt() -> None:
 
 
 # What works without Krita and Qt, with all that it imports.
-PURE = ("controller", "client", "diagnostics", "heat", "language", "making", "presets", "remote", "standing")
+PURE = ("controller", "client", "diagnostics", "heat", "language", "making", "map_look", "presets", "remote")
+PURE += ("standing", "strengths")
 
 
 @pytest.mark.parametrize("start", PURE)

@@ -111,10 +111,17 @@ class Scripted:
         else:
             data = bytes([30, 60, 200, 255]) * box.area
         if request.layer_format.endswith("16"):
-            data = (np.frombuffer(data, np.uint8).astype("<u2") * 257).tobytes()
+            data = doubled(data)
         layer = Pixels(box.x, box.y, box.width, box.height, request.layer_format, digest_of(data))
         talk.say(Result(submit.job, layer))
         talk.send_blob(data, layer.digest)
+
+
+def doubled(data: bytes) -> bytes:
+    """8 bits as the same in 16: 257 v is the byte v twice."""
+    deep = bytearray(2 * len(data))
+    deep[::2] = deep[1::2] = data
+    return bytes(deep)
 
 
 def ramp(box: Box) -> bytes:

@@ -51,8 +51,16 @@ def test_painting(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
     assert bins[15] >= 5 * bins[0]
 
 
+def test_variants_fan_results_live_and_levels(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
+    run(krita, "docker", tmp_path, SFUMATO_PICTURE=str(scene))
+
+
 def test_documents_of_every_kind(krita: harness.Krita, tmp_path: Path) -> None:
     run(krita, "corners", tmp_path)
+
+
+def test_the_maps_preview(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
+    run(krita, "map_preview", tmp_path, SFUMATO_PICTURE=str(scene))
 
 
 def test_every_edit_of_the_real_backend_and_its_map(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
@@ -156,6 +164,10 @@ def test_documents_and_maps_of_every_kind_exactly(krita: harness.Krita, tmp_path
         if "canvas" in said:
             picture = np.frombuffer(blobs[request.canvas.digest], np.uint8).reshape(-1, 4)
             assert (picture == [said["canvas"]] * 3 + [255]).all(), f"{said['name']}: the picture of another time"
+
+
+def test_layers_in_16_bits_with_masks_and_in_place_of_others(krita: harness.Krita, tmp_path: Path) -> None:
+    run(krita, "placing", tmp_path)
 
 
 def of_light(y: np.ndarray) -> np.ndarray:

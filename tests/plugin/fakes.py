@@ -169,6 +169,7 @@ class FakeProcess:
     running: bool = False
     error: str = ""
     stopped: bool = False
+    address: str = ""
     pid: int = 0
 
     def command(self) -> list[str]:

@@ -97,7 +97,7 @@ def test_no_change_has_no_colour_and_more_change_shows_more() -> None:
     table = np.frombuffer(heat.heated(bytes(range(256))), np.uint8).reshape(256, 4).astype(int)
     assert (table[0] == 0).all()
     assert (np.diff(table[:, 3]) >= 0).all()
-    assert table[1, 3] >= 40  # what may change at all is seen
+    assert table[1, 3] >= 30  # what may change at all is seen
     assert (table[:, :3] <= table[:, 3:]).all()  # premultiplied
 
 

@@ -65,3 +65,48 @@ def test_support_of_a_mask(inverted: bool, expected: Box) -> None:
     mask = bytes([0, 0, 0, 0, 9, 255])
     assert pixels.support([mask], 3, "gray8", inverted, False) == expected
     assert pixels.support([bytes(6)], 3, "gray8", False, False) is None
+
+
+@given(st.binary(min_size=4, max_size=64).map(lambda b: b[: len(b) // 4 * 4]))
+def test_unmasked_8(data: bytes) -> None:
+    before = np.frombuffer(data, np.uint8).reshape(-1, 4)
+    colours, mask = pixels.unmasked(data, "bgra8")
+    after = np.frombuffer(colours, np.uint8).reshape(-1, 4)
+    assert np.array_equal(after[:, :3], before[:, :3])
+    assert np.array_equal(after[:, 3], np.where(before[:, 3] > 0, 255, 0))
+    assert mask == before[:, 3].tobytes()
+
+
+@given(st.lists(st.sampled_from([0, 1, 255, 256, 257, 32768, 65535]), min_size=4, max_size=40))
+def test_unmasked_16(values: list[int]) -> None:
+    before = np.array(values[: len(values) // 4 * 4], "<u2").reshape(-1, 4)
+    colours, mask = pixels.unmasked(before.tobytes(), "bgra16")
+    after = np.frombuffer(colours, "<u2").reshape(-1, 4)
+    assert np.array_equal(after[:, :3], before[:, :3])
+    assert np.array_equal(after[:, 3], np.where(before[:, 3] > 0, 65535, 0))
+    assert mask == (before[:, 3] // 256).astype(np.uint8).tobytes()
+    eights = 257 * np.arange(256)
+    assert pixels.unmasked(np.stack([eights] * 4, 1).astype("<u2").tobytes(), "bgra16")[1] == bytes(range(256))
+
+
+@given(st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 65535)), min_size=1, max_size=9))
+def test_greys_as_they_are(pairs: list[tuple[int, int]]) -> None:
+    wide = np.array(pairs, "<u2")
+    narrow = (wide >> 8).astype(np.uint8)
+    for depth, greys, wanted in (("U16", wide, wide), ("U8", narrow, 257 * narrow.astype("<u2"))):
+        assert pixels.as_it_is(greys.tobytes(), "GRAYA", depth) == wanted.tobytes()
+        rgba = greys[:, [0, 0, 0, 1]]
+        assert pixels.as_it_is(rgba.tobytes(), "RGBA", depth) == wanted.tobytes()
+        for channel in range(3):
+            for bit in (0, 8 * greys.itemsize - 1):
+                coloured = rgba.copy()
+                coloured[-1, channel] ^= 1 << bit
+                assert pixels.as_it_is(coloured.tobytes(), "RGBA", depth) is None
+
+
+@given(st.integers(-5, 5), st.integers(-5, 5), st.integers(1, 3000), st.integers(1, 3000))
+def test_bands_are_the_box(x: int, y: int, width: int, height: int) -> None:
+    parts = list(pixels.bands(Box(x, y, width, height)))
+    assert all((part.x, part.width) == (x, width) and part.area <= max(pixels.BAND, width) for part in parts)
+    assert [part.y for part in parts] == [y, *(part.bottom for part in parts[:-1])]
+    assert parts[-1].bottom == y + height

@@ -7,15 +7,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from krita_sfumato import language, sentences
 
 PLUGIN = Path(__file__).resolve().parents[2] / "krita_plugin" / "krita_sfumato"
-TEXTS = [*PLUGIN.glob("sentences.py"), *sorted(PLUGIN.glob("sentences/*.py"))]
-FILES = sorted(set(PLUGIN.glob("*.py")) - set(TEXTS))
-LANGUAGES = sorted(file.stem for file in (PLUGIN / "words").glob("*.json"))
+FILES = sorted(set(PLUGIN.glob("*.py")) - {PLUGIN / "sentences.py"})
+LANGUAGES = sorted(file.stem for file in (PLUGIN / "words").glob("*.json") if file.stem != "en")
 ENGLISH = language.texts()
 
 # Calls that show what they are given, and widgets that are made with what they show.
@@ -37,8 +35,6 @@ ELSEWHERE = {
     "dial.py": "Bearer ",
     "application.py": "krita-sfumato| in Krita ",
 }
-# Still to be moved into sentences.py: host.py as UNNAMED, state.py as painting_step().
-KNOWN = {"host.py": "The picture", "state.py": "step| of "}
 
 
 @pytest.fixture(autouse=True)
@@ -47,48 +43,21 @@ def english() -> Iterator[None]:
     language.use("en")
 
 
-# ---------------------------------------------------------------------- sentences.py
+# ---------------------------------------------------------------------- the texts
 
 
-def test_every_text_is_written_out_once() -> None:
-    """What is put together from other texts when the file is read would stay English."""
-    seen: set[str] = set()
-    for node in [node for file in TEXTS for node in ast.parse(file.read_text(encoding="utf-8")).body]:
-        if isinstance(node, ast.FunctionDef):
-            defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
-            assert all(isinstance(default, ast.Constant) for default in defaults), node.name
-        elif isinstance(node, ast.Assign):
-            (target,) = node.targets
-            assert isinstance(target, ast.Name), f"line {node.lineno}"
-            assert target.id not in seen, f"{target.id} is there twice"
-            seen.add(target.id)
-            assert _is_text(node.value), f"{target.id}: write it out, or say `Named`"
-
-
-def _is_text(value: ast.expr) -> bool:
-    if isinstance(value, ast.Dict):
-        return all(isinstance(part, ast.Constant) for part in [*value.keys, *value.values])
-    if isinstance(value, ast.Call):
-        return ast.unparse(value.func) == "Named"
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
-
-
-def test_texts_may_be_spread_over_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `from .labels import *` in sentences/__init__.py does: the names are in both."""
-    labels = ModuleType("krita_sfumato.sentences.labels")
-    labels.APPLY, labels.LINK = sentences.APPLY, sentences.LINK
-    monkeypatch.setattr(sentences, "labels", labels, raising=False)
-    language.use("de")
-    assert (labels.APPLY, sentences.APPLY) == ("Anwenden", "Anwenden")
-    assert labels.LINK["ready"] == "Bereit."
-    language.use("en")
-    assert labels.APPLY == "Apply"
-
-
-def test_names_of_texts_lead_to_texts() -> None:
-    for name, value in vars(sentences).items():
-        if isinstance(value, sentences.Named):
-            assert all(dict(value).values()), name
+def test_what_is_said_is_written_and_what_is_written_is_said() -> None:
+    used: set[str] = set()
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "sentences":
+                assert hasattr(sentences, node.attr), f"{file.name}:{node.lineno} says {node.attr}"
+                used.add(node.attr)
+    inside = ast.walk(ast.parse((PLUGIN / "sentences.py").read_text(encoding="utf-8")))
+    used |= {node.id for node in inside if isinstance(node, ast.Name)}
+    names = {key.partition(".")[0] for key in ENGLISH}
+    assert not {name for name in used if name.isupper()} - names - {"WORDS"}
+    assert not names - used, "nobody says these any more"
 
 
 # ---------------------------------------------------------------------- the rest of the plugin
@@ -98,16 +67,16 @@ def test_names_of_texts_lead_to_texts() -> None:
 def test_nothing_is_said_outside_sentences(file: Path) -> None:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     apart = _not_for_the_painter(tree)
-    known = {**ELSEWHERE, **KNOWN}.get(file.name)
+    known = ELSEWHERE.get(file.name)
     pieces = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and SHOWS.fullmatch(ast.unparse(node.func).rpartition(".")[2]):
             for said in _said_in(node):
-                assert said in NAMES, f"{file.name}:{node.lineno} shows “{said}”: it belongs into sentences.py"
+                assert said in NAMES, f"{file.name}:{node.lineno} shows “{said}”: it belongs into words/en.json"
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in apart:
             is_text = SENTENCE.search(node.value) or (id(node) in pieces and PIECE.search(node.value))
             if is_text and (known is None or not re.search(known, node.value)):
-                raise AssertionError(f"{file.name}:{node.lineno} has “{node.value}”: it belongs into sentences.py")
+                raise AssertionError(f"{file.name}:{node.lineno} has “{node.value}”: it belongs into words/en.json")
 
 
 def _not_for_the_painter(tree: ast.AST) -> set[int]:
@@ -141,7 +110,7 @@ def test_nothing_is_taken_from_sentences_before_the_language_is_chosen(file: Pat
             taken = {alias.name for alias in node.names} - dicts
             assert not taken, f"{file.name} imports {taken}: import the module and say `sentences.NAME`"
     for node in _at_import(tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "sentences":
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "sentences" and node.attr.isupper():
             raise AssertionError(f"{file.name}:{node.lineno} takes {node.attr} when the file is read")
 
 
@@ -201,7 +170,7 @@ def test_everything_is_said_in_the_chosen_language_and_back() -> None:
     assert stages["reading"] == words["STAGES.reading"], "who took the dict before says it too"
     assert sentences.ready("cuda:0") == "Bereit zum Malen, auf der Grafikkarte."
     assert sentences.stopped_before("map").endswith("„Suchen“.")
-    assert sentences.NOTHING["edit"] == words["NOTHING_CHANGED"]
+    assert sentences.nothing("edit") == words["NOTHING_CHANGED"]
     assert sentences.layer_name("", "map") == "Änderungskarte"
     assert sentences.time_left(90) == "noch etwa 1½ min"
     language.use("en")
@@ -220,7 +189,7 @@ def test_what_a_language_lacks_or_says_wrongly_stays_english(tmp_path: Path, mon
         "LINK.nobody": "Personne",
     }
     (tmp_path / "fr.json").write_text(json.dumps(words), encoding="utf-8")
-    monkeypatch.setattr(language, "WORDS", tmp_path)
+    monkeypatch.setattr(sentences, "WORDS", tmp_path)
     language.use("fr")
     changed = {key: text for key, text in language.texts().items() if text != ENGLISH[key]}
     assert changed == {"APPLY": "Appliquer", "LINK.ready": "Prêt."}
@@ -231,7 +200,7 @@ def test_what_a_language_lacks_or_says_wrongly_stays_english(tmp_path: Path, mon
 @pytest.mark.parametrize("text", ["", "[]", "3", "{", '{"APPLY": {}}', "\xff"])
 def test_rubbish_in_a_languages_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     (tmp_path / "fr.json").write_text(text, encoding="latin-1")
-    monkeypatch.setattr(language, "WORDS", tmp_path)
+    monkeypatch.setattr(sentences, "WORDS", tmp_path)
     language.use("fr")
     assert language.texts() == ENGLISH
 

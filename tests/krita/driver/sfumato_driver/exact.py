@@ -31,9 +31,16 @@ def apply(kit, painter, document, name):
     document.setModified(False)
     painter.prompt.setPlainText("later, by the map")
     painter.press_apply()
-    yield kit.until(lambda: "step" in painter.progress.text() or not painter.busy, f"{name}: begun", 30)
-    if painter.busy:  # else a busy machine has seen the layer before we have looked
-        kit.check(f"{name}: reading leaves no trace", not document.modified() and kit.undo_text() == undo)
+    trace = []
+
+    def ended():
+        """Looks at every chance until the layer comes."""
+        if painter.busy and painter.names(document) == names:
+            trace[:] = [document.modified(), kit.undo_text()]
+        return not painter.busy
+
+    yield kit.until(ended, f"{name}: the end", 60)
+    kit.check(f"{name}: reading leaves no trace", trace == [False, undo], f"{trace} {painter.says}")
     yield from painter.until_done(name)
     kit.check(f"{name}: done", "Done" in painter.says, painter.says)
     after = pixels_of(kit, document)
