@@ -3,6 +3,12 @@
 import os
 import sys
 
+from hypothesis import settings
+
+# How long a test takes is not what it is about: machines are busy.
+settings.register_profile("calm", deadline=None)
+settings.load_profile("calm")
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 

@@ -36,7 +36,7 @@ def apply_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[s
             "lay it over the picture in your painting program: what the map keeps stays as it is.",
         )
     grey = map_of(options.map, canvas)
-    control = _control_of(options, canvas)
+    control = control_of(options, canvas)
     read = time.perf_counter() - start
     finished, layer = paint(options, settings, canvas, grey, control=control)
     if options.layer:
@@ -56,7 +56,7 @@ def map_of(path: Path, canvas: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return grey
 
 
-def _control_of(options: argparse.Namespace, canvas: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+def control_of(options: argparse.Namespace, canvas: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """The picture for a ControlNet at the canvas's size, RGBA uint8 [h, w, 4], if there is one. Raises InputError."""
     if (options.controlnet is None) != (options.control is None):
         lacking = "--controlnet NAME" if options.controlnet is None else "--control FILE"
@@ -74,6 +74,14 @@ def _control_of(options: argparse.Namespace, canvas: NDArray[np.uint8]) -> NDArr
     if image.size == (width, height):
         return rgba
     return np.asarray(Image.fromarray(rgba).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _guide(options: argparse.Namespace, control: NDArray[np.uint8] | None, box: Box) -> tuple[Control | None, bytes]:
+    """What a request says of that picture, the part in the box, and its bytes. Raises InputError, ValueError."""
+    if control is None:
+        return None, b""
+    data, shown = _pixels(control, box, "rgba8")
+    return Control(options.controlnet, shown, options.control_weight, *_range_of(options.control_range)), data
 
 
 def _range_of(said: str) -> tuple[float, float]:
@@ -108,10 +116,7 @@ def paint(
     try:
         canvas_bytes, canvas_pixels = _pixels(canvas, canvas_box, "rgba8")
         map_bytes, map_pixels = _pixels(grey, painted, "gray16")
-        guide, guide_bytes = None, b""
-        if control is not None:
-            guide_bytes, shown = _pixels(control, canvas_box, "rgba8")
-            guide = Control(options.controlnet, shown, options.control_weight, *_range_of(options.control_range))
+        guide, guide_bytes = _guide(options, control, canvas_box)
         request = Request(
             **_common(options, settings),
             negative_prompt=options.negative_prompt,
@@ -139,9 +144,12 @@ def find_map_file(options: argparse.Namespace, settings: dict[str, Any]) -> dict
     """Carry out the options of `sfumato find-map`; gives the report. Raises InputError, SfumatoError."""
     start = time.perf_counter()
     canvas, _ = read_canvas(options.canvas)
+    control = control_of(options, canvas)
     height, width = canvas.shape[:2]
+    whole = Box(0, 0, width, height)
     try:
-        canvas_bytes, canvas_pixels = _pixels(canvas, Box(0, 0, width, height), "rgba8")
+        canvas_bytes, canvas_pixels = _pixels(canvas, whole, "rgba8")
+        guide, guide_bytes = _guide(options, control, whole)
         request = Request(
             **_common(options, settings),
             task="map",
@@ -150,11 +158,12 @@ def find_map_file(options: argparse.Namespace, settings: dict[str, Any]) -> dict
             canvas=canvas_pixels,
             change_map=None,
             guidance_scale=options.guidance,
+            control=guide,
         )
     except ValueError as error:
         raise InputError("bad_request", str(error)) from None
     read = time.perf_counter() - start
-    finished = _run(request, canvas_bytes)
+    finished = _run(request, canvas_bytes, control=guide_bytes)
     write_png(options.out, _rgba(finished)[..., 0])
     return _report(finished, start, read)
 
@@ -173,6 +182,7 @@ def _common(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, 
         "steps": info.steps if options.steps is None else options.steps,
         "settings": settings,
         "scheduler": options.scheduler,
+        "vae": options.vae,
         "loras": tuple(lora_of(said) for said in options.lora),
     }
 

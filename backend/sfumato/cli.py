@@ -56,8 +56,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _say(text: str = "", end: str = "\n") -> None:
     """Print now, not at exit, where what fails is past catching. Raises SystemExit when nobody reads, SfumatoError."""
+    encoding = sys.stdout.encoding or "utf-8"  # in which a name need not be writable
     try:
-        print(text, end=end, flush=True)
+        print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
     except OSError as error:
         # What is still in the buffer would fail at exit once more.
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -214,7 +215,7 @@ def _find_map(options: argparse.Namespace) -> int:
     from sfumato.apply import find_map_file
     from sfumato.pictures import check_outputs
 
-    check_outputs([options.out], [options.canvas])
+    check_outputs([options.out], [options.canvas, options.control])
 
     report = find_map_file(options, _settings(options))
     if options.json:

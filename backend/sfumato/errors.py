@@ -7,12 +7,14 @@ SfumatoError            a sentence that names the thing and the next action
 
 from __future__ import annotations
 
+import textwrap
+
 
 class SfumatoError(Exception):
     """code: a short word for programs; str(error): a sentence for people."""
 
     def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(sentence.encode(errors="replace").decode())  # names of files need not be text, and may be told
         self.code = code
 
 
@@ -25,3 +27,13 @@ class Cancelled(SfumatoError):
 
     def __init__(self) -> None:
         super().__init__("cancelled", "Cancelled.")
+
+
+def said_by(error: BaseException, most: int = 200) -> str:
+    """What another's error says, for the middle of a sentence: in one line without a full stop, of at most so many
+    characters, cut at a word; the name of its kind where it says nothing."""
+    text = " ".join(str(error).split())
+    short = textwrap.shorten(text, most, placeholder=" …", break_on_hyphens=False)
+    if short == "…":  # a single word, such as a long path
+        short = f"{text[: most - 1]}…"
+    return short.rstrip(".") or type(error).__name__

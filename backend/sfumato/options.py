@@ -44,7 +44,6 @@ def make_parser() -> argparse.ArgumentParser:
     apply.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the whole map (default: 1)")
     apply.add_argument("--invert-map", action="store_true", help="the map is painted the other way round: white keeps")
     apply.add_argument("--soften", type=int, default=0, metavar="PX", help="blur the map by so many pixels")
-    _add_control(apply)
     apply.add_argument("--layer", type=Path, metavar="OUT.png", help="write what changed, transparent elsewhere")
     apply.add_argument("--flat", type=Path, metavar="OUT.png", help="write the whole picture with the change in it")
 
@@ -116,7 +115,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_common(command: argparse.ArgumentParser, source: str, edit: str) -> None:
-    """What `apply` and `find-map` share. source: what the option for the text of the picture itself is called."""
+    """What `apply`, `fan` and `find-map` share. source: what the option for the text of the picture is called."""
     add = command.add_argument
     add("canvas", metavar="CANVAS", type=Path, help="the picture to edit")
     add("--prompt", required=True, help='what should appear; may be empty ("")')
@@ -131,11 +130,13 @@ def _add_common(command: argparse.ArgumentParser, source: str, edit: str) -> Non
         metavar="NAME",
         help="how the steps are taken, such as UniPC (default: the model's own)",
     )
+    add("--vae", default="", metavar="NAME", help="a VAE of `sfumato models` (default: the model's own)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of it (see `sfumato edits`)")
     more = (
         "and how much of it (default: 1); several times for several, and <lora:NAME:WEIGHT> in the prompt is the same"
     )
     add("--lora", action="append", default=[], metavar="NAME[:WEIGHT]", help=f"a LoRA of `sfumato models`, {more}")
+    _add_control(command)
     add("--json", action="store_true", help="print the plan, the steps and the seconds as JSON")
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import sfumato_wire as wire
 from sfumato_wire.limits import CHUNK, MAX_HEADER, MAX_ITEMS
 
-from sfumato.errors import Cancelled, SfumatoError
+from sfumato.errors import Cancelled, SfumatoError, said_by
 
 if TYPE_CHECKING:
     from .studio import Progressed, Studio
@@ -81,7 +81,7 @@ class Worker:
         except Exception as error:  # whatever it is, a painter must learn why nothing can be painted
             _log(error)
             self._greeted.wait()
-            self._say(wire.Refused("studio", f"it cannot start: {type(error).__name__}: {error}"[:500]))
+            self._say(wire.Refused("studio", f"it cannot start: {type(error).__name__}: {said_by(error, 400)}"))
             return 1
         self._greeted.wait()
         there = {"models": studio.models, "LoRAs": studio.loras, "ControlNets": studio.controlnets}

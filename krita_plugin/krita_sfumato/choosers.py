@@ -19,8 +19,9 @@ class LayerChooser(CalmComboBox):
 
     chosen = pyqtSignal(str)
 
-    def __init__(self, tip: str) -> None:
+    def __init__(self, tip: str, with_selection: bool = True) -> None:
         super().__init__(tip)
+        self._with_selection = with_selection
         self._shown: list[tuple[str, str]] = []
         self.activated.connect(lambda *_: self.chosen.emit(self.current()))
 
@@ -30,7 +31,7 @@ class LayerChooser(CalmComboBox):
     def show_layers(self, layers: Sequence[Any], current: str, nothing: str) -> None:
         """Rebuilt only when something changed, and never while it is open."""
         entries = [(layer.id, INDENT * layer.depth + layer.name) for layer in layers]
-        if entries:
+        if entries and self._with_selection:
             entries.append((SELECTION, sentences.SELECTED))
         if current not in [layer for layer, _ in entries]:
             entries.insert(0, ("", nothing))

@@ -98,7 +98,7 @@ class Panel(QWidget):
         self.edit.show_things(tuple((info.id, info.name, info.help) for info in edits), settings.edit)
         self.prompts.show_settings(settings, tuning.asks_source(edits, self.edit.current()))
         self.maps.show_strength(settings.strength)
-        self.how.show_models(self._view.models, self._view.schedulers, settings)
+        self.how.show_models(self._view, settings)
         self.how.show_settings(settings)
         self.footer.row.show_mask(settings.as_mask)
         for tuner, task in ((self.tuner, "edit"), (self.finder, "map")):
@@ -112,6 +112,7 @@ class Panel(QWidget):
 
     def show_map(self, layers: Sequence[Any], choice: Choice) -> None:
         self.maps.show_map(layers, choice)
+        self.how.guide.show_layers(layers)
         self.map_preview.show_levels(choice.black, choice.white, choice.gamma, choice.soften)
 
     def show_results(self, tiles: tuple[Tile, ...], can_replace: bool, discarded: str) -> None:
@@ -126,7 +127,7 @@ class Panel(QWidget):
 
     def show_view(self, view: View) -> None:
         had, self._view = self._view, view
-        if (view.edits, view.models, view.schedulers) != (had.edits, had.models, had.schedulers):
+        if (view.edits, view.models, view.controlnets) != (had.edits, had.models, had.controlnets):
             self.show_settings(self._settings)
         if view.seed is not None:
             self.how.show_seed(view.seed)

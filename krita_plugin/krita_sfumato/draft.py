@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .vendor.sfumato_wire import Box, Pixels, Request, digest_of
+from .vendor.sfumato_wire import Box, Control, Pixels, Request, digest_of
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Draft:
-    """A request whose pictures have no names yet; `fields` are those of Request."""
+    """A request whose pictures have no names yet; `fields` are those of Request. shown: to the ControlNet, of which
+    `guide` has the other fields."""
 
     canvas: Picture
     change_map: Picture | None
     fields: dict[str, Any]
+    shown: Picture | None = None
+    guide: dict[str, Any] = field(default_factory=dict)
 
     def but(self, **fields: Any) -> Draft:
         """The same with other fields."""
@@ -41,4 +44,7 @@ class Draft:
         blobs = {canvas.digest: self.canvas.data}
         if self.change_map and change_map:
             blobs[change_map.digest] = self.change_map.data
-        return Request(canvas=canvas, change_map=change_map, **self.fields), blobs
+        control = Control(picture=self.shown.named(), **self.guide) if self.shown else None
+        if self.shown and control:
+            blobs[control.picture.digest] = self.shown.data
+        return Request(canvas=canvas, change_map=change_map, control=control, **self.fields), blobs

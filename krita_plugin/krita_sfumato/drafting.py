@@ -10,7 +10,7 @@ from .draft import Draft, Picture
 from .edit import Edit, Trouble, name_of, or_find
 from .interfaces import Compute, Document, Pending
 from .memory import Memory
-from .settings import Choice
+from .settings import Choice, Guide
 from .vendor.sfumato_wire import Box, EditInfo, ModelInfo, Welcome, crop_box
 
 
@@ -32,8 +32,22 @@ def prepare(edit: Edit, welcome: Welcome, memory: Memory, compute: Compute) -> G
         bands.append(band)
         yield "reading"
     canvas = Picture(box, "bgra8", (yield from waited(compute(pixels.use_up, bands, b"".join), "reading")))
+    guide = settings.guide if "controlnet" in model.takes else Guide()
+    shown = (yield from _read_shown(document, guide, box, compute)) if guide.id else None
     yield "sending"
-    return Draft(canvas, change_map, fields_of(edit, model, info, width, height))
+    said = {"id": guide.id, "weight": guide.weight, "begin": guide.begin, "end": guide.end}
+    return Draft(canvas, change_map, fields_of(edit, model, info, width, height), shown, said)
+
+
+def _read_shown(document: Document, guide: Guide, box: Box, compute: Compute) -> Generator[str, None, Picture]:
+    """The picture for a ControlNet: a layer alone."""
+    if not guide.layer or not document.has(guide.layer):
+        raise Trouble(sentences.NO_GUIDE_LAYER)
+    bands: list[bytes] = []
+    for band in document.read_layer(guide.layer, box):
+        bands.append(band)
+        yield "reading"
+    return Picture(box, "bgra8", (yield from waited(compute(pixels.use_up, bands, b"".join), "reading")))
 
 
 def read_map(

@@ -61,7 +61,14 @@ class Edit:
 
     def maps(self, memory: Memory) -> tuple[str, ...]:
         """The layers that are no part of the picture; asked for when needed, as the painter may add some any time."""
-        return tuple(dict.fromkeys(filter(None, [self.settings.map.layer, *memory.of(self.document).maps])))
+        return tuple(
+            dict.fromkeys(filter(None, [self.settings.map.layer, self._guide, *memory.of(self.document).maps]))
+        )
+
+    @property
+    def _guide(self) -> str:
+        """What a ControlNet is shown is no part of the picture either."""
+        return self.settings.guide.layer if self.settings.guide.id else ""
 
     def painted(self) -> Painted | None:
         """Its result, if there is one that fits and it is no layer yet."""

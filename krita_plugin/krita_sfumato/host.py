@@ -159,6 +159,10 @@ class Document:
         at the first step, band by band."""
         return reading.read_picture(self._document, box, without)
 
+    def read_layer(self, layer: str, box: Box) -> Iterator[bytes]:
+        """What is on the layer alone as straight BGRA, sRGB, 8 bits, band by band."""
+        return reading.read_layer(self._app, self._need(layer), box)
+
     def read_alpha(self, layer: str, box: Box) -> Iterator[bytes]:
         """How opaque what is on the layer is, band by band."""
         return alpha.read_alpha(self._app, self._need(layer), box)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import sentences
 from .choosers import Chooser
+from .guide_rows import GuideRows
 from .qt import QFormLayout, QIcon, QSizePolicy, QToolButton, QVBoxLayout, QWidget, pyqtSignal
 from .settings import MOST_VARIANTS, Settings
 from .spin import AutoDoubleSpinBox, AutoSpinBox
+from .state import View
 from .vendor.sfumato_wire import ModelInfo
 from .widgets import CalmComboBox, CalmSpinBox, Fold, form, name_parts, row, silent
 
@@ -41,8 +43,12 @@ class ModelRows(QWidget):
         rows.addRow(sentences.SEED_LABEL, row(self.seed, self.dice))
         self.guidance = AutoDoubleSpinBox(30.0, sentences.TIP_GUIDANCE)
         self.scheduler = CalmComboBox(sentences.TIP_SCHEDULER)
-        body, more = QWidget(), form()
-        body.setLayout(more)
+        self.guide = GuideRows()
+        body, more, inner = QWidget(), form(), QVBoxLayout()
+        body.setLayout(inner)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addLayout(more)
+        inner.addWidget(self.guide)
         more.addRow(sentences.GUIDANCE_LABEL, self.guidance)
         more.addRow(sentences.SCHEDULER_LABEL, self.scheduler)
         self.fold = Fold(sentences.PAINTING_HOW, sentences.TIP_PAINTING_HOW, body)
@@ -61,6 +67,7 @@ class ModelRows(QWidget):
             self.dice.toggled,
             self.guidance.valueChanged,
             self.scheduler.activated,
+            self.guide.changed,
         ):
             signal.connect(lambda *_: self.changed.emit())
         name_parts(self)
@@ -75,17 +82,18 @@ class ModelRows(QWidget):
             "seed": None if self.dice.isChecked() else self.seed.value(),
             "guidance": self.guidance.number(),
             "scheduler": str(self.scheduler.currentData() or ""),
+            "guide": self.guide.guide(),
         }
 
-    def show_models(
-        self, models: Sequence[ModelInfo], schedulers: Mapping[str, Sequence[str]], wanted: Settings
-    ) -> None:
+    def show_models(self, view: View, wanted: Settings) -> None:
+        models, schedulers = view.models, view.schedulers
         self._models = {model.id: model for model in models}
         self.model.show_things(tuple((m.id, m.name, m.family) for m in models), wanted.model)
         info = self._models.get(self.model.current()) or next(iter(models), None)
         with silent(self.steps), silent(self.guidance):
             self.steps.set_own(info.steps if info else None)
             self.guidance.set_own(info.guidance_scale if info else None)
+        self.guide.show_controlnets(info, view.controlnets, wanted.guide)
         self._show_schedulers(tuple(schedulers.get(info.family, ())) if info else (), wanted.scheduler)
 
     def show_settings(self, settings: Settings) -> None:

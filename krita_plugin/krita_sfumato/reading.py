@@ -11,6 +11,7 @@ from .pixels import BAND, bands
 from .qt import QByteArray, QImage
 from .vendor.sfumato_wire import Box
 
+SRGB = "sRGB-elle-V2-srgbtrc.icc"
 GREY = "Gray-D50-elle-V2-srgbtrc.icc"  # grey as seen: the tone curve of sRGB
 
 
@@ -29,17 +30,28 @@ class Converter:
         if self._context is not None:
             self._context.__exit__(None, None, None)
 
+    def bgra(self, raw: bytes, width: int, height: int) -> bytes:
+        """As seen, in 8-bit sRGB."""
+        node = self._filled(raw, width, height)
+        node.setColorSpace("RGBA", "U8", SRGB)
+        self._scratch.waitForDone()
+        return read_node(node, Box(0, 0, width, height), 4)
+
     def grey(self, raw: bytes, width: int, height: int) -> bytes:
-        if self._context is None:
-            self._context = scratch_document(self._app, *self._space)
-            self._scratch = self._context.__enter__()
-        node = self._scratch.createNode("map", "paintlayer")
-        node.setPixelData(QByteArray(raw), 0, 0, width, height)
+        node = self._filled(raw, width, height)
         # Through 16 bits an 8-bit grey would be off by up to 4 of 65,535.
         node.setColorSpace("GRAYA", self._depth, GREY)
         self._scratch.waitForDone()
         out = read_node(node, Box(0, 0, width, height), 2 if self._depth == "U8" else 4)
         return pixels.graya16(out[0::2], out[1::2]) if self._depth == "U8" else out
+
+    def _filled(self, raw: bytes, width: int, height: int) -> Any:
+        if self._context is None:
+            self._context = scratch_document(self._app, *self._space)
+            self._scratch = self._context.__enter__()
+        node = self._scratch.createNode("map", "paintlayer")
+        node.setPixelData(QByteArray(raw), 0, 0, width, height)
+        return node
 
 
 @contextmanager
@@ -93,6 +105,23 @@ def read_map(app: Any, node: Any, box: Box) -> Iterator[bytes]:
                 raise ValueError(f"Krita gave {len(raw)} bytes for {part.width} x {part.height} pixels.")
             grey = pixels.as_it_is(raw, model, depth) if exact else None
             yield converter.grey(raw, part.width, part.height) if grey is None else grey
+
+
+def read_layer(app: Any, node: Any, box: Box) -> Iterator[bytes]:
+    """A layer alone as straight BGRA, sRGB, 8 bits, band by band; a mask's values as greys."""
+    if node.type() in tree.MASKS:
+        for part in bands(box):
+            yield pixels.opaque(read_node(node, part, 1))
+        return
+    model, depth, profile = node.colorModel(), node.colorDepth(), node.colorProfile()
+    plain = (model, depth) == ("RGBA", "U8") and profile.startswith("sRGB") and "g10" not in profile
+    with Converter(app, model, depth, profile) as converter:
+        for part in bands(box):
+            raw = bytes(node.projectionPixelData(part.x, part.y, part.width, part.height))
+            if not raw:  # nothing was ever painted there
+                yield bytes(4 * part.area)
+            else:
+                yield raw if plain else converter.bgra(raw, part.width, part.height)
 
 
 def read_picture(document: Any, box: Box, without: Sequence[str]) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from .tuning import Tuning
@@ -34,6 +34,17 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Guide:
+    """A ControlNet, "" for none, and the layer whose picture it is shown; begin, end: shares of the schedule."""
+
+    id: str = ""
+    layer: str = ""
+    weight: float = 1.0
+    begin: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """strength in percent; steps 0, guidance None, scheduler "": the model's own; seed None: a new one; edit and model
     "": the first there is; variants: how many, each with a seed of its own; as_mask: the result as a layer with a
@@ -54,6 +65,7 @@ class Settings:
     edit: str = ""
     tuning: Tuning = field(default_factory=dict)
     as_mask: bool = False
+    guide: Guide = field(default_factory=Guide)
 
 
 def to_json(settings: Settings) -> dict[str, Any]:
@@ -68,8 +80,10 @@ def choice_from(said: Any) -> Choice:
 
 def settings_from(said: Any) -> Settings:
     """The same for all of the settings."""
-    chosen = choice_from(said.get("map")) if isinstance(said, Mapping) else Choice()
-    return Settings(map=chosen, **_read(said, Settings(), _SETTINGS))
+    known = said if isinstance(said, Mapping) else {}
+    guide = Guide(**_read(known.get("guide"), Guide(), _GUIDE))
+    guide = guide if guide.begin < guide.end else replace(guide, begin=0.0, end=1.0)
+    return Settings(map=choice_from(known.get("map")), guide=guide, **_read(known, Settings(), _SETTINGS))
 
 
 def _read(said: Any, proposed: Any, takes: Mapping[str, Callable[[Any], bool]]) -> dict[str, Any]:
@@ -118,6 +132,13 @@ _CHOICE: dict[str, Callable[[Any], bool]] = {
     "white": _whole(1, 255),
     "gamma": _number(0.1, 10.0),
     "soften": _whole(0, 1000),
+}
+_GUIDE: dict[str, Callable[[Any], bool]] = {
+    "id": _text,
+    "layer": _text,
+    "weight": _number(0.0, 2.0),
+    "begin": _number(0.0, 1.0),
+    "end": _number(0.0, 1.0),
 }
 _SETTINGS: dict[str, Callable[[Any], bool]] = {
     "prompt": _text,

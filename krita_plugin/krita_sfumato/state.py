@@ -7,7 +7,7 @@ from typing import Any
 
 from . import sentences
 from .pace import Pace
-from .vendor.sfumato_wire import EditInfo, ModelInfo, Progress
+from .vendor.sfumato_wire import EditInfo, Extra, ModelInfo, Progress
 
 Rgb = tuple[int, int, bytes]  # width, height, three bytes per pixel
 
@@ -21,6 +21,7 @@ class View:
     models: tuple[ModelInfo, ...] = ()
     edits: tuple[EditInfo, ...] = ()
     schedulers: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by family
+    controlnets: tuple[Extra, ...] = ()
     sentence: str = ""
     is_trouble: bool = False
     busy: bool = False

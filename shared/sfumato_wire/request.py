@@ -138,6 +138,7 @@ class Request:
     one that is named twice add up.
     scheduler: one that the model's family is offered (`Welcome.schedulers`); "" is the model's own.
     control: what guides the model beside the texts, if anything does.
+    vae: the id or name of a VAE among the backend's, in place of the model's own; "" is that.
     """
 
     model: str
@@ -162,6 +163,7 @@ class Request:
     loras: tuple[Lora, ...] = ()
     scheduler: str = ""
     control: Control | None = None
+    vae: str = ""
 
     def __post_init__(self) -> None:
         if not (0 < self.width <= MAX_SIDE and 0 < self.height <= MAX_SIDE):
@@ -176,7 +178,7 @@ class Request:
             raise ValueError("An edit needs a map to go by; a map is found without one.")
         if self.change_map and self.change_map.format not in ("gray8", "gray16", "graya16"):
             raise ValueError(f"The map must be gray8, gray16 or graya16, not {self.change_map.format}.")
-        for name in ("prompt", "negative_prompt", "source_prompt", "model", "edit", "scheduler"):
+        for name in ("prompt", "negative_prompt", "source_prompt", "model", "edit", "scheduler", "vae"):
             _check_text(name.replace("_", " "), getattr(self, name))
         if not 1 <= self.steps <= MAX_STEPS:
             raise ValueError(f"Steps must lie between 1 and {MAX_STEPS}; this is {self.steps}.")

@@ -33,6 +33,7 @@ import diffusers
 import numpy as np
 import torch
 import transformers
+from jobs import job
 from models import original
 from safetensors import safe_open
 from sfumato.models import checkpoints, families
@@ -41,7 +42,6 @@ from sfumato.models.listing import Row, listing
 from sfumato.models.places import add_folder
 from sfumato.models.usable import as_model
 from sfumato.studio import Studio
-from sfumato_wire import Pixels, Request, digest_of
 
 SCALE = 0.02  # of the random numbers: small enough that nothing overflows
 SIDE = 64  # pixels of what is painted
@@ -107,21 +107,10 @@ def compared(file: Path, pipe: Any) -> str:
 def painted(row: Row) -> str:
     canvas = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 4), np.uint8)
     canvas[..., 3] = 255
-    grey = np.tile(np.linspace(0, 65535, SIDE).astype("<u2"), (SIDE, 1))
-    data, values = canvas.tobytes(), grey.tobytes()
-    request = Request(
-        model=row.id,
-        edit="differential",
-        prompt="a red boat",
-        width=SIDE,
-        height=SIDE,
-        canvas=Pixels(0, 0, SIDE, SIDE, "rgba8", digest_of(data)),
-        change_map=Pixels(0, 0, SIDE, SIDE, "gray16", digest_of(values)),
-        steps=1,
-        seed=1,
-    )
+    grey = np.tile(np.linspace(0, 65535, SIDE).astype(np.uint16), (SIDE, 1))
+    asked = job(canvas, grey, model=row.id, prompt="a red boat", steps=1, seed=1)
     start = time.perf_counter()
-    finished = Studio("cpu").run(request, data, values)
+    finished = Studio("cpu").run(*asked)
     seconds = time.perf_counter() - start
     if finished.layer is None:
         return "nothing was painted"

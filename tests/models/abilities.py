@@ -16,7 +16,7 @@ from models import tiny_checkpoints as tiny
 from sfumato.edits import EDITS
 from sfumato.models.checkpoints import CONFIGS
 
-OTHERS = {"lora": "LoRA", "controlnet": "ControlNet"}
+OTHERS = {"lora": "LoRA", "controlnet": "ControlNet", "vae": "another VAE"}
 GIB = 2**30
 
 

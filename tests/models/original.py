@@ -108,7 +108,7 @@ def unet(model: Any) -> Tensors:
 
 def controlnet(model: Any) -> Tensors:
     """The first half of a UNet as above, the entry of the picture, and a convolution for every one of its outputs."""
-    own = ("controlnet_", "conv_in", "time_embedding", "down_blocks", "mid_block")
+    own = ("controlnet_", "conv_in", "time_embedding", "add_embedding", "down_blocks", "mid_block")
     half = [name for name in model.state_dict() if name.startswith(own[1:])]
     state = model.state_dict()
     result = {}

@@ -24,6 +24,7 @@ from sfumato.models.listing import Row, listing
 from sfumato.models.places import add_folder
 from sfumato.models.recognise import recognise
 from sfumato.models.usable import as_model, why_not
+from sfumato.models.vaes import SAME
 from sfumato.steering.routes import route_of
 from sfumato.studio import Finished, Studio
 from sfumato_wire import Control, Lora, Pixels, digest_of
@@ -65,7 +66,7 @@ def test_the_page_is_what_is_measured() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_folders(kind: Kind, folder: Path) -> None:
+def test_folders(kind: Kind, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = kind.make()
     pipe.save_pretrained(folder / "mine")
     lora_files.of_diffusers(folder / "soft", pipe, kind.family)
@@ -84,6 +85,9 @@ def test_folders(kind: Kind, folder: Path) -> None:
             assert len(set(found.data[::4])) > 1
     assert len(set(results.values())) == len(EDITS)
     assert painted(studio, loras=(Lora("soft", 1.0),)).data != results["differential"]
+    tiny.configured(monkeypatch, folder, pipe, SAME.get(kind.family, kind.family))
+    tiny.another_vae(pipe, kind.family).save_pretrained(folder / "clear")
+    assert painted(studio, vae="clear").data != results["differential"]
     lines = np.full((64, 64, 4), 255, np.uint8).tobytes()
     control = Control("lines", Pixels(0, 0, 64, 64, "rgba8", digest_of(lines)))
     if "controlnet" in kind.without:

@@ -130,22 +130,6 @@ class TestSchedulers:
 
 
 class TestFolders:
-    @pytest.mark.parametrize("family", FAMILIES)
-    def test_one_is_painted_with_and_black_stays(
-        self, family: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setitem(families.FAMILIES, family, replace(families.FAMILIES[family], native=64))
-        FAMILIES[family]().save_pretrained(folder / family)
-        row = only()
-        assert (row.family, row.problem, why_not(row)) == (family, "", "")
-        request, canvas, grey = request_for(row.id)
-        finished = Studio("cpu").run(request, canvas, grey)
-        assert finished.layer is not None
-        box, rgba = finished.layer.box, np.frombuffer(finished.data, np.uint8)
-        layer = rgba.reshape(box.height, box.width, 4)
-        assert layer[:, : max(16 - box.x, 0), 3].max(initial=0) == 0
-        assert layer[..., 3].max() == 255
-
     @pytest.mark.parametrize("family", INPAINTING)
     def test_one_for_inpainting_takes_the_same_map(
         self, family: str, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -185,11 +169,29 @@ class TestFolders:
         before = studio.run(*request_for(mine))
         shutil.rmtree(folder / "mine")
         assert studio.run(*request_for(mine)).data == before.data
+        assert studio.run(*request_for("mine")).data == before.data
         studio.pipe = Pipelines("cpu", budget=0)
         studio.run(*request_for(other))
         with pytest.raises(InputError, match=r"^The files of mine have gone or cannot be read"):
             studio.run(*request_for(mine))
+        with pytest.raises(InputError, match=r"^There is no model 'mine'\."):
+            studio.run(*request_for("mine"))
         assert studio.find(other) in studio.pipe
+
+    def test_one_that_came_later_and_is_deleted_goes_on_by_name(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Until there is another of its name, which is another model: nothing of the first is taken for its own."""
+        monkeypatch.setitem(families.FAMILIES, "sd15", replace(families.FAMILIES["sd15"], native=64))
+        studio = Studio("cpu")
+        sd15().save_pretrained(folder / "mine")
+        before = studio.run(*request_for("mine"))
+        shutil.rmtree(folder / "mine")
+        assert studio.run(*request_for("mine")).data == before.data
+        sd15().save_pretrained(folder / "deeper" / "mine")
+        after = studio.run(*request_for("mine"))
+        assert after.data != before.data
+        assert after.data == Studio("cpu").run(*request_for("mine")).data
 
     @pytest.mark.parametrize(
         ("part", "sentence"),
@@ -445,8 +447,8 @@ class TestWhich:
         with pytest.raises(InputError) as caught:
             models.find("mine")
         assert str(caught.value) == (
-            "mine lacks the text encoder CLIP-L, the text encoder T5-XXL and the VAE, which no other file can lend it "
-            "yet: `sfumato models get black-forest-labs/FLUX.1-dev` brings a whole model."
+            "mine lacks the text encoder CLIP-L, the text encoder T5-XXL and the VAE, which no file here lends it: "
+            "`sfumato models get black-forest-labs/FLUX.1-dev` brings a whole model."
         )
 
     def test_a_damaged_list_of_folders_keeps_nobody_from_painting(

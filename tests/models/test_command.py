@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from models import samples
 from models.samples import write
 from sfumato.cli import main
-from sfumato.models import CATALOGUE
+from sfumato.errors import InputError
+from sfumato.models import CATALOGUE, find
 from sfumato.models.command import KINDS
 from sfumato.models.families import FAMILIES
 from sfumato.models.places import folders
@@ -111,3 +115,38 @@ def test_a_folder_that_went_is_said_and_the_rest_is_listed(capsys: pytest.Captur
     text = said(capsys)
     assert "Comfy UI cannot be opened" in text
     assert "sketchbook: " in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep names as text")
+def test_names_that_are_no_text_are_shown_and_to_be_changed(
+    capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In folders and in the hub's cache: printed, as JSON, and refused by name."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    folder, latin = tmp_path / os.fsdecode(b"B\xe4ume"), os.fsdecode(b"gr\xfcn.safetensors")
+    write(folder / latin, samples.SD15)
+    write(tmp_path / "hub" / "models--painter--soft" / "snapshots" / "abc" / latin, LORA)
+    assert main(["models", "add-folder", str(folder)]) == 0
+    capsysbinary.readouterr()
+    assert main(["models"]) == 0
+    lines = capsysbinary.readouterr().out.decode("utf-8")
+    assert main(["models", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsysbinary.readouterr().out) if row["owner"] != "sfumato"}
+    shown = "gr\N{REPLACEMENT CHARACTER}n"
+    assert set(rows) == {shown, f"painter/soft/{shown}.safetensors"}
+    for name, row in rows.items():
+        json.dumps(row, ensure_ascii=False).encode()
+        assert "holds letters that are not in UTF-8: rename the file" in row["problem"]
+        assert row["problem"] in lines
+        with pytest.raises(InputError) as caught:
+            find(name)
+        assert str(caught.value) == row["problem"]
+
+
+def test_what_a_terminal_cannot_write_is_told_otherwise(tmp_path: Path) -> None:
+    write(tmp_path / "Bäume" / "油画.safetensors", samples.SD15)
+    environ = os.environ | {"PYTHONIOENCODING": "ascii:strict"}
+    for words in (["add-folder", str(tmp_path / "Bäume")], []):
+        command = [sys.executable, "-m", "sfumato", "models", *words]
+        said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    assert "??-" in said

@@ -20,12 +20,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from sfumato import cli, models
 from sfumato.errors import Cancelled, InputError, SfumatoError
-from sfumato.models import checkpoints, controlled, families, ladder
+from sfumato.models import checkpoints, controlled, families, ladder, opened
 from sfumato.models.beside import find_beside
 from sfumato.models.controlnets import IN_ONE_FILE
 from sfumato.models.ladder import RUNGS
 from sfumato.models.places import add_folder
 from sfumato.studio import Finished, Progressed, Studio
+from sfumato.studio.control import check_range
 from sfumato.studio.pipelines import Pipelines
 from sfumato_wire import Control, Lora, Pixels, digest_of
 
@@ -107,13 +108,50 @@ def test_its_range_is_of_the_whole_schedule(family: str, folder: Path) -> None:
     before, whole = painted(studio), painted(studio, control())
     first, last = painted(studio, control(end=0.5)), painted(studio, control(begin=0.5))
     assert len({finished.data for finished in (before, whole, first, last)}) == 4
-    assert painted(studio, control(begin=0.3, end=0.45)).data == before.data
     assert painted(studio, control(begin=0.0, end=0.74)).data == first.data  # the third of four steps is not all in it
     half = {"strength": 500}
     late = painted(studio, **half)
     assert late.report["steps_run"] == 2
     assert painted(studio, control(end=0.5), **half).data == late.data
     assert painted(studio, control(begin=0.5), **half).data == painted(studio, control(), **half).data != late.data
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "steps", "wide"),
+    [(0.3, 0.45, 4, "0.25..0.5"), (0.3, 0.55, 4, "0.25..0.75"), (0.4, 0.6, 3, "0.333..0.667"), (0.0, 0.9, 1, "0..1")],
+)
+def test_a_range_without_a_step_is_told_of(begin: float, end: float, steps: int, wide: str) -> None:
+    """And the one that it names has a step."""
+    asked, _ = control(begin=begin, end=end)
+    with pytest.raises(InputError) as caught:
+        check_range(asked, steps)
+    assert str(caught.value) == (
+        f"The ControlNet would guide nothing: of {steps} steps none lies wholly in its range, {begin:g}..{end:g}. "
+        f"Widen it to {wide}, or take more steps."
+    )
+    begin, end = map(float, wide.split(".."))
+    check_range(replace(asked, begin=begin, end=end), steps)
+
+
+def test_every_range_that_is_named_has_a_step() -> None:
+    for steps in (*range(1, 60), 997, 1000):
+        for begin, end in ((0.001 * i, 0.001 * i + 0.0005) for i in range(999)):
+            asked, _ = control(begin=begin, end=end)
+            with pytest.raises(InputError) as caught:
+                check_range(asked, steps)
+            first, last = map(float, str(caught.value).split("Widen it to ")[1].split(",")[0].split(".."))
+            check_range(replace(asked, begin=first, end=last), steps)
+
+
+def test_a_range_without_a_step_is_told_of_before_anything_is_loaded(folder: Path) -> None:
+    """But for where the map makes more steps of those that were asked for."""
+    saved(folder, "sd15")
+    studio, narrow = Studio("cpu"), control(begin=0.3, end=0.45)
+    with pytest.raises(InputError, match=r"of 4 steps none lies wholly in its range, 0\.3\.\.0\.45\. Widen it to 0"):
+        painted(studio, narrow)
+    assert studio.find("mine") not in studio.pipe
+    spent = {"strength": 200, "settings": {"spend": True, "axis": "steps"}}
+    assert painted(studio, control(begin=0.9, end=0.99), **spent).data != painted(studio, **spent).data
 
 
 def test_one_of_flux_that_reads_pixels(folder: Path) -> None:
@@ -276,7 +314,8 @@ def test_checkpoints_for_inpainting_take_one(family: str, folder: Path) -> None:
     studio = Studio("cpu")
     before = painted(studio)
     assert painted(studio, control()).data != before.data
-    assert painted(studio, control(begin=0.3, end=0.45)).data == before.data
+    half = {"strength": 500}
+    assert painted(studio, control(end=0.5), **half).data == painted(studio, **half).data
 
 
 def test_a_map_is_found_with_it(folder: Path) -> None:
@@ -331,6 +370,26 @@ class TestFromTheCommandLine:
         Image.fromarray(LINES).resize((2 * SIDE, 2 * SIDE), Image.Resampling.NEAREST).save(lines)
         assert cli.main([*asked, *control]) == 0
         assert layer.read_bytes() not in (whole, before)  # scaled, with a soft edge
+
+    @pytest.mark.parametrize("command", ["fan", "find-map"])
+    def test_it_guides_what_else_reads_a_prompt(
+        self, command: str, asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        canvas, out = asked[1], tmp_path / "out.png"
+        more = {"fan": ["--strengths", "2"], "find-map": ["--reference-prompt", "a house"]}[command]
+        asked = [command, canvas, "--prompt", "a boat", "--model", "mine", "--steps", "4", "--json", *more]
+        control, written = ["--controlnet", "lines", "--control", str(tmp_path / "lines.png")], []
+        for words in ([], control, [*control, "--control-range", "0.7..1"]):
+            assert cli.main([*asked, *words, "--out", str(out)]) == 0
+            report = json.loads(capsys.readouterr().out)
+            said = (report["jobs"][0] if command == "fan" else report).get("control")
+            assert (said and said["range"]) == {0: None, 4: [0.0, 1.0], 6: [0.7, 1.0]}[len(words)]
+            written.append(out.read_bytes())
+        assert written[0] != written[1]
+        before = (tmp_path / "lines.png").read_bytes()
+        assert cli.main([*asked, *control, "--out", control[-1]]) == 2
+        assert "is a picture that is read" in capsys.readouterr().err
+        assert (tmp_path / "lines.png").read_bytes() == before
 
     @pytest.mark.parametrize(
         ("control", "sentence"),
@@ -388,12 +447,35 @@ class TestSingleFiles:
         row = find_beside("controlnet", "one").row
         assert row.layout == layout
         row = replace(row, family=family)  # which widths tell
-        if (family, layout) == ("sdxl", "original"):
-            with pytest.raises(InputError, match=r"Get it again, or as a folder of diffusers\.$"):
-                controlled.load_controlnet(row, torch.float32)
-            return
         loaded = controlled.load_controlnet(row, torch.float32)
         assert original.same(loaded.state_dict(), guide.state_dict(), dtype)
+
+    @pytest.mark.parametrize(
+        ("family", "lacking"),
+        [("sdxl", "label_emb.0.0.bias"), ("sdxl", "zero_convs.1.0.weight"), ("sd15", "middle_block.1.norm.weight")],
+    )
+    def test_what_lacks_a_weight_is_told_of(
+        self, family: str, lacking: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pipe = FAMILIES[family]()
+        pipe.save_pretrained(folder.parent / "configs" / family)
+        monkeypatch.setattr(controlled, "CONFIGS", folder.parent / "configs")
+        state = original.controlnet(controlnet(pipe))
+        kept = {name: value.contiguous() for name, value in state.items() if not name.endswith(lacking)}
+        assert len(kept) < len(state)
+        save_file(kept, folder / "one.safetensors")
+        row = replace(find_beside("controlnet", "one").row, family=family)
+        with pytest.raises(InputError, match=r"^one could not be loaded as a .* Get it again, or as a folder of diff"):
+            controlled.load_controlnet(row, torch.float32)
+
+    def test_one_of_xl_as_its_authors_name_it_is_read_at_its_real_size(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By names and shapes, without contents."""
+        config = {"config": str(checkpoints.CONFIGS / "sdxl"), "subfolder": "unet"}
+        with torch.device("meta"):
+            network = ControlNetModel.from_config(ControlNetModel.load_config(config["config"], subfolder="unet"))
+        monkeypatch.setattr(controlled, "load_file", lambda path: original.controlnet(network))
+        made, wanted = controlled._of_authors("one.safetensors", config), network.state_dict()
+        assert {name: value.shape for name, value in made.items()} == {n: value.shape for n, value in wanted.items()}
 
     @pytest.mark.parametrize("family", IN_ONE_FILE)
     def test_they_are_built_as_for_training_beside_the_denoiser(self, family: str) -> None:
@@ -514,7 +596,7 @@ class TestMemory:
         guide = find_beside("controlnet", "lines")
         network = controlled.load_controlnet(guide.row, torch.float32)
         size = ladder.bytes_of([network])
-        assert controlled.size_of(guide.row, torch.float32) == size
+        assert opened.size_of(guide.row, torch.float32) == size
         both = controlled.controlled(pipe, network)
         held = Pipelines("cpu", budget=2**40)
         model = Studio("cpu").find("mine")

@@ -143,9 +143,14 @@ def test_names_of_all_kinds(tmp_path: Path) -> None:
     write(deep / "deep.safetensors", LORA)
     (folder / os.fsdecode(b"short \xfc.safetensors")).write_bytes(b"")
     rows = listed(folder)
-    assert {row.path for row in rows if not row.problem} == {str(folder / name) for name in names} | {
-        str(deep / "deep.safetensors")
-    }
+    usable = {str(folder / name) for name in names[:2]} | {str(deep / "deep.safetensors")}
+    assert {row.path for row in rows if not row.problem} == usable
+    latin = next(row for row in rows if row.path == str(folder / names[2]))
+    assert latin.kind == "lora"
+    assert latin.problem == (
+        f"{folder}/latin \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}.safetensors holds letters that are not in "
+        "UTF-8: rename the file, or the folder that it lies in."
+    )
     for row in rows:
         row.id.encode()
         row.name.encode()

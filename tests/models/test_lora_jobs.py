@@ -150,7 +150,9 @@ class TestInThePrompt:
                 (Lora("owner/x@ab/f.safetensors", -1.0), Lora("v1.5", 2.0)),
             ),
             ("a < lora:so:ft:0.5 >, b", "a , b", (Lora("so:ft", 0.5),)),
-            ("<lora:soft:0,8>", "", (Lora("soft:0,8", 1.0),)),  # which there is none of
+            ("<lora:soft:0,8> <lora:so,ft:-,5>", "", (Lora("soft", 0.8), Lora("so,ft", -0.5))),
+            ("<lora:C:\\a.safetensors>", "", (Lora("C:\\a.safetensors", 1.0),)),
+            ("a < b, a lora: c, <loran:x>", "a < b, a lora: c, <loran:x>", ()),
         ],
     )
     def test_what_is_taken_out(self, prompt: str, rest: str, named: tuple[Lora, ...]) -> None:
@@ -161,8 +163,21 @@ class TestInThePrompt:
     @pytest.mark.parametrize(
         ("texts", "sentence"),
         [
-            ({"prompt": "a <lora:soft:0.8"}, r"A LoRA in the prompt does not end\. Write it as <lora:name:0\.8>\."),
+            (
+                {"prompt": "a <lora:soft:0.8"},
+                r"^'<lora:soft:0\.8' in the prompt names no LoRA\. Write it as <lora:name:0",
+            ),
+            ({"prompt": "a <lora soft:0.8> b"}, r"^'<lora soft:0\.8' in the prompt names no LoRA\. Write it as <lora"),
+            ({"prompt": "<lora=soft>"}, r"^'<lora=soft' in the prompt names no LoRA"),
+            ({"prompt": "<lyco:soft:1>"}, r"^'<lyco:soft:1' in the prompt names no LoRA"),
+            (
+                {"prompt": "<lora:soft:>"},
+                r"^The weight of the LoRA 'soft' is '', which is no number\. Write it as soft:0",
+            ),
+            ({"prompt": "<lora:soft:0,8,5>"}, r"^The weight of the LoRA 'soft' is '0,8,5', which is no number\."),
+            ({"prompt": "<lora:soft:--1>"}, r"^The weight of the LoRA 'soft' is '--1', which is no number\."),
             ({"prompt": "<lora:soft:0.8:0.5>"}, "'soft:0.8:0.5' gives a LoRA two weights"),
+            ({"prompt": "<lora:soft:0,8:0,5>"}, "'soft:0,8:0,5' gives a LoRA two weights"),
             ({"prompt": "<lora::0.5>"}, "A LoRA has no name"),
             ({"prompt": "<lora:soft:11>"}, "must lie between -10 and 10; that of soft is 11.0"),
             ({"prompt": "<lora:soft:nan>"}, "that of soft is nan"),
@@ -199,5 +214,5 @@ def test_from_the_command_line(folder: Path, tmp_path: Path, capsys: pytest.Capt
 
 def test_what_the_command_line_takes() -> None:
     assert lora_of("soft") == Lora("soft", 1.0)
-    assert lora_of("a:b:0.5") == Lora("a:b", 0.5)
+    assert lora_of("a:b:0.5") == lora_of("a:b:0,5") == Lora("a:b", 0.5)
     assert isinstance(taken_out(request_for("mine")[0])[0], Request)

@@ -24,9 +24,12 @@ from diffusers.loaders.single_file_utils import (
 )
 from models import original
 from sfumato.models.checkpoints import CONFIGS, MORE_INPUTS, config_of
+from sfumato.models.claims import check_claims
 from sfumato.models.header import Header
+from sfumato.models.lending import with_lent
 from sfumato.models.listing import Row
 from sfumato.models.recognise import recognise
+from sfumato.models.usable import why_not
 
 OLD = ["sd15", "sd15-inpainting", "sd2", "sd2-inpainting", "sdxl", "sdxl-inpainting"]
 NEW = ["flux-dev", "flux-schnell", "flux-fill", "sd3-3-medium", "sd3-3.5-medium", "sd3-3.5-large"]
@@ -79,6 +82,31 @@ def test_it_is_known_for_what_it_is_and_lacks_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OLD + NEW)
+def test_part_by_part_it_is_lent_all_that_its_denoiser_lacks(name: str) -> None:
+    """Single files as ComfyUI has them: text encoders as transformers names them, and the VAE as its authors do."""
+    parts, family = parts_of(name), row_of(name).family
+    files = {f"{family}_vae": original.vae(parts.vae)}
+    for component, encoder in vars(parts).items():
+        if component.startswith("text_encoder"):
+            words = original.t5(encoder) if "T5" in type(encoder).__name__ else original.clip(encoder, "")
+            files[component] = {key.removeprefix("text_encoders.t5xxl.transformer."): words[key] for key in words}
+    whole = original.whole(parts)
+    prefix = original.DENOISER
+    bare = prefix if name.startswith("flux") else ""
+    files["mine"] = {key.removeprefix(bare): whole[key] for key in whole if key.startswith(prefix)}
+    rows = []
+    for file, tensors in files.items():
+        path, header = f"{file}.safetensors", Header({k: ("F16", s) for k, s in shapes(tensors).items()}, {}, 1)
+        rows.append(Row(**vars(recognise(header, path)), id=file, name=file, path=path))
+    lent = with_lent(rows[-1], rows)
+    assert (lent.family, lent.variant, why_not(lent)) == (family, row_of(name).variant, "")
+    assert {other.name for other in lent.lent.values()} == files.keys() - {"mine"}
+    assert made(name, "vae", files[f"{family}_vae"]) == shapes(parts.vae.state_dict())
+    denoiser = "unet" if name in OLD else "transformer"
+    assert made(name, denoiser, dict(files["mine"])) == shapes(getattr(parts, denoiser).state_dict())
+
+
+@pytest.mark.parametrize("name", OLD + NEW)
 def test_diffusers_makes_its_denoiser_and_vae_of_it(name: str) -> None:
     file = original.whole(parts_of(name))
     others = {key: value for key, value in file.items() if not key.startswith(original.DENOISER)}
@@ -87,6 +115,13 @@ def test_diffusers_makes_its_denoiser_and_vae_of_it(name: str) -> None:
         assert made(name, part, file) == shapes(getattr(parts_of(name), part).state_dict()), part
     if name in NEW:  # from which it takes out what it has used
         assert file.keys() == others.keys()
+
+
+@pytest.mark.parametrize("name", OLD + NEW)
+def test_its_configuration_claims_no_more_than_there_is(name: str) -> None:
+    for part, model in vars(parts_of(name)).items():
+        stored = [tuple(weight.shape) for weight in model.parameters()]
+        check_claims("some", config_of(row_of(name)) / part / "config.json", stored)
 
 
 @pytest.mark.parametrize("name", OLD)

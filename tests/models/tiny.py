@@ -10,10 +10,10 @@ from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
-    FluxTransformer2DModel,
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
+from networks import flux
 from transformers import CLIPTextConfig, CLIPTextModel
 
 PLAIN = {"steps_offset": 1, "clip_sample": False}  # diffusers warns of any others
@@ -33,12 +33,6 @@ def vae(**settings: Any) -> AutoencoderKL:
 def words(width: int = 32) -> CLIPTextModel:
     config = CLIPTextConfig(hidden_size=width, intermediate_size=32, num_hidden_layers=1, num_attention_heads=4)
     return CLIPTextModel(config)
-
-
-def flux(**settings: Any) -> FluxTransformer2DModel:
-    plain: dict[str, Any] = {"num_layers": 1, "num_single_layers": 1, "attention_head_dim": 16}
-    plain |= {"num_attention_heads": 2, "joint_attention_dim": 32, "pooled_projection_dim": 32}
-    return FluxTransformer2DModel(**plain | {"in_channels": 16, "axes_dims_rope": (4, 4, 8)} | settings)
 
 
 def stable_diffusion(folder: Path, scheduler: Any = None, save: dict[str, Any] | None = None, **settings: Any) -> Path:

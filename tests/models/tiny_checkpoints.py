@@ -9,27 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import networks
 import numpy as np
 import pytest
 import torch
 import transformers
 from diffusers import (
     AutoencoderKL,
-    AutoencoderKLFlux2,
-    AutoencoderKLQwenImage,
     ControlNetModel,
     DDIMScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     Flux2KleinPipeline,
-    Flux2Transformer2DModel,
     FluxControlNetModel,
     FluxFillPipeline,
     FluxImg2ImgPipeline,
-    FluxTransformer2DModel,
     QwenImageImg2ImgPipeline,
-    QwenImageTransformer2DModel,
-    SD3Transformer2DModel,
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionInpaintPipeline,
@@ -37,11 +32,14 @@ from diffusers import (
     StableDiffusionXLInpaintPipeline,
     UNet2DConditionModel,
     ZImageImg2ImgPipeline,
-    ZImageTransformer2DModel,
 )
+from jobs import job
+from networks import WIDTH
 from sfumato.models import checkpoints
 from sfumato.models.checkpoints import CONFIGS, clip_tokenizer
-from sfumato_wire import Pixels, Request, digest_of
+from sfumato.models.folders import VAES
+from sfumato.models.vaes import SAME
+from sfumato_wire import Request
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -57,14 +55,22 @@ from transformers import (
 )
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-WIDTH = 32
-
 
 def vae(channels: int = 4, **settings: Any) -> AutoencoderKL:
     """Three halvings, as all of these have."""
     plain: dict[str, Any] = {"block_out_channels": (8, 8, 16, 16), "norm_num_groups": 4, "latent_channels": channels}
     plain |= {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
     return AutoencoderKL(**plain | {"layers_per_block": 2, "sample_size": 64} | settings)
+
+
+def another_vae(pipe: Any, family: str, seed: int = 1) -> Any:
+    """One for that pipeline, in a folder of which its scale says the family."""
+    torch.manual_seed(seed)
+    made = type(pipe.vae).from_config(pipe.vae.config)
+    for scale, whose in VAES.items():
+        if whose == SAME.get(family, family):
+            made.register_to_config(scaling_factor=scale)
+    return made
 
 
 def unet(width: int, **settings: Any) -> UNet2DConditionModel:
@@ -126,22 +132,13 @@ def t5_tokenizer() -> Any:
     return transformers.T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512)
 
 
-def sd3(third: bool = False) -> Any:
-    """Without its third text encoder, as many have it."""
-    transformer = SD3Transformer2DModel(
-        sample_size=8,
-        in_channels=4,
-        out_channels=4,
-        num_layers=2,
-        attention_head_dim=8,
-        num_attention_heads=4,
-        joint_attention_dim=4 * WIDTH,
-        caption_projection_dim=32,
-        pooled_projection_dim=3 * WIDTH,
-    )
+def sd3(third: bool = False, channels: int = 4) -> Any:
+    """Without its third text encoder, as many have it. channels: of the VAE's latents."""
+    sizes = {"sample_size": 8, "in_channels": channels, "out_channels": channels, "num_layers": 2}
+    transformer = networks.sd3(**sizes, joint_attention_dim=4 * WIDTH, pooled_projection_dim=3 * WIDTH)
     return StableDiffusion3Img2ImgPipeline(
         transformer=transformer,
-        vae=vae(shift_factor=0.06),
+        vae=vae(channels, shift_factor=0.06),
         text_encoder=words(projected=True),
         text_encoder_2=words(2 * WIDTH, "gelu", projected=True),
         text_encoder_3=t5(4 * WIDTH) if third else None,
@@ -154,18 +151,7 @@ def sd3(third: bool = False) -> Any:
 
 def flux(in_channels: int = 16, channels: int = 4, guided: bool = False) -> Any:
     """channels: of the VAE's latents; packed, there are 4 times as many. guided: whether guidance is an input of it."""
-    transformer = FluxTransformer2DModel(
-        in_channels=in_channels,
-        out_channels=4 * channels,
-        num_layers=1,
-        num_single_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=WIDTH,
-        pooled_projection_dim=WIDTH,
-        axes_dims_rope=(4, 4, 8),
-        guidance_embeds=guided,
-    )
+    transformer = networks.flux(in_channels=in_channels, out_channels=4 * channels, guidance_embeds=guided)
     return FluxImg2ImgPipeline(
         transformer=transformer,
         vae=vae(channels, shift_factor=0.06),
@@ -200,19 +186,8 @@ def language_settings(layers: int, width: int = WIDTH) -> dict[str, Any]:
 
 
 def z_image() -> Any:
-    transformer = ZImageTransformer2DModel(
-        in_channels=4,
-        dim=32,
-        n_layers=1,
-        n_refiner_layers=1,
-        n_heads=2,
-        n_kv_heads=2,
-        cap_feat_dim=WIDTH,
-        axes_dims=[4, 4, 8],
-        axes_lens=[1024, 32, 32],
-    )
     return ZImageImg2ImgPipeline(
-        transformer=transformer,
+        transformer=networks.z_image(in_channels=4, axes_lens=[1024, 32, 32]),
         vae=vae(shift_factor=0.06),
         text_encoder=Qwen3Model(Qwen3Config(**language_settings(2), head_dim=16)),
         tokenizer=qwen_tokenizer(),
@@ -221,29 +196,12 @@ def z_image() -> Any:
 
 
 def qwen_image() -> Any:
-    transformer = QwenImageTransformer2DModel(
-        patch_size=2,
-        in_channels=16,
-        out_channels=4,
-        num_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=WIDTH,
-        axes_dims_rope=(4, 6, 6),
-    )
-    autoencoder = AutoencoderKLQwenImage(
-        base_dim=8,
-        z_dim=4,
-        num_res_blocks=1,
-        latents_mean=[0.1, -0.2, 0.3, 0.0],
-        latents_std=[1.5, 2.0, 0.5, 1.0],
-    )
     seeing = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH}
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
     config = Qwen2_5_VLConfig(text_config=language_settings(2) | {"rope_parameters": rope}, vision_config=seeing)
     return QwenImageImg2ImgPipeline(
-        transformer=transformer,
-        vae=autoencoder,
+        transformer=networks.qwen_image(axes_dims_rope=(4, 6, 6)),
+        vae=networks.qwen_image_vae(),
         text_encoder=Qwen2_5_VLForConditionalGeneration(config),
         tokenizer=qwen_tokenizer(),
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
@@ -252,30 +210,9 @@ def qwen_image() -> Any:
 
 def flux2_klein(distilled: bool = False) -> Any:
     """Three of the layers of its text encoder are read, the 27th the last of them."""
-    transformer = Flux2Transformer2DModel(
-        in_channels=16,
-        num_layers=1,
-        num_single_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=3 * WIDTH,
-        timestep_guidance_channels=16,
-        axes_dims_rope=(4, 4, 4, 4),
-        guidance_embeds=False,
-    )
-    autoencoder = AutoencoderKLFlux2(
-        block_out_channels=(8, 8, 16, 16),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=1,
-        latent_channels=4,
-        norm_num_groups=4,
-    )
-    autoencoder.bn.running_mean += torch.linspace(-0.2, 0.2, 16)  # as a trained one has them
-    autoencoder.bn.running_var *= 1.7
     return Flux2KleinPipeline(
-        transformer=transformer,
-        vae=autoencoder,
+        transformer=networks.flux2(joint_attention_dim=3 * WIDTH),
+        vae=networks.flux2_vae(8, 8, 16, 16, layers_per_block=1),
         text_encoder=Qwen3ForCausalLM(Qwen3Config(**language_settings(27), head_dim=16)),
         tokenizer=qwen_tokenizer(),
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
@@ -333,24 +270,10 @@ def reading(pipe: Any) -> Iterator[list[torch.Tensor]]:
 def request_for(model: str, side: int = 64) -> tuple[Request, bytes, bytes]:
     canvas = np.random.default_rng(0).integers(0, 256, (side, side, 4), np.uint8)
     canvas[..., 3] = 255
-    grey = np.tile(np.linspace(0, 65535, side).astype("<u2"), (side, 1))
+    grey = np.tile(np.linspace(0, 65535, side).astype(np.uint16), (side, 1))
     grey[:, : side // 4] = 0
-    data, values = canvas.tobytes(), grey.tobytes()
-    request = Request(
-        model=model,
-        edit="differential",
-        prompt="a red boat",
-        negative_prompt="",
-        source_prompt="",
-        width=side,
-        height=side,
-        canvas=Pixels(0, 0, side, side, "rgba8", digest_of(data)),
-        change_map=Pixels(0, 0, side, side, "gray16", digest_of(values)),
-        steps=2,
-        guidance_scale=2.0,
-        seed=1,
-    )
-    return request, data, values
+    asked = {"prompt": "a red boat", "steps": 2, "guidance_scale": 2.0, "seed": 1}
+    return job(canvas, grey, model=model, **asked)
 
 
 def configured(monkeypatch: pytest.MonkeyPatch, folder: Path, pipe: Any, name: str) -> None:

@@ -117,6 +117,10 @@ class FakeDocument:
         for _ in range(box.height):
             yield bytes(box.width * 4)
 
+    def read_layer(self, layer: str, box: Box) -> Iterator[bytes]:
+        for _ in range(box.height):
+            yield bytes([1, 2, 3, 255]) * box.width
+
     def add_layer(
         self, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False
     ) -> str:

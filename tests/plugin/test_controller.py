@@ -11,7 +11,7 @@ from krita_sfumato.backend_watch import PATIENCE
 from krita_sfumato.controller import MOST
 from krita_sfumato.events import Ended, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
 from krita_sfumato.memory import NOTE, Note
-from krita_sfumato.settings import Choice, Settings
+from krita_sfumato.settings import Choice, Guide, Settings
 from krita_sfumato.vendor.sfumato_wire import Box, Pixels, Preview, Progress, Status
 from plugin.desk import BOX, LAYER, ROWS, SETTINGS, Desk, request_of
 from plugin.fakes import WELCOME, FakeDocument, FakeLayer
@@ -782,3 +782,20 @@ def test_what_the_picture_shows_is_told_to_find_whatever_edit_is_chosen() -> Non
     desk = Desk().ready()
     desk.find(replace(SETTINGS, edit="differential", source_prompt="summer"))
     assert request_of(desk).source_prompt == "summer"
+
+
+def test_a_controlnet_is_shown_its_layer_and_the_picture_is_without_it() -> None:
+    taking = replace(WELCOME.models[0], takes=("controlnet",))
+    desk = Desk().ready()
+    desk.document.list.append(FakeLayer("lines", "Lines"))
+    guide = Guide("canny", "lines", 0.8, 0.0, 0.5)
+    desk.apply(replace(SETTINGS, guide=guide))
+    assert request_of(desk).control is None, "this model takes none"
+    desk.controller.hear(Linked(replace(WELCOME, models=(taking,))))
+    desk.apply(replace(SETTINGS, guide=guide))
+    control = request_of(desk).control
+    assert (control.id, control.weight, control.begin, control.end) == ("canny", 0.8, 0.0, 0.5)
+    assert control.picture.box == request_of(desk).canvas.box
+    assert desk.document.read[-1][1] == ("map", "lines")
+    desk.apply(replace(SETTINGS, guide=replace(guide, layer="gone")))
+    assert desk.view.sentence == sentences.NO_GUIDE_LAYER

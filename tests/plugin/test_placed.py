@@ -18,12 +18,12 @@ BOX = Box(2, 3, 4, 2)
 COLOURS, MASK = bytes(range(32)), bytes(range(8))
 
 
-def sum_of(box: Box, *parts: bytes) -> str:
-    """As it is made while a layer is filled: row by row."""
-    sums = Sums(box, len(parts))
-    for y in range(box.height):
-        sums.add(*[part[y * len(part) // box.height : (y + 1) * len(part) // box.height] for part in parts])
-    return sums.said
+def sums(box: Box, *parts: bytes | None) -> str:
+    """As they are of a layer that is filled at once."""
+    there = [part for part in parts if part is not None]
+    made = Sums(box, len(there))
+    made.add(*there)
+    return made.said
 
 
 @dataclass
@@ -106,7 +106,7 @@ def mask(data: bytes = MASK, kind: str = "transparencymask") -> Node:
 def placing(masked: bool = False) -> tuple[Placed, Paper, FakeNotes, Node]:
     node = Node("a", children=[mask()] if masked else [])
     paper, notes, known = Paper(Node("root", children=[Node("background"), node])), FakeNotes(), Placed()
-    known.remember(paper, notes, "a", sum_of(BOX, *([COLOURS, MASK] if masked else [COLOURS])))
+    known.remember(paper, notes, "a", sums(BOX, COLOURS, MASK if masked else None))
     return known, paper, notes, node
 
 
@@ -166,7 +166,7 @@ def test_the_last_step_is_ours_only_while_all_is_as_it_was() -> None:
 def test_only_the_newest_are_remembered() -> None:
     known, paper, notes, _ = placing()
     for i in range(placed.REMEMBERED):
-        known.remember(paper, notes, f"layer {i}", sum_of(BOX, COLOURS))
+        known.remember(paper, notes, f"layer {i}", sums(BOX, COLOURS, None))
     assert len(json.loads(notes.read(placed.KEY))) == placed.REMEMBERED
     assert not known.is_untouched(paper, notes, Node("a"))
     assert known.is_untouched(paper, notes, Node("layer 0"))
@@ -177,7 +177,7 @@ def test_a_note_from_anywhere_counts_as_nothing(said: bytes) -> None:
     _, paper, notes, node = placing()
     notes.write(placed.KEY, said)
     assert not Placed().is_untouched(paper, notes, node)
-    Placed().remember(paper, notes, "a", sum_of(BOX, COLOURS))
+    Placed().remember(paper, notes, "a", sums(BOX, COLOURS, None))
     assert Placed().is_untouched(paper, notes, node)
 
 

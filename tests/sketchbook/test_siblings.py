@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from jobs import job
 from PIL import Image
 from sfumato import models
 from sfumato.change_map import ChangeMap
@@ -26,7 +27,6 @@ from sfumato.models.sketchbook.trajectories import FIRST, LEVELS, grid, walk
 from sfumato.models.texts import NEGATIVE, embeddings
 from sfumato.steering import rounding_of, steer
 from sfumato.studio import Studio
-from sfumato_wire import Pixels, Request, digest_of
 from sketchbook.smoke import SMOKE
 
 STAGES = {"few_steps": "lora", "flow": "ema_transformer"}
@@ -257,18 +257,8 @@ class TestTogether:
         grey = np.full((64, 1088), 65535, np.uint16)
         seen = []
         for name, model in list(catalogue.items())[1:]:
-            request = Request(
-                model=name,
-                edit="differential",
-                prompt="winter",
-                steps=1,
-                width=1088,
-                height=64,
-                guidance_scale=model.info.guidance_scale,
-                canvas=Pixels(0, 0, 1088, 64, "rgba8", digest_of(canvas.tobytes())),
-                change_map=Pixels(0, 0, 1088, 64, "gray16", digest_of(grey.tobytes())),
-            )
-            finished = studio.run(request, canvas.tobytes(), grey.tobytes())
+            asked = {"model": name, "prompt": "winter", "steps": 1, "guidance_scale": model.info.guidance_scale}
+            finished = studio.run(*job(canvas, grey, **asked))
             assert finished.layer is not None
             seen.append(finished.report["plan"]["padded_width"])
         assert seen == [1088, 1024]  # the flow sibling has places for so many cells only

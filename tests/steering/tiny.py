@@ -6,27 +6,22 @@ import functools
 import warnings
 from typing import Any
 
+import networks
 import numpy as np
 import torch
 from diffusers import (
     AutoencoderKL,
-    AutoencoderKLFlux2,
-    AutoencoderKLQwenImage,
     ChromaImg2ImgPipeline,
     ChromaTransformer2DModel,
     DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
     Flux2KleinPipeline,
-    Flux2Transformer2DModel,
     FluxFillPipeline,
     FluxImg2ImgPipeline,
-    FluxTransformer2DModel,
     KandinskyV22Img2ImgPipeline,
     Lumina2Pipeline,
     Lumina2Transformer2DModel,
     QwenImageImg2ImgPipeline,
-    QwenImageTransformer2DModel,
-    SD3Transformer2DModel,
     StableDiffusion3Img2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionInpaintPipeline,
@@ -35,14 +30,13 @@ from diffusers import (
     UNet2DConditionModel,
     VQModel,
     ZImageImg2ImgPipeline,
-    ZImageTransformer2DModel,
 )
 from diffusers.utils.torch_utils import randn_tensor
+from networks import WIDTH
 from sfumato.steering import rounding_of
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 CELLS = 16  # latent rows and columns; 256 cells hold every grey once
-WIDTH = 32  # of text embeddings
 
 
 def _vae(channels: int, halvings: int = 1) -> AutoencoderKL:
@@ -136,18 +130,7 @@ def sdxl(in_channels: int = 4) -> Any:
 @functools.cache
 def sd3() -> Any:
     torch.manual_seed(0)
-    transformer = SD3Transformer2DModel(
-        sample_size=CELLS,
-        patch_size=1,
-        in_channels=4,
-        num_layers=1,
-        attention_head_dim=8,
-        num_attention_heads=4,
-        joint_attention_dim=WIDTH,
-        caption_projection_dim=32,
-        pooled_projection_dim=64,
-        out_channels=4,
-    )
+    transformer = networks.sd3(sample_size=CELLS, patch_size=1)
     return _quiet(
         StableDiffusion3Img2ImgPipeline(
             vae=_vae(4),
@@ -166,18 +149,7 @@ def sd3() -> Any:
 @functools.cache
 def flux(in_channels: int = 16) -> Any:
     torch.manual_seed(0)
-    transformer = FluxTransformer2DModel(
-        patch_size=1,
-        in_channels=in_channels,
-        out_channels=16,
-        num_layers=1,
-        num_single_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=WIDTH,
-        pooled_projection_dim=32,
-        axes_dims_rope=(4, 4, 8),
-    )
+    transformer = networks.flux(patch_size=1, in_channels=in_channels, out_channels=16)
     return _quiet(
         FluxImg2ImgPipeline(
             vae=_vae(4),
@@ -218,25 +190,8 @@ def chroma() -> Any:
 @functools.cache
 def qwen() -> Any:
     torch.manual_seed(0)
-    transformer = QwenImageTransformer2DModel(
-        patch_size=2,
-        in_channels=16,
-        out_channels=4,
-        num_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=WIDTH,
-        axes_dims_rope=(8, 4, 4),
-    )
-    vae = AutoencoderKLQwenImage(
-        base_dim=8,
-        z_dim=4,
-        dim_mult=[1, 2],
-        num_res_blocks=1,
-        temperal_downsample=[True],
-        latents_mean=[0.1, -0.2, 0.3, 0.0],
-        latents_std=[1.5, 2.0, 0.5, 1.0],
-    )
+    transformer = networks.qwen_image()
+    vae = networks.qwen_image_vae(dim_mult=[1, 2], temperal_downsample=[True])
     return _quiet(
         QwenImageImg2ImgPipeline(
             vae=vae, transformer=transformer, scheduler=_dynamic(), text_encoder=None, tokenizer=None
@@ -247,17 +202,7 @@ def qwen() -> Any:
 @functools.cache
 def z_image() -> Any:
     torch.manual_seed(0)
-    transformer = ZImageTransformer2DModel(
-        in_channels=16,
-        dim=32,
-        n_layers=1,
-        n_refiner_layers=1,
-        n_heads=2,
-        n_kv_heads=2,
-        cap_feat_dim=WIDTH,
-        axes_dims=[4, 4, 8],
-        axes_lens=[64, 32, 32],
-    )
+    transformer = networks.z_image()
     return _quiet(
         ZImageImg2ImgPipeline(
             vae=_vae(16),
@@ -273,28 +218,8 @@ def z_image() -> Any:
 def flux2() -> Any:
     """Text-to-image: it has no image-to-image pipeline, but takes latents. A cell is 2 x 2 of its VAE's."""
     torch.manual_seed(0)
-    transformer = Flux2Transformer2DModel(
-        in_channels=16,
-        num_layers=1,
-        num_single_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=WIDTH,
-        timestep_guidance_channels=16,
-        axes_dims_rope=(4, 4, 4, 4),
-        guidance_embeds=False,
-    )
-    vae = AutoencoderKLFlux2(
-        block_out_channels=(8, 16),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        latent_channels=4,
-        norm_num_groups=4,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-    ).eval()
-    vae.bn.running_mean += torch.linspace(-0.2, 0.2, 16)  # as a trained one has them
-    vae.bn.running_var *= 1.7
+    transformer = networks.flux2()
+    vae = networks.flux2_vae(8, 16, use_quant_conv=False, use_post_quant_conv=False).eval()
     return _quiet(
         Flux2KleinPipeline(vae=vae, transformer=transformer, scheduler=_dynamic(), text_encoder=None, tokenizer=None)
     )

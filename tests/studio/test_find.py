@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jobs import job
 from sfumato import models
 from sfumato.change_map import ChangeMap, release_steps
 from sfumato.errors import Cancelled, InputError
@@ -49,11 +50,8 @@ def opaque(rgb: np.ndarray) -> np.ndarray:
 
 
 def searching(canvas: np.ndarray, **changes: Any) -> tuple[Request, bytes, bytes]:
-    height, width = canvas.shape[:2]
-    pixels = Pixels(0, 0, width, height, "rgba8", digest_of(canvas.tobytes()))
-    fields = {"model": "sketchbook", "edit": "diffedit", "prompt": WITHOUT, "source_prompt": WITH, "task": "map"}
-    fields |= {"width": width, "height": height, "canvas": pixels, "change_map": None, "guidance_scale": 1.0}
-    return Request(**fields | changes), canvas.tobytes(), b""
+    fields = {"edit": "diffedit", "prompt": WITHOUT, "source_prompt": WITH, "guidance_scale": 1.0}
+    return job(canvas, None, **fields | changes)
 
 
 def painting(canvas: np.ndarray, grey: np.ndarray, **changes: Any) -> tuple[Request, bytes, bytes]:

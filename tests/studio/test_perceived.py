@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import jobs
 import numpy as np
 import pytest
 from sfumato import models
@@ -17,7 +18,7 @@ from sfumato.models.sketchbook.paint import paint
 from sfumato.models.sketchbook.scene import Scene
 from sfumato.pictures import write_png
 from sfumato.studio import Studio
-from sfumato_wire import Pixels, Request, digest_of
+from sfumato_wire import Request
 
 SIDE = 64
 FULL = 65535
@@ -52,22 +53,10 @@ def curve(folder: Path) -> Curve:
 def job(grey: int, **settings: Any) -> tuple[Request, bytes, bytes]:
     """The whole picture changes by one grey."""
     rgb = paint(Scene(), SIDE)
-    canvas = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]).tobytes()
-    map_bytes = np.full((SIDE, SIDE), grey, "<u2").tobytes()
-    edit = settings.pop("edit", "differential")
-    request = Request(
-        model="sketchbook",
-        edit=edit,
-        prompt="a winter meadow",
-        width=SIDE,
-        height=SIDE,
-        canvas=Pixels(0, 0, SIDE, SIDE, "rgba8", digest_of(canvas)),
-        change_map=Pixels(0, 0, SIDE, SIDE, "gray16", digest_of(map_bytes)),
-        steps=4,
-        strength=settings.pop("strength", 1000),
-        settings=settings,
-    )
-    return request, canvas, map_bytes
+    canvas = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
+    fields = {name: settings.pop(name) for name in ("edit", "strength") if name in settings}
+    fields |= {"prompt": "a winter meadow", "steps": 4, "settings": settings}
+    return jobs.job(canvas, np.full((SIDE, SIDE), grey, np.uint16), **fields)
 
 
 @pytest.mark.usefixtures("curve")

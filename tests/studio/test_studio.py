@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jobs
 import numpy as np
 import pytest
 from sfumato import models
@@ -40,13 +41,7 @@ def ramp(side: int = SIDE) -> np.ndarray:
 
 
 def job(canvas: np.ndarray, grey: np.ndarray, **changes: Any) -> tuple[Request, bytes, bytes]:
-    height, width = canvas.shape[:2]
-    pixels = Pixels(0, 0, width, height, "rgba8", digest_of(canvas.tobytes()))
-    grey_bytes = grey.astype("<u2").tobytes()
-    change_map = Pixels(0, 0, grey.shape[1], grey.shape[0], "gray16", digest_of(grey_bytes))
-    fields = {"model": "sketchbook", "edit": "differential", "prompt": "a snowy winter meadow", "steps": STEPS}
-    fields |= {"width": width, "height": height, "canvas": pixels, "change_map": change_map}
-    return Request(**fields | changes), canvas.tobytes(), grey_bytes
+    return jobs.job(canvas, grey, **{"prompt": "a snowy winter meadow", "steps": STEPS} | changes)
 
 
 def flat(canvas: np.ndarray, finished: Finished) -> np.ndarray:

@@ -56,6 +56,7 @@ REQUEST = Request(
     layer_format="bgra8",
     loras=(Lora("owner/soft", 0.8), Lora("Aquarell, 水彩", -1.5)),
     scheduler="DPM++ 2M Karras",
+    vae="owner/clear, 澄",
 )
 # The map that an edit finds is asked for without one, and is where a source prompt counts most.
 MAP_REQUEST = Request(

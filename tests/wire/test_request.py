@@ -76,6 +76,7 @@ def test_a_canvas_lies_inside_its_document_and_a_map_anywhere(
         ("soften", [0, 1000], [-1, 1001]),
         ("layer_format", [*LAYER_FORMATS], ["gray8", "graya16", ""]),
         ("scheduler", ["", "UniPC"], ["x" * (MAX_TEXT + 1), "\ud800"]),
+        ("vae", ["", "ae", "x" * MAX_TEXT], ["x" * (MAX_TEXT + 1), "\ud800"]),
         ("loras", [(), (Lora("x"),) * MAX_LORAS], [(Lora("x"),) * (MAX_LORAS + 1)]),
         ("canvas", [], [Pixels(0, 0, 1, 1, "gray8", DIGEST), Pixels(0, 0, 1, 1, "bgra16", DIGEST)]),
         ("change_map", [], [Pixels(0, 0, 1, 1, "rgba8", DIGEST), Pixels(0, 0, 1, 1, "rgba16", DIGEST)]),

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from sfumato.apply import map_of, paint, write_flat
+from sfumato.apply import control_of, map_of, paint, write_flat
 from sfumato.change_map import M, support
 from sfumato.composite import flatten
 from sfumato.errors import InputError
@@ -170,14 +170,15 @@ def fan_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str
         )
     canvas, image = read_canvas(options.canvas)
     area = map_of(options.map, canvas) > 0 if options.map else np.ones(canvas.shape[:2], np.bool_)
+    control = control_of(options, canvas)
     fan = Fan.over(area, strengths, centre, options.start_angle)
     each = [options.each / f"{name}.png" for name in fan.names] if options.each else []
-    check_outputs([options.out, options.map_out, *each], [options.canvas, options.map])
+    check_outputs([options.out, options.map_out, *each], [options.canvas, options.map, options.control])
     from sfumato.studio import Studio
 
     job, studio = argparse.Namespace(**vars(options) | {"strength": 1.0, "invert_map": False, "soften": 0}), Studio()
     # Black costs nothing, and finds out what cannot be asked for before anything is written.
-    paint(job, settings, canvas, np.zeros_like(fan.map), studio)
+    paint(job, settings, canvas, np.zeros_like(fan.map), studio, control)
 
     if options.map_out:
         write_png(options.map_out, fan.map)
@@ -186,7 +187,7 @@ def fan_files(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str
 
     def painted(grey: NDArray[np.uint16], strength: int) -> NDArray[np.uint8]:
         job.strength = strength / 1000
-        finished, layer = paint(job, settings, canvas, grey, studio)
+        finished, layer = paint(job, settings, canvas, grey, studio, control)
         report["jobs"].append({"strength": strength / 1000} | finished.report)
         return flatten(canvas, layer)
 

@@ -17,6 +17,7 @@ from sfumato.models.sketchbook import FEW_STEPS, FLOW, WEIGHTS
 if TYPE_CHECKING:
     import torch
 
+    from sfumato.models.beside import Beside
     from sfumato.models.listing import Row
 
 
@@ -25,7 +26,7 @@ class Model:
     """folder: its own weights, and what Sfumato keeps beside them. multiple: sides of the working picture are multiples
     of this. pixels: at most so many are worked on at once; longest: of its longer side, where that is bounded. base:
     the folder of the model that it shares parts with. row: how it is listed, of the painter's own. cell: pixels of a
-    side of a cell of its latents."""
+    side of a cell of its latents. lent: the files that lend it what its own does not have."""
 
     info: ModelInfo
     folder: Path
@@ -35,6 +36,7 @@ class Model:
     base: Path | None = None
     row: Row | None = None
     cell: int = 8
+    lent: tuple[Beside, ...] = ()
 
     @property
     def is_there(self) -> bool:
@@ -72,18 +74,22 @@ def find(name: str) -> Model:
     """The model of that id; of the painter's own, also by name or path. Raises InputError with what to do."""
     if (model := CATALOGUE.get(name)) is not None:
         return model
+    from sfumato.models.lending import with_lent
     from sfumato.models.listing import find_row, listing
     from sfumato.models.usable import as_model
 
-    return as_model(find_row(listing(), name))
+    rows = list(listing())
+    return as_model(with_lent(find_row(rows, name), rows))
 
 
 def listed() -> list[Row]:
-    """All that the painter has of models and what goes with them."""
+    """All that the painter has of models and what goes with them; files that lack parts with those that lend them."""
+    from sfumato.models.lending import with_lent
     from sfumato.models.listing import listing
 
     try:
-        return list(listing())
+        rows = list(listing())
+        return [with_lent(row, rows) for row in rows]
     except InputError as error:  # the list of folders cannot be read, which must keep nobody from painting
         print(f"sfumato: {error}", file=sys.stderr)
         return []
@@ -104,7 +110,6 @@ def load(model: Model, device: str) -> Any:
     if model.row is None and (not model.is_there or not (base / "model_index.json").is_file()):
         raise SfumatoError("no_weights", f"The weights of {model.info.name} are missing. Install Sfumato again.")
     import diffusers
-    import torch
     import transformers
 
     # Bars and hints for programmers; what a painter should know comes as a sentence from us.
@@ -122,12 +127,19 @@ def load(model: Model, device: str) -> Any:
     else:
         pipe = loading.changed(model.base, model.folder)
     pipe.set_progress_bar_config(disable=True)
-    if device == "cuda":  # the order in which graphics cards read convolutions
-        for part in ("unet", "vae"):
-            network = getattr(pipe, part, None)
-            if network is not None and all(weight.ndim < 5 for weight in network.parameters()):  # those of videos
-                network.to(memory_format=torch.channels_last)
+    for part in ("unet", "vae"):
+        if (network := getattr(pipe, part, None)) is not None:
+            laid_out(network, device)
     return pipe
+
+
+def laid_out(network: Any, device: str) -> Any:
+    """The same, its weights in the order in which a graphics card reads convolutions; but those of videos."""
+    import torch
+
+    if device == "cuda" and all(weight.ndim < 5 for weight in network.parameters()):
+        network.to(memory_format=torch.channels_last)
+    return network
 
 
 def size_of(model: Model, device: str) -> int:

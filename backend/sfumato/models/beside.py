@@ -1,4 +1,4 @@
-"""What is used beside a model, LoRAs and ControlNets: which one a name means, from how it is listed."""
+"""What is used beside a model, LoRAs, ControlNets and VAEs: which one a name means, from how it is listed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from sfumato.errors import InputError
 from sfumato.models.families import FAMILIES
 from sfumato.models.folders import files_of
-from sfumato.models.listing import Row, listing
+from sfumato.models.listing import Row, called, find_row, listing
 
-KINDS = {"lora": "LoRA", "controlnet": "ControlNet"}
+KINDS = {"lora": "LoRA", "controlnet": "ControlNet", "vae": "VAE"}
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,19 @@ class Beside:
 
 
 def find_beside(kind: str, asked: str) -> Beside:
-    """The one of that kind (of KINDS) and id, of that name or file name where no other has it, or at that path. Raises
-    InputError."""
-    rows, what = list(listing()), KINDS[kind]
-    how = f"`sfumato models --kind {kind}` lists the ones there are."
+    """The one of that kind (of KINDS), found as a model is. Raises InputError."""
+    rows, what, how = list(listing()), KINDS[kind], f"sfumato models --kind {kind}"
     those = [row for row in rows if row.kind == kind]
-    exact = [row for row in those if asked in (row.id, row.path)]
-    named = exact or [row for row in those if asked in _names(row)]
-    if len(named) > 1:
-        ids = ", ".join(row.id for row in named)
-        raise InputError(f"two_{kind}s", f"There are {len(named)} {what}s called '{asked}'. Ask for one of: {ids}.")
-    if named:
-        return Beside(named[0], _mark(named[0]))
-    for row in rows:
-        if asked in (row.id, row.path, *_names(row)):
-            raise InputError(f"no_{kind}", row.problem or f"{row.name} is no {what} but a {row.kind}. {how}")
-    raise InputError(f"unknown_{kind}", f"There is no {what} '{asked}'. {how}")
+    if not called(asked, those) and (others := called(asked, rows)):
+        other = others[0]
+        said = other.problem or f"{other.name} is no {what} but a {other.kind}. `{how}` lists the ones there are."
+        raise InputError(f"no_{kind}", said)
+    row = find_row(those, asked, what, how)
+    return as_it_is(row)
+
+
+def as_it_is(row: Row) -> Beside:
+    return Beside(row, _mark(row))
 
 
 def check_usable(row: Row) -> None:
@@ -58,11 +55,6 @@ def check_usable(row: Row) -> None:
 def kin(family: str) -> str:
     """A family in painters' words."""
     return FAMILIES[family].name if family in FAMILIES else family
-
-
-def _names(row: Row) -> tuple[str, ...]:
-    base = os.path.basename(row.path)
-    return row.name, base, os.path.splitext(base)[0]
 
 
 def _mark(row: Row) -> str:

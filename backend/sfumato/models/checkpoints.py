@@ -7,7 +7,6 @@ are in `configs`, one folder each, with the two tokenizers that all of them shar
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -29,13 +28,17 @@ from diffusers import (
 from transformers import CLIPTokenizer, T5EncoderModel, T5Tokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from sfumato.errors import InputError, SfumatoError
+from sfumato.errors import InputError, SfumatoError, said_by
+from sfumato.models.claims import check_claims
 from sfumato.models.families import FAMILIES
 from sfumato.models.folders import CONFIG, SPARE, weights_of
 from sfumato.models.header import read
 from sfumato.models.ladder import is_out_of_memory, parts_of
+from sfumato.models.lent import load_text_encoder, load_vae
 from sfumato.models.listing import Row
 from sfumato.models.loading import SAFE
+from sfumato.models.opened import check_config, stored_in
+from sfumato.models.vaes import SAME
 
 CONFIGS = Path(__file__).with_name("configs")
 PIPELINES: dict[str, Any] = {
@@ -64,7 +67,6 @@ MORE_INPUTS: dict[str, tuple[str, Any, dict[str, int]]] = {
     "fill": ("transformer", FluxTransformer2DModel, {"in_channels": 384, "out_channels": 64}),
 }
 MADE_FROM = {"fill": "dev"}
-ASKING = ("_attn_implementation", "attn_implementation", "quantization_config")
 LONGEST = 4096  # tokens of a text, of the longest readers there are
 PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
 TENSORS = (".weight'", ".bias'", ".scale'")
@@ -79,18 +81,18 @@ def open_checkpoint(row: Row, dtype: torch.dtype) -> Any:
     stored = read_all(row)
     try:
         with warnings.catch_warnings(action="ignore"):  # hints for programmers
-            pipe = _of_file(row, dtype) if row.layout != "folder" else _of_folder(row, dtype)
+            pipe = _of_file(row, dtype) if row.layout != "folder" else _of_folder(row, dtype, stored)
     except Exception as error:  # files may say anything, and libraries fail at it in any way
         if isinstance(error, SfumatoError) or is_out_of_memory(error):
             raise
-        said = " ".join(str(error).split())[:300]
+        said = str(error)
         # torch's words for weights that nothing was read into, and what conversions say of a tensor that is not there
         if "meta tensor" in said or (isinstance(error, KeyError) and said.endswith(TENSORS)):
             raise _incomplete(row, "some of its weights") from error
-        raise SfumatoError("cannot_load", f"{row.name} could not be loaded: {said or type(error).__name__}.") from error
+        raise SfumatoError("cannot_load", f"{row.name} could not be loaded: {said_by(error, 300)}.") from error
     _check_parts(row, pipe)
     for component, tensors in stored.items():
-        if component and len(tensors) < sum(1 for _ in pipe.components[component].parameters()):
+        if row.layout == "folder" and len(tensors) < sum(1 for _ in pipe.components[component].parameters()):
             raise _incomplete(row, f"some of the weights of its {component.replace('_', ' ')}")
     if row.family in CHATS and not pipe.tokenizer.chat_template:
         raise _incomplete(row, "the chat template of its tokenizer")
@@ -116,12 +118,13 @@ def _check_parts(row: Row, pipe: Any) -> None:
 
 
 def read_all(row: Row) -> dict[str, list[tuple[int, ...]]]:
-    """The shapes of the tensors that are going to be loaded, by component. Raises InputError where a file cannot be
-    read or is not whole."""
-    return {
+    """The shapes of the tensors that are going to be loaded, by component, lent ones too. Raises InputError
+    where a file cannot be read or is not whole."""
+    own = {
         component: [shape for file in files for _, shape in read(file).tensors.values()]
         for component, files in _files(row).items()
     }
+    return own | {component: list(stored_in(other).values()) for component, other in row.lent.items()}
 
 
 def _files(row: Row) -> dict[str, list[Path]]:
@@ -136,22 +139,11 @@ def _files(row: Row) -> dict[str, list[Path]]:
     return {component: files for component, files in found.items() if files and component not in SPARE}
 
 
-def _check_config(row: Row, file: Path) -> None:
-    """Raises SfumatoError where a configuration asks for more than weights: transformers would fetch code for some
-    kinds of attention, and other packages would unpack weights."""
-    try:
-        config = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return  # which whoever loads it will say
-    asked = {key: value for key in ASKING if isinstance(config, dict) and (value := config.get(key)) is not None}
-    if bad := [key for key, value in asked.items() if value not in ("eager", "sdpa")]:
-        said = f"{row.name} asks for something of its own ({bad[0]} in its {file.parent.name}/{file.name})"
-        raise SfumatoError("unsafe_config", f"{said}, which Sfumato does not do. Get another version of it.")
-
-
-def _of_folder(row: Row, dtype: torch.dtype) -> Any:
+def _of_folder(row: Row, dtype: torch.dtype, stored: dict[str, list[tuple[int, ...]]]) -> Any:
     for file in Path(row.path).glob(f"*/{CONFIG}"):
-        _check_config(row, file)
+        check_config(row, file)
+    for component, shapes in stored.items():
+        check_claims(row.name, Path(row.path) / component / CONFIG, shapes)
     cls = PIPELINES[row.family]
     absent = {name: None for name, what in cls.load_config(row.path).items() if what == [None, None]}
     for part in row.missing:
@@ -171,13 +163,21 @@ def _without(component: str) -> dict[str, None]:
 def _of_file(row: Row, dtype: torch.dtype) -> Any:
     parts: dict[str, Any] = {name: clip_tokenizer(filler) for name, filler in FILLERS[row.family].items()}
     for part in row.missing:
-        parts |= _without(part.component)
+        if part.component not in row.lent:
+            parts |= _without(part.component)
     name = T5S.get(row.family)
     if name and name not in parts:
         parts[name] = T5Tokenizer.from_pretrained(CONFIGS / "t5", model_max_length=512, local_files_only=True)
     if row.prediction != "flow":
         parts["scheduler"] = scheduler_of(row)
-    common: dict[str, Any] = {"config": str(config_of(row)), "dtype": dtype, "local_files_only": True}
+    config = config_of(row)
+    index = PIPELINES[row.family].load_config(config)
+    for component, other in row.lent.items():
+        if component == "vae":
+            parts[component] = load_vae(other, row.family, config / component, dtype)
+        else:
+            parts[component] = load_text_encoder(other, row.family, index[component][1], config / component, dtype)
+    common: dict[str, Any] = {"config": str(config), "dtype": dtype, "local_files_only": True}
     if row.variant in MORE_INPUTS:
         component, cls, reads = MORE_INPUTS[row.variant]
         parts[component] = cls.from_single_file(row.path, subfolder=component, **reads, **common)
@@ -200,6 +200,12 @@ def config_of(row: Row) -> Path:
     kind = " ".join(word for word in (row.family, row.variant) if word)
     sentence = f"{row.name} is a single file of the kind {kind}, for which no configuration ships. Get it as a folder."
     raise InputError("no_config", sentence)
+
+
+def usual_vae(family: str) -> Path:
+    """The folder with the configuration of a family's VAE, which all of its models have alike; where none ships, one
+    that is not there."""
+    return min(CONFIGS.glob(f"{SAME.get(family, family)}*/vae"), default=CONFIGS / family)
 
 
 def scheduler_of(row: Row) -> Any:

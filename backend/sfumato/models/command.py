@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sfumato.errors import InputError
 from sfumato.models import CATALOGUE, Model
 from sfumato.models.families import FAMILIES
 from sfumato.models.header import read, shown
+from sfumato.models.lending import with_lent
 from sfumato.models.listing import Row, listing
 from sfumato.models.places import add_folder, folders, remove_folder
 from sfumato.models.recognise import dtype_of
@@ -32,7 +34,7 @@ def run(options: argparse.Namespace, say: Callable[..., None] = print) -> int:
         from sfumato.models.getting import get
 
         place = get(options.hub_id, options.revision, say)
-        for row in listing():
+        for row in _listed():
             if Path(row.path).is_relative_to(place):
                 say(line(row))
     elif options.way == "remove-folder":
@@ -52,7 +54,19 @@ def _chosen(kind: str | None) -> Iterator[Row]:
 
 def _every() -> Iterator[Row]:
     yield from map(_own, CATALOGUE.values())
-    yield from listing(say=lambda sentence: print(f"sfumato: {sentence}", file=sys.stderr))
+    yield from _listed()
+
+
+def _listed() -> Iterator[Row]:
+    """As they are found; but what lacks parts comes last, since what is found after it may lend them."""
+    rows, waiting = list[Row](), list[Row]()
+    for row in listing(say=lambda sentence: print(f"sfumato: {sentence}", file=sys.stderr)):
+        rows.append(row)
+        if row.missing:
+            waiting.append(row)
+        else:
+            yield row
+    yield from (with_lent(row, rows) for row in waiting)
 
 
 def _own(model: Model) -> Row:
@@ -76,9 +90,12 @@ def _own(model: Model) -> Row:
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """A row as JSON has it: what is missing comes with how to get it."""
-    first = {"id": row.id, "name": row.name, "path": row.path, "owner": row.owner}
-    return first | asdict(row) | {"missing": [asdict(part) | {"get": part.get} for part in row.missing]}
+    """A row as JSON has it: what is missing comes with how to get it, or by component with what lends it."""
+    path = os.fsencode(row.path).decode("utf-8", "replace")
+    first = {"id": row.id, "name": row.name, "path": path, "owner": row.owner}
+    lacking = [asdict(part) | {"get": part.get} for part in row.missing]
+    lent = {component: other.id for component, other in row.lent.items()}
+    return first | asdict(replace(row, lent={})) | {"path": path, "missing": lacking, "lent": lent}
 
 
 def line(row: Row) -> str:
@@ -93,7 +110,10 @@ def line(row: Row) -> str:
     words += [_size(row.bytes)] if row.bytes else []
     said = [f"{row.id}: {', '.join(words)}"]
     said += [f"    {subject} by {source}" for subject, source in _told(row)]
-    said += [f"    lacks {part.part}{'' if part.needed else ' (works without)'}: {part.get}" for part in row.missing]
+    if row.lent:
+        said += [f"    with {', '.join(shown(Path(other.path).name) for other in row.lent.values())}"]
+    lacking = [part for part in row.missing if part.component not in row.lent]
+    said += [f"    lacks {part.part}{'' if part.needed else ' (works without)'}: {part.get}" for part in lacking]
     said += [f"    {row.problem}"] if row.problem else []
     return "\n".join(said)
 

@@ -41,6 +41,7 @@ NOTED = (
 )
 # Which text encoder has such a width, and of what kind it is.
 CLIPS = {768: "CLIP-L", 1024: "OpenCLIP-H", 1280: "CLIP-G"}
+T5S = {4096: "T5-XXL"}
 WORDS = {3584: "Qwen2.5-VL", 2560: "Qwen3-4B", 4096: "Qwen3-8B", 5120: "Mistral"}
 ENCODER_FOR = {"CLIP-L": "sd15", "OpenCLIP-H": "sd2", "CLIP-G": "sdxl", "T5-XXL": "flux", "Qwen2.5-VL": "qwen-image"}
 ENCODER_FOR |= {"Qwen3-4B": "z-image", "Qwen3-8B": "flux2", "Mistral": "flux2"}
@@ -201,9 +202,12 @@ def _text_encoder(tensors: Tensors) -> Companion | None:
     names = Names(tensors, "")
     which = ""
     if width := names.side("text_model.embeddings.token_embedding.weight", 1):
-        which = CLIPS.get(width, "CLIP")
+        longer = names.side("text_model.embeddings.position_embedding.weight", 0) > 77  # which texts of Long-CLIP are
+        which = "CLIP" if longer else CLIPS.get(width, "CLIP")
     elif "encoder.block.0.layer.0.SelfAttention.q.weight" in names:
-        which = "T5-XXL" if names.side("shared.weight", 1) == 4096 else "T5"
+        which = T5S.get(names.side("shared.weight", 1), "T5")
+        if "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight" in names:
+            which = "UMT5"
     else:
         for place in ("model.", "model.language_model.", "language_model.model."):
             if width := names.side(f"{place}embed_tokens.weight", 1):

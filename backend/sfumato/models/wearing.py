@@ -18,7 +18,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from sfumato.errors import InputError
+from sfumato.errors import InputError, said_by
 from sfumato.models.beside import Beside
 from sfumato.models.header import read
 from sfumato.models.kohya_sd3 import translated
@@ -77,7 +77,7 @@ def _load(pipe: Any, file: Beside) -> None:
             raise
         # diffusers tidies up after what went wrong, and may fail in that.
         cause = error.__context__ if isinstance(error, KeyError) and error.__context__ else error
-        said = " ".join(str(cause).split())[:200].rstrip(".") or type(cause).__name__
+        said = said_by(cause)
         raise _unfitting(row, "its layers are of other sizes" if "size mismatch" in said else said) from error
     brought = _weights_of(pipe, adapter_of(file))
     if not brought:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -13,9 +14,27 @@ from sfumato_wire.geometry import Box
 from sfumato_wire.request import Control
 from torch import Tensor
 
+from sfumato.errors import InputError
 from sfumato.studio.picture import to_working
 from sfumato.studio.plan import Plan
 from sfumato.studio.request import part
+
+
+def check_range(control: Control, steps: int) -> None:
+    """Raises InputError where none of so many steps lies wholly in the control's range, so that it would not guide."""
+    if any(_is_guided(control, step, steps) for step in range(steps)):
+        return
+    begin, end = math.floor(control.begin * steps) / steps, math.ceil(control.end * steps) / steps
+    wide = f"{math.floor(begin * 1000) / 1000:g}..{math.ceil(end * 1000) / 1000:g}"
+    raise InputError(
+        "empty_range",
+        f"The ControlNet would guide nothing: of {steps} steps none lies wholly in its range, "
+        f"{control.begin:g}..{control.end:g}. Widen it to {wide}, or take more steps.",
+    )
+
+
+def _is_guided(control: Control, step: int, steps: int) -> bool:
+    return step / steps >= control.begin and (step + 1) / steps <= control.end
 
 
 def over_black(rgba: NDArray[np.uint8], at: Box, crop: Box) -> NDArray[np.uint8]:
@@ -45,8 +64,7 @@ def guided(pipe: Any, control: Control) -> Iterator[None]:
 
     def before(network: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         run = pipe.scheduler.run  # of the steering that stands in for the scheduler
-        step, steps = run.step, run.grid.steps
-        if step / steps < control.begin or (step + 1) / steps > control.end:
+        if not _is_guided(control, run.step, run.grid.steps):
             kwargs = kwargs | {"conditioning_scale": 0.0}
         # A VAE in float32 would hand over more than the network is in.
         return args, kwargs | {"controlnet_cond": kwargs["controlnet_cond"].to(network.dtype)}

@@ -23,7 +23,7 @@ from sfumato.change_map import M as FULL
 from sfumato.composite import Difference, faintest, layer, over_pixels
 from sfumato.edits import EDITS, Words
 from sfumato.errors import Cancelled, InputError, SfumatoError
-from sfumato.models import controlnets, texts
+from sfumato.models import controlnets, texts, vaes
 from sfumato.models.curve import Curve, curve_of
 from sfumato.models.ladder import QUANTISE
 from sfumato.models.schedulers import check_scheduler_name, scheduled
@@ -89,12 +89,16 @@ class Job:
         self.info = DECLARED[request.edit]
         check_scheduler_name(request.scheduler, self.model)
         self.loras = weighed(asked, self.studio.find_beside, self.model)
-        self.reader = (request.model, *sorted((file.mark, weight) for file, weight in self.loras.items()))
+        self.named = (self.model.info.id, *self.model.lent)
+        self.reader = (self.named, *sorted((file.mark, weight) for file, weight in self.loras.items()))
         self.guide = self._found_guide()
+        self.vae = self._found_vae()
         self.report: dict[str, Any] = {"model": request.model, "edit": request.edit, "seed": request.seed}
         self.report |= {"steps": request.steps, "device": self.studio.device}
         if self.loras:
             self.report["loras"] = [{"id": file.row.id, "weight": weight} for file, weight in self.loras.items()]
+        if self.vae:
+            self.report["vae"] = self.vae.row.id
         if self.guide and (said := request.control):
             self.report["control"] = {"id": self.guide.row.id, "weight": said.weight, "range": [said.begin, said.end]}
 
@@ -250,13 +254,23 @@ class Job:
             return None
         file = self.studio.find_beside("controlnet", asked.id)
         controlnets.check_fits(file.row, self.model)
+        if not self.request.settings.get("spend"):  # with it there are more steps, as many as the map makes them
+            control.check_range(asked, self.request.steps)
         return file if asked.weight else None
 
+    def _found_vae(self) -> Beside | None:
+        """The VAE that the request asks for in place of the model's own."""
+        if not self.request.vae:
+            return None
+        file = self.studio.find_beside("vae", self.request.vae)
+        vaes.check_fits(file.row, self.model)
+        return file
+
     def _pipe(self) -> Any:
-        if not self.studio.pipe.has(self.model, self.guide):
+        if not self.studio.pipe.has(self.model, self.guide, self.vae):
             self.on_progress(Progressed("loading", 0, 0))
         with self._clock("load"):
-            pipe = self.studio.pipe(self.model, self.pixels, self.guide)
+            pipe = self.studio.pipe(self.model, self.pixels, self.guide, self.vae)
             self.lent.enter_context(scheduled(pipe, self.request.scheduler))
             if self.loras:
                 if self.studio.pipe.rung_of(self.model).quantised:
@@ -306,7 +320,7 @@ class Job:
     @property
     def _seen(self) -> tuple[Hashable, ...]:
         """Which picture, and by which autoencoder: tiles leave a trace."""
-        return self.request.canvas, self.request.model, self.studio.pipe.rung_of(self.model)
+        return self.request.canvas, self.named, self.vae, self.studio.pipe.rung_of(self.model)
 
     def _steer(
         self, pipe: Any, edit: Edit, image: Tensor, latents: Tensor, words: Words, heard: Callable[[Steered, Run], None]

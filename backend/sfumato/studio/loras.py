@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from textwrap import shorten
 
 from sfumato_wire.limits import MAX_LORAS
 from sfumato_wire.request import Lora, Request
@@ -15,13 +16,17 @@ from sfumato.models.beside import Beside
 from sfumato.models.loras import check_fits
 
 NAMED = re.compile(r"<\s*lora\s*:([^<>]*)>", re.IGNORECASE)
-BEGUN = re.compile(r"<\s*lora\s*:", re.IGNORECASE)
+BEGUN = re.compile(r"<\s*(lora|lyco|hypernet)\b", re.IGNORECASE)  # what A1111 knows besides, or is written otherwise
+NUMERIC = re.compile(r"[\s\d.,+-]*")
 
 
 def lora_of(said: str) -> Lora:
     """NAME or NAME:WEIGHT. Raises InputError."""
     name, colon, number = said.rpartition(":")
     weight = _number(number)
+    if colon and weight is None and NUMERIC.fullmatch(number):
+        sentence = f"The weight of the LoRA '{name.strip()}' is '{number.strip()}', which is no number"
+        raise InputError("bad_weight", f"{sentence}. Write it as {name.strip()}:0.8.")
     if not colon or weight is None:
         name, weight = said, 1.0
     elif ":" in name and _number(name.rpartition(":")[2]) is not None:
@@ -39,8 +44,9 @@ def taken_out(request: Request) -> tuple[Request, tuple[Lora, ...]]:
     parts = NAMED.split(request.prompt)
     named = tuple(lora_of(said) for said in parts[1::2])
     prompt = " ".join(part.strip() for part in parts[::2] if part.strip()) if named else request.prompt
-    if BEGUN.search(prompt):
-        raise InputError("bad_lora", "A LoRA in the prompt does not end. Write it as <lora:name:0.8>.")
+    if begun := BEGUN.search(prompt):
+        said = shorten(prompt[begun.start() :].partition(">")[0], 40, placeholder=" …")
+        raise InputError("bad_lora", f"'{said}' in the prompt names no LoRA. Write it as <lora:name:0.8>.")
     return replace(request, prompt=prompt), (*request.loras, *named)
 
 
@@ -67,7 +73,8 @@ def _within_limits(name: str, weight: float) -> Lora:
 
 
 def _number(text: str) -> float | None:
+    """With a point or, as many type it, a comma."""
     try:
-        return float(text)
+        return float(text.replace(",", "."))
     except ValueError:
         return None

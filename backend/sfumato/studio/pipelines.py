@@ -1,5 +1,5 @@
 """The loaded pipelines, each on a rung of the memory ladder, within a budget: the least recently used go when another
-one needs the room. A ControlNet stays beside its model as long as the model's jobs use it."""
+one needs the room. A ControlNet and another VAE stay beside their model as long as the model's jobs use them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,23 @@ ALONE = 0.9  # for those of the one that works: whether it works with so little 
 
 @dataclass
 class _Held:
-    """pipe: with the ControlNet `guide` where there is one, else `plain`. bytes: of its weights. rung: where it was
-    placed last; None while that is not certain. quantised: for good."""
+    """pipe: with the ControlNet `guide` where there is one, else `plain`. vae: the one in place of `own_vae`.
+    lent: the files that its parts are of. bytes: of all weights. rung: where it was placed last; None while that is not
+    certain. quantised: for good."""
 
     plain: Any
     pipe: Any
+    lent: tuple[Beside, ...]
     bytes: int
     rung: Rung | None = None
     quantised: bool = False
     guide: Beside | None = None
+    vae: Beside | None = None
+    own_vae: Any = None
+
+    def weigh(self) -> None:
+        waiting = [] if self.own_vae is None else [self.own_vae]
+        self.bytes = ladder.bytes_of([*ladder.parts_of(self.pipe), *waiting])
 
 
 class Pipelines:
@@ -59,23 +67,27 @@ class Pipelines:
     def __contains__(self, model: Model) -> bool:
         return model.info.id in self._held
 
-    def has(self, model: Model, guide: Beside | None) -> bool:
-        """Whether a job with that ControlNet has nothing to load."""
+    def has(self, model: Model, guide: Beside | None, vae: Beside | None) -> bool:
+        """Whether a job with that ControlNet and that VAE has nothing to load."""
         held = self._held.get(model.info.id)
-        return held is not None and guide in (None, held.guide)
+        return held is not None and held.lent == model.lent and guide in (None, held.guide) and vae in (None, held.vae)
 
-    def __call__(self, model: Model, pixels: int = 0, guide: Beside | None = None) -> Any:
-        """The model's pipeline, with that ControlNet if any, loaded now if it is not, on the rung that a working
-        picture of so many pixels takes, as far as that is known. Raises SfumatoError; a model whose files cannot be
-        read makes no other one go."""
+    def __call__(self, model: Model, pixels: int = 0, guide: Beside | None = None, vae: Beside | None = None) -> Any:
+        """The model's pipeline, with that ControlNet and that VAE if any, loaded now if it is not, on the rung that a
+        working picture of so many pixels takes, as far as that is known. Raises SfumatoError; a model whose files
+        cannot be read makes no other one go."""
         name = model.info.id
-        held = self._held.pop(name, None) or self._loaded(model)
+        held = self._held.pop(name, None)
+        if held is not None and held.lent != model.lent:  # exchanged since
+            held = None
+            ladder.let_go(None)
+        held = held or self._loaded(model)
         try:
-            self._guide(held, model, guide)
+            self._fit_out(held, model, guide, vae)
             rung = self._rung(name, held, pixels)
             if held.quantised and not rung.quantised:
                 held = self._loaded(model)
-                self._guide(held, model, guide)
+                self._fit_out(held, model, guide, vae)
         finally:
             self._held[name] = held
         if held.rung is not rung:
@@ -94,28 +106,39 @@ class Pipelines:
         self._make_room(wanted)
         self._check_room(model, wanted, int(psutil.virtual_memory().available), "free")
         pipe = models.load(model, self._device)
-        return _Held(pipe, pipe, ladder.bytes_of(ladder.parts_of(pipe)))
+        return _Held(pipe, pipe, model.lent, ladder.bytes_of(ladder.parts_of(pipe)))
 
-    def _guide(self, held: _Held, model: Model, guide: Beside | None) -> None:
-        """Let go of another ControlNet, and put that one beside the model; both are to be placed again."""
-        if held.guide == guide:
+    def _fit_out(self, held: _Held, model: Model, guide: Beside | None, vae: Beside | None) -> None:
+        """Let go of another ControlNet or VAE, and put those beside the model; all are to be placed again."""
+        if (held.guide, held.vae) == (guide, vae):
             return
         ladder.take_off(held.pipe)
         held.rung = None
-        if held.guide is not None:
+        if held.guide not in (None, guide):
             held.pipe, held.guide = held.plain, None
-            held.bytes = ladder.bytes_of(ladder.parts_of(held.plain))
-            ladder.let_go(None)
-        if guide is not None:
-            from sfumato.models import controlled  # here, since it takes as long to import as a model does
+        if held.vae not in (None, vae):
+            _see_by(held, held.own_vae, None)
+            held.own_vae = None
+        held.weigh()
+        ladder.let_go(None)
+        from sfumato.models import checkpoints, lent, opened  # here, since they take long to import
 
-            dtype = models.dtype_on(self._device, model.info.family)
-            self._make_room(held.bytes + controlled.size_of(guide.row, dtype))
+        dtype = models.dtype_on(self._device, model.info.family)
+        if vae != held.vae and vae is not None:
+            self._make_room(held.bytes + opened.size_of(vae.row, dtype))
+            usual = checkpoints.usual_vae(model.info.family)
+            other = lent.load_vae(vae.row, model.info.family, usual, dtype)
+            held.own_vae = held.plain.vae.to("cpu")  # where it waits
+            _see_by(held, models.laid_out(other, self._device), vae)
+        if guide != held.guide and guide is not None:
+            from sfumato.models import controlled  # as they do
+
+            self._make_room(held.bytes + opened.size_of(guide.row, dtype))
             network = controlled.load_controlnet(guide.row, dtype)
             if held.quantised:
                 ladder.quantise_part(network)
             held.pipe, held.guide = controlled.controlled(held.plain, network), guide
-            held.bytes = ladder.bytes_of(ladder.parts_of(held.pipe))
+            held.weigh()
 
     def _check_room(self, model: Model, wanted: int, room: int, which: str) -> None:
         """Weights lie in the computer's memory before they go anywhere; without room the system ends this process."""
@@ -210,6 +233,14 @@ def in_words(size: int) -> str:
     return f"{size / 2**30:.1f} GiB" if size >= 2**30 // 10 else f"{size / 2**20:.0f} MiB"
 
 
+def _see_by(held: _Held, autoencoder: Any, vae: Beside | None) -> None:
+    for pipe in (held.plain, held.pipe):
+        pipe.register_modules(vae=autoencoder)
+    held.vae = vae
+    held.weigh()
+
+
 def _named(model: str, held: _Held) -> str:
-    """What is remembered together: a model of that size, alone or with a ControlNet, which takes more."""
-    return f"{model} ({held.bytes} bytes)" if held.guide is None else f"{model} + {held.guide.row.id}"
+    """What is remembered together: a model of that size, alone or with what is beside it, which takes more."""
+    beside = [file.row.id for file in (held.guide, held.vae) if file is not None]
+    return " + ".join([model, *beside]) if beside else f"{model} ({held.bytes} bytes)"

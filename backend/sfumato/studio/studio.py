@@ -12,7 +12,7 @@ from sfumato_wire.request import Request
 from torch import Tensor
 
 from sfumato import models
-from sfumato.errors import SfumatoError
+from sfumato.errors import InputError, SfumatoError, said_by
 from sfumato.models import ladder, texts
 from sfumato.models.beside import Beside, find_beside
 from sfumato.models.extras import extras
@@ -107,11 +107,12 @@ class Studio:
     def _too_large(self, job: Job) -> SfumatoError:
         wanted, total = models.size_of(job.model, self._device), ladder.total_memory(self._device)
         name = job.model.info.name
-        if job.guide is not None:
-            from sfumato.models import controlled  # here, since it takes as long to import as a model does
+        if beside := [file.row for file in (job.guide, job.vae) if file is not None]:
+            from sfumato.models import opened  # here, since it takes as long to import as a model does
 
-            wanted += controlled.size_of(job.guide.row, models.dtype_on(self._device, job.model.info.family))
-            name += f" with {job.guide.row.name}"
+            dtype = models.dtype_on(self._device, job.model.info.family)
+            wanted += sum(opened.size_of(row, dtype) for row in beside)
+            name += f" with {' and '.join(row.name for row in beside)}"
         free = ladder.available_memory(self._device)
         weights = f"its weights alone take {in_words(wanted)}" if wanted else "its weights are small"
         size = f" at {job.planned.padded_width} x {job.planned.padded_height} pixels" if job.planned else ""
@@ -123,11 +124,26 @@ class Studio:
         )
 
     def find(self, name: str) -> models.Model:
-        """The model of that name; the painter's own are looked for only once. Raises InputError."""
-        return self._own.get(name) or models.find(name)
+        """The model of that id, or as in `models.find`. The painter's own are looked for only once by id, and again
+        where a file that lends a part has changed or gone; where there is none of a name any more, one that is loaded
+        goes on. Raises InputError."""
+        known = self._own.get(name)
+        if known is not None and all(file.is_as_it_was for file in known.lent):
+            return known
+        try:
+            model = models.find(name)
+        except InputError as error:
+            loaded = [one for one in self._own.values() if one in self.pipe and one.info.name == name]
+            if error.code != "unknown_model" or len(loaded) != 1:
+                raise
+            return loaded[0]
+        if model.row:
+            self._own[model.info.id] = model
+        return model
 
     def find_beside(self, kind: str, name: str) -> Beside:
-        """The LoRA or ControlNet of that name; looked for anew only where its file has changed. Raises InputError."""
+        """The LoRA, ControlNet or VAE of that name; looked for anew only where its file has changed. Raises
+        InputError."""
         if (known := self._beside.get((kind, name))) is None or not known.is_as_it_was:
             known = self._beside[kind, name] = find_beside(kind, name)
         return known
@@ -150,11 +166,10 @@ def _is_of_device(error: Exception) -> bool:
 
 def _unpaintable(name: str, error: Exception) -> SfumatoError:
     """Files of painters may say anything, and libraries fail at it in any way."""
-    said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
     return SfumatoError(
         "unpaintable",
-        f"{name} cannot be painted with as it is ({said}). Get it again, or take another model; other settings may do "
-        "as well.",
+        f"{name} cannot be painted with as it is ({said_by(error)}). Get it again, or take another model; other "
+        "settings may do as well.",
     )
 
 
