@@ -14,7 +14,7 @@
 # however that happens.
 set -eu
 all="trixie forky sid"
-scenarios="painting corners real_edits methods choices status"
+scenarios="painting corners real_edits methods choices status documents maps bands"
 python=python3 hosts=$all folder=""
 here=$(cd "$(dirname "$0")" && pwd)
 
