@@ -75,9 +75,9 @@ def take_back(app: Any, document: Any, node: Any) -> bool:
     """Undo the layer's addition where that is exactly the last step, as if it had never been there. libkis has no undo
     groups: this and an addition are one step where an addition and a removal would be two.
 
-    To be called only where it is likely (`Placed.is_last_step`) and while nothing is going on in the document: then Krita
-    ignores an undo. One that took back anything else is redone, which Krita does exactly; one that it ignored is not,
-    as that would bring back what the painter took back before.
+    To be called only where it is likely (`Placed.is_last_step`) and while nothing is going on in the document, as Krita
+    ignores an undo then. One that took back anything else is redone, which Krita does exactly; one that it ignored is
+    not, as that would bring back what the painter took back before.
     """
     before, said = placed.layers_of(document), _history(app)
     gone = {tree.id_of(part) for part in (node, *node.childNodes())}  # its mask goes with it
