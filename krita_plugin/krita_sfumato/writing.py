@@ -87,20 +87,26 @@ def take_back(app: Any, document: Any, node: Any) -> bool:
     """Undo the layer's addition where that is exactly the last step, as if it had never been there. libkis has no undo
     groups: this and an addition are one step where an addition and a removal would be two.
 
-    To be called only where it is likely (`Placed.is_last_step`). An undo that took back anything else is redone, which
-    Krita does exactly.
+    To be called only where it is likely (`Placed.is_last_step`) and while nothing is going on in the document, as Krita
+    ignores an undo then. One that took back anything else is redone, which Krita does exactly; one that it ignored is
+    not, as that would bring back what the painter took back before.
     """
-    before = placed.layers_of(document)
+    before, said = placed.layers_of(document), _history(app)
     gone = {tree.id_of(part) for part in (node, *node.childNodes())}  # its mask goes with it
-    expected = tuple(other for other in before if other not in gone)
     app.action("edit_undo").trigger()
     document.waitForDone()
     now = placed.layers_of(document)
-    if now == expected:
+    if now == tuple(other for other in before if other not in gone):
         return True
-    app.action("edit_redo").trigger()
-    document.waitForDone()
+    if now != before or _history(app) != said:
+        app.action("edit_redo").trigger()
+        document.waitForDone()
     return False
+
+
+def _history(app: Any) -> list[str]:
+    """The names of the last step and of the next, if it was taken back."""
+    return [str(app.action(name).text()) for name in ("edit_undo", "edit_redo")]
 
 
 @contextmanager

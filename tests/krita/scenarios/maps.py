@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sfumato_driver.colours import noise
-from sfumato_driver.exact import Sent, apply, close, pixels_of
+from sfumato_driver.exact import Sent, apply, close, history, pixels_of
 from sfumato_driver.painter import Painter
 
 if "PyQt6.QtCore" in __import__("sys").modules:
@@ -225,16 +225,15 @@ def frames(kit, painter, sent):
         yield from apply(kit, painter, document, name)
         kit.check(f"{name}: still there", document.currentTime() == time)
         sent.expect(name, width, height, [(100 + frame, 255)] * count, canvas=20 + frame)
-        kit.app.action("edit_redo").trigger()
-        yield 0.3
+        yield from history(kit, document, "redo")
         result = document.rootNode().childNodes()[1]
         node.setVisible(False)
         kit.check(f"{name}: the result shows", pixels_of(kit, document) != before, result.name())
         if time == 7:
+            yield 1
             kit.screenshot("window_frames")
         node.setVisible(True)
         document.refreshProjection()
-        kit.app.action("edit_undo").trigger()
-        yield 0.3
+        yield from history(kit, document, "undo")
     close(document)
     yield 0.3

@@ -4,13 +4,15 @@ from inside Krita as the controller calls it.
 
 from array import array
 from pathlib import Path
+from types import SimpleNamespace
 
 from krita import Selection
+from krita_sfumato import writing
 from krita_sfumato.host import Host
 from krita_sfumato.interfaces import SELECTION
 from krita_sfumato.vendor.sfumato_wire import Box
 from sfumato_driver.colours import SPACES, noise
-from sfumato_driver.exact import bytes_of_layers, close, pixels_of
+from sfumato_driver.exact import bytes_of_layers, close, history, pixels_of
 from sfumato_driver.painter import SRGB, Painter
 
 W, H = 40, 30
@@ -66,12 +68,10 @@ def sixteen(kit, painter, host, model, depth, profile):
     kit.check(f"{name}: the colour", off <= most, f"{rgb}, {off} off")
     if (model, depth, profile) == ("RGBA", "U16", SRGB):
         kit.check(f"{name}: all of the 16 bits", after[at[0]] == data[:8])
-    kit.app.action("edit_undo").trigger()
-    yield 0.3
+    yield from history(kit, node, "undo")
     kit.check(f"{name}: one undo step", painter.names(node) == names and kit.undo_text() == undo, kit.undo_text())
     kit.check(f"{name}: undone", pixels_of(kit, node) == before and bytes_of_layers(node) == layers)
-    kit.app.action("edit_redo").trigger()
-    yield 0.3
+    yield from history(kit, node, "redo")
     kit.check(f"{name}: redone", pixels_of(kit, node) == after and find(node, layer) is not None)
     close(node)
     yield 0.2
@@ -99,8 +99,7 @@ def masks(kit, painter, host):
         plain = document.add_layer("plain", data, BOX, (), format)
         yield 0.3
         wanted = pixels_of(kit, node)
-        kit.app.action("edit_undo").trigger()
-        yield 0.3
+        yield from history(kit, node, "undo")
         layer = document.add_layer("masked", data, BOX, (), format, mask=True)
         yield 0.2
         document.restore_active()
@@ -116,8 +115,7 @@ def masks(kit, painter, host):
         shown = pixels_of(kit, node)[(BOX.y + 1) * W + BOX.x]
         kit.check(f"{format}: the mask can be painted on", shown == bytes([*COLOUR, 255]), shown.hex())
         kit.check(f"{format}: that is seen", not document.is_untouched(layer))
-        kit.app.action("edit_undo").trigger()
-        yield 0.3
+        yield from history(kit, node, "undo")
         kit.check(f"{format}: one undo step", pixels_of(kit, node) == before and kit.undo_text() == undo)
         layer = document.add_layer("masked", data, BOX, (), format, mask=True)
         yield 0.2
@@ -126,8 +124,7 @@ def masks(kit, painter, host):
         document.replace_layer(layer, "new", RED, BOX, ())
         yield 0.3
         kit.check(f"{format}: replaced", painter.names(node) == ["Background", "new"], painter.names(node))
-        kit.app.action("edit_undo").trigger()
-        yield 0.3
+        yield from history(kit, node, "undo")
         kit.check(f"{format}: in one step", pixels_of(kit, node) == before and kit.undo_text() == undo)
         close(node)
         yield 0.2
@@ -163,14 +160,10 @@ def replaced(kit, painter, host, case):
     kit.check(f"{name}: nothing else", all(kept.get(k) == v for k, v in others.items()))
     active = find(node, new) if case is on_it else background
     kit.check(f"{name}: the painter goes on", node.activeNode() == active, node.activeNode().name())
-    for _ in range(steps):
-        kit.app.action("edit_undo").trigger()
-        yield 0.3
+    yield from history(kit, node, "undo", steps)
     kit.check(f"{name}: {steps} undo steps", tree_of(node) == at_last, tree_of(node))
     kit.note(f"{name}: undo", [undo, kit.undo_text()])
-    for _ in range(steps):
-        kit.app.action("edit_redo").trigger()
-        yield 0.3
+    yield from history(kit, node, "redo", steps)
     kit.check(f"{name}: and back", tree_of(node) == wanted, tree_of(node))
     close(node)
     yield 0.3
@@ -233,8 +226,7 @@ def below_the_painters(kit, node, host, old):
 
 
 def deleted(kit, node, host, old):
-    kit.app.action("edit_undo").trigger()
-    yield 0.3
+    yield from history(kit, node, "undo")
     return ["Background", "new", "map"], 1, ["Background", "map"]
 
 
@@ -254,12 +246,26 @@ def misled(kit, painter, host):
         del document._placed.is_last_step
     yield from settled(document)
     kit.check("misled: replaced all the same", tree_of(node) == ["Background multiply 255", "new"], tree_of(node))
-    for _ in range(3):
-        kit.app.action("edit_undo").trigger()
-        yield 0.3
+    yield from history(kit, node, "undo", 3)
     kit.check("misled: every step is there", tree_of(node) == ["Background", "old"], tree_of(node))
+
+    # An undo that Krita ignores: what the painter took back stays so.
+    tried = writing.take_back(Deaf(kit.app), node, find(node, old))
+    yield 0.3
+    kit.check("ignored: nothing is brought back", not tried and tree_of(node) == ["Background", "old"], tree_of(node))
     close(node)
     yield 0.3
+
+
+class Deaf:
+    """Krita while something is going on: it ignores an undo."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def action(self, name):
+        real = self.app.action(name)
+        return SimpleNamespace(text=real.text, trigger=(lambda: None) if name == "edit_undo" else real.trigger)
 
 
 def behind(kit, painter, host):

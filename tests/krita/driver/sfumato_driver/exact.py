@@ -48,14 +48,28 @@ def apply(kit, painter, document, name):
     kit.check(f"{name}: a layer", len(added) == 1, painter.names(document))
     kept = {layer: data for layer, data in bytes_of_layers(document).items() if layer in layers}
     kit.check(f"{name}: every byte of every layer stays", kept == layers)
-    kit.app.action("edit_undo").trigger()
-    yield kit.until(lambda: kit.undo_text() == undo, f"{name}: undone", 5)
-    yield 0.2  # clones follow a little later
-    document.waitForDone()
+    yield from history(kit, document, "undo")
     kit.check(f"{name}: one undo step", painter.names(document) == names and kit.undo_text() == undo, kit.undo_text())
     kit.check(f"{name}: undo brings all back", pixels_of(kit, document) == before)
     kit.check(f"{name}: and every byte of every layer", bytes_of_layers(document) == layers)
     return before, after
+
+
+def history(kit, document, way, steps=1):
+    """Undo or redo. Krita ignores both while anything is going on, such as making thumbnails."""
+
+    def idle():
+        if document.tryBarrierLock():
+            document.unlock()
+            return True
+        return False
+
+    for _ in range(steps):
+        document.waitForDone()
+        yield kit.until(idle, f"{way}: idle", 10)
+        kit.app.action(f"edit_{way}").trigger()
+        document.waitForDone()
+        yield 0.3  # clones, and the action's text, follow a little later
 
 
 def pixels_of(kit, document):
