@@ -34,7 +34,7 @@ from .wiring import wire
 
 VERSION = "0.1.0"
 NEWS_DELAY = 15  # ms: news of the client are shown at most that often
-STEP_DELAY = 5  # ms between the steps of an edit: room for the painter's brush
+STEP_DELAY = 2  # ms between the steps of an edit: room for the painter's brush
 WATCH = 500  # ms between looks at layers and backend
 
 

@@ -104,7 +104,7 @@ class Controller:
             return ""
         layer = document.new_map(sentences.MAP_NAME)
         self.memory.keep_map(document, layer)
-        self._screen.tell(sentences.MAP_NEW)
+        self._screen.tell(sentences.MAP_NEW_WHITE if document.take_white() else sentences.MAP_NEW)
         return layer
 
     def make_map(self, make: Callable[[Document], Making]) -> None:

@@ -52,11 +52,12 @@ class Footer(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        for part in (self.row, self.progress, self.thumbnail, self.keep_button, self.strip):
+        # What comes and goes stands above the buttons, so that they stay where they are.
+        for part in (self.progress, self.thumbnail, self.keep_button, self.strip):
             column.addWidget(part)
         column.addLayout(self._build_message())
-        column.addWidget(self.place_button)
-        column.addWidget(self.status_line)
+        for part in (self.place_button, self.row, self.status_line):
+            column.addWidget(part)
         name_parts(self)
 
     def _build_message(self) -> QHBoxLayout:

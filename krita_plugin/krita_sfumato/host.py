@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita, Selection
+from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita, ManagedColor, Selection
 
 from . import alpha, looking, noticing, reading, selection, sentences, tree, writing
 from .interfaces import NOWHERE, SELECTION
@@ -135,6 +135,20 @@ class Document:
         if layer == SELECTION:
             return self._document.selection() is not None
         return tree.find(self._document, layer) is not None
+
+    def take_white(self) -> bool:
+        """The brush is white, to paint on a map; the colour before it becomes the other one, which X brings back."""
+        window = self._app.activeWindow()
+        view = window.activeView() if window is not None else None
+        if view is None:
+            return False
+        white = ManagedColor("RGBA", "U8", "")
+        white.setComponents([1.0, 1.0, 1.0, 1.0])
+        before = view.foregroundColor()
+        if before is not None and before.components() != white.components():
+            view.setBackGroundColor(before)
+        view.setForeGroundColor(white)
+        return True
 
     # ------------------------------------------------------------------ reading
 

@@ -18,9 +18,8 @@ from .queue import Steps
 from .results import Render
 from .settings import Settings
 from .state import Rgb
+from .under_way import NEW_SEEDS
 from .vendor.sfumato_wire import Request, Welcome
-
-SEEDS = 2**31
 
 
 class Live:
@@ -49,7 +48,7 @@ class Live:
     def turn(self, is_on: bool) -> None:
         self.is_on, self._asked, self.sentence = is_on, None, ""
         if is_on:
-            self._seed = random.randrange(SEEDS)
+            self._seed = random.randrange(NEW_SEEDS)
         else:
             self._stop()
             self._steps, self._drawing, self.picture, self.result = None, None, None, None

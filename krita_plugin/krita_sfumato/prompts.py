@@ -11,6 +11,8 @@ from .widgets import Fold, Prompt, SmallPrint, name_parts, silent
 
 
 class Prompts(QWidget):
+    """`prompt` stands by itself, where a painter begins; the others are this widget."""
+
     changed = pyqtSignal()
 
     def __init__(self) -> None:
@@ -23,7 +25,7 @@ class Prompts(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        for widget in (self.prompt, self.source_label, self.source, self.more, self.avoid):
+        for widget in (self.source_label, self.source, self.more, self.avoid):
             column.addWidget(widget)
         for text in (self.prompt, self.source, self.avoid):
             text.textChanged.connect(self.changed)

@@ -78,9 +78,9 @@ class Results:
         if document is None:
             return ()
         now = self._clock()
-        pending = tuple(
-            _on_its_way(edit) for edit in reversed(edits) if edit.document.id == document.id and not edit.layer
-        )
+        here = [edit for edit in reversed(edits) if edit.document.id == document.id and not edit.layer]
+        chosen_from = len(here) > 1 or any(not edit.places for edit in here)
+        pending = tuple(map(_on_its_way, here)) if chosen_from else ()  # one alone is seen large already
         entries = self.of(document).entries
         state = (document.id, pending, entries, int(now / 30), tuple(models))
         if state != self._shown[0]:

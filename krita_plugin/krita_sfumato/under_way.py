@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 from . import sentences
-from .drafting import prepare
+from .drafting import prepare, read_map
 from .edit import Edit, Homeless, Trouble, closing, place, wait_for_home
 from .events import Ended, Finished, Moved, Queued
 from .interfaces import Compute, Document, Link
@@ -21,6 +21,7 @@ from .shelf import Painted, Shelf
 from .vendor.sfumato_wire import Welcome
 
 SEEDS = 2**31
+NEW_SEEDS = 1_000_000  # as many as are short enough to be read and written down
 
 
 class UnderWay:
@@ -58,7 +59,7 @@ class UnderWay:
     ) -> None:
         """One edit for each variant, or for each strength; a single one becomes a layer by itself."""
         self._batches += 1
-        seed = random.randrange(SEEDS) if settings.seed is None else settings.seed
+        seed = random.randrange(NEW_SEEDS) if settings.seed is None else settings.seed
         seeds = [(seed + i) % SEEDS for i in range(1 if strengths or task == "map" else settings.variants)]
         wanted = [(replace(settings, seed=one), str(one)) for one in seeds]
         if strengths:
@@ -191,6 +192,10 @@ class UnderWay:
 
     def _read(self, edits: list[Edit]) -> Steps:
         """What one press needs of Krita, once for all that it asks for."""
+        first, document = edits[0], edits[0].document
+        if self._welcome() is None and first.task == "edit":  # what is wrong with the map needs no backend to be told
+            offered = self._screen.view.edits
+            yield from read_map(document, first.settings.map, offered, *document.size(), self._compute)
         while (welcome := self._welcome()) is None:
             yield "waiting"
         draft = yield from prepare(edits[0], welcome, self._memory, self._compute)

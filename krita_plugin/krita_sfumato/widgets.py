@@ -35,6 +35,7 @@ from .qt import (
 
 TEXT = Qt.TextFormat.PlainText  # what a backend says is text, never markup
 MARGIN = 2  # pixels that a combo box leaves beside its text
+LOW = 170  # pixels of height that the controls have at least: words and map
 NARROW = 44  # pixels that a value needs at least, so that a narrow docker does not cut anything off
 
 
@@ -175,7 +176,7 @@ class UpDown(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:
         bar = self.verticalScrollBar().sizeHint().width()
-        return QSize(self.widget().minimumSizeHint().width() + bar, 60)
+        return QSize(self.widget().minimumSizeHint().width() + bar, LOW)
 
 
 class SmallPrint(QLabel):

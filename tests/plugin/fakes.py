@@ -99,6 +99,9 @@ class FakeDocument:
         self.maps_made.append((name, bgra, box))
         return layer
 
+    def take_white(self) -> bool:
+        return False
+
     def map_box(self, layer: str) -> Box:
         return self.box
 

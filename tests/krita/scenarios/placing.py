@@ -303,7 +303,7 @@ def reopened(kit, painter, host):
     document.notes.write("result/2", b"two")
     document.notes.remove("result/2")
     document.notes.remove("never")
-    document.write_note(b"{}")
+    document.notes.write("maps", b"{}")
     kit.check("notes", document.notes.keys() == ["maps", "placed", "result/1"], document.notes.keys())
     file = Path(kit.out) / "notes.kra"
     node.setBatchmode(True)
@@ -315,7 +315,7 @@ def reopened(kit, painter, host):
     yield 0.7
     document = host.document()
     kit.check("reopened: notes", document.notes.keys() == ["maps", "placed", "result/1"], document.notes.keys())
-    kit.check("reopened: bytes", document.notes.read("result/1") == data and document.read_note() == b"{}")
+    kit.check("reopened: bytes", document.notes.read("result/1") == data and document.notes.read("maps") == b"{}")
     kit.check("reopened: nothing there", document.notes.read("result/2") == b"")
     kit.check("reopened: untouched", document.is_untouched(old) and not document.is_untouched(touched))
     document.replace_layer(old, "new", RED, BOX, ())
