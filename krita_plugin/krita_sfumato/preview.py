@@ -109,7 +109,7 @@ class Preview(QWidget):
         self.star_button.setAccessibleName(sentences.FAVOURITE)
         self.star_button.setCheckable(True)
         self.discard_button = self._button(QToolButton(), "discard", sentences.DISCARD, sentences.TIP_DISCARD)
-        self.cancel_button = self._button(QToolButton(), "cancel", sentences.CANCEL_THIS, sentences.TIP_CANCEL_THIS)
+        self.cancel_one = self._button(QToolButton(), "cancel", sentences.CANCEL_THIS, sentences.TIP_CANCEL_THIS)
         self._button(self.close_button, "close", "", sentences.TIP_CLOSE_PREVIEW)
         self.close_button.setAccessibleName(sentences.CLOSE_PREVIEW)
         self._done = (self.add_button, self.replace_button, self.copy_button, self.star_button, self.discard_button)
@@ -128,7 +128,7 @@ class Preview(QWidget):
         set_text(self.about, sentences.ABOUT_JOINT.join(filter(None, [tile.news, tile.about])))
         for button in self._done:
             button.setVisible(tile.is_done)
-        self.cancel_button.setVisible(not tile.is_done)
+        self.cancel_one.setVisible(not tile.is_done)
         self.replace_button.setEnabled(can_replace)
         self.star_button.setChecked(tile.favourite)
 
@@ -147,7 +147,7 @@ class Preview(QWidget):
         head.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
         first.addWidget(self.add_button, 1)
         first.addWidget(self.replace_button, 1)
-        for button in (self.copy_button, self.star_button, self.discard_button, self.cancel_button):
+        for button in (self.copy_button, self.star_button, self.discard_button, self.cancel_one):
             second.addWidget(button)
         second.addStretch(1)
         column = QVBoxLayout(self)

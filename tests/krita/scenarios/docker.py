@@ -7,9 +7,11 @@ from sfumato_driver.painter import Painter
 if "PyQt6.QtCore" in __import__("sys").modules:
     from PyQt6.QtCore import Qt
     from PyQt6.QtTest import QTest
+    from PyQt6.QtWidgets import QWidget
 else:
     from PyQt5.QtCore import Qt
     from PyQt5.QtTest import QTest
+    from PyQt5.QtWidgets import QWidget
 
 
 def map_pixels(width, height):
@@ -117,6 +119,10 @@ def scenario(kit):
     keep.click()
     yield kit.until(lambda: len(painter.names(document)) == len(layers) + 1, "the kept draft", 20)
     live.click()
+
+    names = [part.objectName() for part in kit.docker().findChildren(QWidget)]
+    twice = {name for name in names if name.startswith("sfumato_") and names.count(name) > 1}
+    kit.check("every part has a name of its own", not twice, twice)
 
     # Levels and a narrow docker.
     kit.find("sfumato_black").setValue(60)

@@ -368,7 +368,7 @@ def check_strip(kit):
     docker.key(Qt.Key.Key_Right)
     yield 0.3
     kit.check("a job is chosen", docker.said()[-1] == ("chosen", "j1"))
-    kit.check("it cannot be added", not preview.add_button.isVisible() and preview.cancel_button.isVisible())
+    kit.check("it cannot be added", not preview.add_button.isVisible() and preview.cancel_one.isVisible())
     docker.key(Qt.Key.Key_Return)
     docker.key(Qt.Key.Key_F)
     kit.check("by no key either", docker.said() == [])
