@@ -14,7 +14,7 @@ from .errors import Stop
 from .places import data_folder, state_folder
 from .say import Task, line
 
-STATE = ("token", "server.json", "backend.json", "spool", "logs")
+STATE = ("token", "server.json", "backend.json", "remote.json", "remote.token", "spool", "logs")
 
 
 def uninstall(*, sure: bool) -> int:

@@ -44,7 +44,7 @@ class Application(QObject):
     def __init__(self) -> None:
         super().__init__()
         home = Path(state_folder(os.environ, sys.platform, os.path.expanduser("~")))
-        self.logs = home / LOGS
+        self.home, self.logs = home, home / LOGS
         self.host = Host()
         self.presets = Presets(home)
         self._panels: list[Panel] = []
@@ -109,9 +109,11 @@ class Application(QObject):
             settings=self.note().settings,
         )
 
+        def report() -> str:
+            return diagnostics.report(facts, self.logs, os.path.expanduser("~"), diagnostics.tokens(self.home))
+
         def steps() -> Steps:
-            home = os.path.expanduser("~")
-            text = yield from waited(self._pool.submit(diagnostics.report, facts, self.logs, home), "showing")
+            text = yield from waited(self._pool.submit(report), "showing")
             QGuiApplication.clipboard().setText(text)
             say(sentences.COPIED)
 

@@ -6,6 +6,7 @@ the ends of a few files, so it is best called off the UI thread.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import sys
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .remote import TOKEN as REMOTE_TOKEN
 from .vendor.sfumato_wire import Welcome
+from .vendor.sfumato_wire.rendezvous import TOKEN
 
 LOGS = ("krita-plugin.log", "server.log", "worker.log", "backend-start.log")
 MOST_BYTES = 8192  # of the end of each log
@@ -66,6 +69,15 @@ def report(facts: Facts, logs: Path, home: str, secrets: Sequence[str] = ()) -> 
         lines += ["", f"{name}:", *(f"  {line}" for line in tail or ["(none)"])]
     hidden = [*secrets, *_words(settings)]
     return _without(_scrubbed("\n".join(lines), hidden), home) + "\n"
+
+
+def tokens(home: Path) -> list[str]:
+    """The secrets in the state folder, none of which may be in a report. Reads files."""
+    found = []
+    for name in (TOKEN, REMOTE_TOKEN):
+        with contextlib.suppress(OSError, ValueError):
+            found.append((home / name).read_text(encoding="utf-8").strip())
+    return found
 
 
 def _backend(welcome: Welcome | None) -> list[str]:
