@@ -97,7 +97,7 @@ class Preview(QWidget):
         self.words = QLabel()
         self.words.setTextFormat(TEXT)
         self.words.setWordWrap(True)
-        self.about = SmallPrint()
+        self.made_with = SmallPrint()
         self.close_button = QToolButton()
         self.close_button.setAutoRaise(True)
         self.add_button = self._button(QPushButton(), "add", sentences.ADD_RESULT, sentences.TIP_ADD_RESULT)
@@ -125,7 +125,7 @@ class Preview(QWidget):
         self.picture.setAccessibleDescription(tile.spoken)
         set_text(self.words, tile.words)
         self.words.setVisible(bool(tile.words))
-        set_text(self.about, sentences.ABOUT_JOINT.join(filter(None, [tile.news, tile.about])))
+        set_text(self.made_with, sentences.ABOUT_JOINT.join(filter(None, [tile.news, tile.about])))
         for button in self._done:
             button.setVisible(tile.is_done)
         self.cancel_one.setVisible(not tile.is_done)
@@ -155,7 +155,7 @@ class Preview(QWidget):
         column.setSpacing(4)
         column.addWidget(self.picture)
         column.addLayout(head)
-        column.addWidget(self.about)
+        column.addWidget(self.made_with)
         column.addLayout(first)
         column.addLayout(second)
 

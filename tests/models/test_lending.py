@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from sfumato import cli, models
 from sfumato.errors import InputError, SfumatoError
 from sfumato.models import companions, families, ladder
-from sfumato.models.lending import with_lent
+from sfumato.models.lending import lenders, with_lent
 from sfumato.models.listing import Row, listing
 from sfumato.models.places import add_folder
 from sfumato.studio import Finished, Studio
@@ -96,7 +96,7 @@ def painted(studio: Studio, model: str = "mine", **changes: Any) -> Finished:
 
 def mine() -> Row:
     rows = list(listing())
-    return with_lent(next(row for row in rows if row.name == "mine"), rows)
+    return with_lent(next(row for row in rows if row.name == "mine"), lenders(rows))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -74,22 +74,23 @@ def find(name: str) -> Model:
     """The model of that id; of the painter's own, also by name or path. Raises InputError with what to do."""
     if (model := CATALOGUE.get(name)) is not None:
         return model
-    from sfumato.models.lending import with_lent
+    from sfumato.models.lending import lenders, with_lent
     from sfumato.models.listing import find_row, listing
     from sfumato.models.usable import as_model
 
     rows = list(listing())
-    return as_model(with_lent(find_row(rows, name), rows))
+    return as_model(with_lent(find_row(rows, name), lenders(rows)))
 
 
 def listed() -> list[Row]:
     """All that the painter has of models and what goes with them; files that lack parts with those that lend them."""
-    from sfumato.models.lending import with_lent
+    from sfumato.models.lending import lenders, with_lent
     from sfumato.models.listing import listing
 
     try:
         rows = list(listing())
-        return [with_lent(row, rows) for row in rows]
+        able = lenders(rows)
+        return [with_lent(row, able) for row in rows]
     except InputError as error:  # the list of folders cannot be read, which must keep nobody from painting
         print(f"sfumato: {error}", file=sys.stderr)
         return []

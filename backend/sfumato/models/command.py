@@ -15,7 +15,7 @@ from sfumato.errors import InputError
 from sfumato.models import CATALOGUE, Model
 from sfumato.models.families import FAMILIES
 from sfumato.models.header import read, shown
-from sfumato.models.lending import with_lent
+from sfumato.models.lending import lenders, with_lent
 from sfumato.models.listing import Row, listing
 from sfumato.models.places import add_folder, folders, remove_folder
 from sfumato.models.recognise import dtype_of
@@ -66,7 +66,8 @@ def _listed() -> Iterator[Row]:
             waiting.append(row)
         else:
             yield row
-    yield from (with_lent(row, rows) for row in waiting)
+    able = lenders(rows)
+    yield from (with_lent(row, able) for row in waiting)
 
 
 def _own(model: Model) -> Row:

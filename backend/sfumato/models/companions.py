@@ -192,7 +192,7 @@ def _vae(tensors: Tensors, said: str) -> Companion | None:
         low = said.lower()
         if family == "sd15" and "xl" in low:
             return Companion("vae", "sdxl", layout=layout, by_name="its name")
-        if family == "flux" and ("sd3" in low or "stable-diffusion-3" in low):
+        if family == "flux" and re.search(r"sd[-_. ]?3|stable[-_ ]?diffusion[-_. ]?v?3", low):
             return Companion("vae", "sd3", layout=layout, by_name="its name")
         return Companion("vae", family, layout=layout)
     return None

@@ -40,6 +40,7 @@ VAE = Part("the VAE", "vae", ("first_stage_model.", "vae."))
 CLIP_L = Part("the text encoder CLIP-L", "text_encoder", ("text_encoders.clip_l.",), encoder="CLIP-L")
 T5 = Part("the text encoder T5-XXL", "text_encoder_2", ("text_encoders.t5xxl.",), encoder="T5-XXL")
 
+IN_ONE_FILE = ("sd15", "sd2", "sdxl", "sd3", "flux")  # those whose single files can be loaded
 FAMILIES = {
     "sd15": Family(
         "Stable Diffusion 1.x",

@@ -9,14 +9,13 @@ from sfumato_wire.messages import ModelInfo
 from sfumato.errors import InputError
 from sfumato.models import Model, controlnets
 from sfumato.models.beside import as_it_is
-from sfumato.models.families import FAMILIES, hub_of
+from sfumato.models.families import FAMILIES, IN_ONE_FILE, hub_of
 from sfumato.models.listing import Row
 
 # By family: sides of the working picture are multiples of this.
 MULTIPLES = {"sd15": 64, "sd2": 64, "sdxl": 64, "sd3": 16, "flux": 16, "flux2": 16, "qwen-image": 16, "z-image": 16}
 CELLS = {"flux2": 16}  # pixels of a side of a cell of their latents, where not 8
 # Those for whose single files a configuration ships.
-IN_ONE_FILE = ("sd15", "sd2", "sdxl", "sd3", "flux")
 LARGER = 2.25  # times the pixels that it was made for are worked on at once
 
 

@@ -58,7 +58,8 @@ def read_token_file(path: Path) -> str:
     try:
         if not path.exists():
             _create(path, secrets.token_urlsafe(32).encode())
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would never come to an end
+        descriptor = os.open(path, os.O_RDONLY | flags)
         with open(descriptor, encoding="ascii") as file:
             status = os.fstat(descriptor)
             token = file.read(4096).strip()
@@ -66,6 +67,8 @@ def read_token_file(path: Path) -> str:
         raise SfumatoError("token", f"The token in {path} cannot be read: delete it and start again.") from None
     if os.name == "posix" and (status.st_mode & 0o077 or status.st_uid != os.geteuid()):
         raise SfumatoError("token", f"Others can read the token in {path}: delete it, a new one is made at the start.")
+    if len(token.split()) > 1 or not token.isprintable():
+        raise SfumatoError("token", f"{path} holds more than a token: name a file with one line of letters and digits.")
     if len(token) < MIN_TOKEN:
         raise SfumatoError("token", f"The token in {path} is too short: delete it, a new one is made at the start.")
     return token

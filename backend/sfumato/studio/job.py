@@ -99,6 +99,8 @@ class Job:
             self.report["loras"] = [{"id": file.row.id, "weight": weight} for file, weight in self.loras.items()]
         if self.vae:
             self.report["vae"] = self.vae.row.id
+        if self.model.lent:
+            self.report["lent"] = [file.row.id for file in self.model.lent]
         if self.guide and (said := request.control):
             self.report["control"] = {"id": self.guide.row.id, "weight": said.weight, "range": [said.begin, said.end]}
 
@@ -115,7 +117,9 @@ class Job:
         if planned is None:
             return self._finished(None)
         values = laid_on(values, at, planned.crop)
-        changes = np.flatnonzero(np.bincount(values.ravel())).tolist()
+        seen = np.zeros(FULL + 1, bool)
+        seen[values.ravel()] = True
+        changes = np.flatnonzero(seen).tolist()
         count = self.info.greys_with(settings), request.steps, request.strength, changes, self.model.info.rounding
         self.report["strengths"] = strengths(*count)
         curve, resample = self._curve(settings.get("axis")), settings["resample"]

@@ -133,7 +133,7 @@ class Studio:
         try:
             model = models.find(name)
         except InputError as error:
-            loaded = [one for one in self._own.values() if one in self.pipe and one.info.name == name]
+            loaded = [one for one in self._own.values() if one in self.pipe and name in (one.info.name, one.info.id)]
             if error.code != "unknown_model" or len(loaded) != 1:
                 raise
             return loaded[0]

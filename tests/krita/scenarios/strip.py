@@ -275,11 +275,11 @@ def check_strip(kit):
     place, height = view.mapTo(docker.dock, QPoint(0, 0)), picture.height()
     QTest.mouseMove(view.viewport(), docker.at("r2").center())
     yield 0.3
-    kit.check("the pointer shows another", "44" in strip.preview.about.text(), strip.preview.about.text())
+    kit.check("the pointer shows another", "44" in strip.preview.made_with.text(), strip.preview.made_with.text())
     kit.check("nothing moves", (view.mapTo(docker.dock, QPoint(0, 0)), picture.height()) == (place, height))
     QTest.mouseMove(strip.preview, QPoint(5, 5))
     yield 0.3
-    kit.check("and away", "43" in strip.preview.about.text(), strip.preview.about.text())
+    kit.check("and away", "43" in strip.preview.made_with.text(), strip.preview.made_with.text())
     kit.check("without a word", docker.said() == [])
 
     # Keys, which mean something else to Krita.
