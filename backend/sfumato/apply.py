@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from sfumato_wire.geometry import Box, crop_box
+from sfumato_wire.geometry import Box, crop_box, softened_reach
 from sfumato_wire.levels import Levels
 from sfumato_wire.request import Control, Pixels, Request, digest_of
 
 from sfumato import models
-from sfumato.change_map import ChangeMap, softened_reach, support
+from sfumato.change_map import ChangeMap, support
 from sfumato.composite import flatten
 from sfumato.errors import InputError
 from sfumato.pictures import fitted, is_deep, read_canvas, read_map, write_png

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sfumato_wire.geometry import Box
+from sfumato_wire.geometry import Box, softened_reach
 from sfumato_wire.levels import FULL as M
 from sfumato_wire.levels import Levels
 
@@ -191,11 +191,6 @@ def soften(values: NDArray[np.uint16], radius: int) -> NDArray[np.uint16]:
     return result
 
 
-def softened_reach(radius: int) -> int:
-    """How many pixels `soften` spreads: three box means of half the radius, at least of one pixel."""
-    return 3 * max(1, round(radius / 2)) if radius else 0
-
-
 def _box_mean(values: NDArray[np.uint16], half: int, axis: int) -> NDArray[np.uint16]:
     padding = [(0, 0), (0, 0)]
     padding[axis] = (half + 1, half)
@@ -232,4 +227,4 @@ def _reduce(
     return result
 
 
-__all__ = ["ChangeMap", "Curve", "M", "apply_levels", "release_steps", "scaled", "soften", "softened_reach", "support"]
+__all__ = ["ChangeMap", "Curve", "M", "apply_levels", "release_steps", "scaled", "soften", "support"]

@@ -80,6 +80,11 @@ class Application(QObject):
 
     # ------------------------------------------------------------------ for what is pressed
 
+    def document_id(self) -> str:
+        """Of the active picture, "" for none."""
+        document = self.host.document()
+        return document.id if document is not None else ""
+
     def note(self) -> Note:
         """What the active picture remembers."""
         return self.controller.memory.of(self.host.document())
@@ -136,6 +141,7 @@ class Application(QObject):
         """A look at the painter's document."""
         panels = [panel for panel in self._panels if panel.isVisible()]
         if not panels:
+            self.lookout.stop()
             self.controller.watch()
             self._show()
             return
@@ -143,14 +149,20 @@ class Application(QObject):
         layers = document.layers() if document is not None else []
         note = self.controller.memory.of(document)
         choice = note.choice([layer.id for layer in layers] + ([SELECTION] if document is not None else []))
-        self.controller.watch(document, replace(note.settings, map=choice))
+        stamp = self.lookout.stamp(document, choice.layer) if self.controller.live.is_on else None
+        self.controller.watch(document, replace(note.settings, map=choice), stamp)
+        if document is not None and document.is_modified() and document.is_idle():
+            self.controller.memory.keep(document)  # it will be saved anyway, and is not marked by it
         standing, names = self._standing(), {layer.id for layer in layers}
         tiles = self.controller.tiles(document)
         can_replace = document is not None and self.controller.results.last_layer(document, names) != ""
         sources = _sources(document)
         if any(panel.map_preview.isVisible() for panel in panels):
             self.lookout.watch(document, replace(note.settings, map=choice), self.controller.view)
+        else:
+            self.lookout.stop()
         for panel in panels:
+            panel.document = document.id if document is not None else ""
             panel.show_map(layers, choice)
             panel.maps.menu.show_sources(sources)
             panel.show_settings(note.settings)
@@ -210,6 +222,7 @@ class Application(QObject):
         self._watch.stop()
         self.lookout.stop()
         self._work.stop()
+        self.controller.live.turn(False)
         self.client.close()
         if not self.client.is_awaiting():
             self.backend.stop_ours()

@@ -60,6 +60,7 @@ class Client:
         self._lock = threading.Lock()
         self._outbox: list[Event] = []
         self._jobs: dict[str, Job] = {}
+        self._given_up: set[str] = set()
         self._closing = False
         self._session = 0
         self._welcomed = False
@@ -74,6 +75,7 @@ class Client:
 
     def cancel(self, job: str) -> None:
         """The plugin wants nothing more of the job and hears nothing more of it."""
+        self._given_up.add(job)
         self._inbox.put(("cancel", job))
 
     def acknowledge(self, job: str) -> None:
@@ -94,7 +96,8 @@ class Client:
 
     def is_awaiting(self) -> bool:
         """Whether a backend has something to paint for us."""
-        return any(job.told and not (job.done or job.delivered) for job in list(self._jobs.values()))
+        open_ones = [job for job in list(self._jobs.values()) if job.told and not (job.done or job.delivered)]
+        return any(job.key not in self._given_up for job in open_ones)
 
     def events(self) -> list[Event]:
         """What happened since the last call."""

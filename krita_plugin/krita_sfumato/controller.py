@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from . import sentences
 from .backend_watch import BackendWatch
@@ -84,6 +85,7 @@ class Controller:
         except Trouble as trouble:
             self._screen.tell(str(trouble), is_trouble=True)  # and an edit that waits goes on waiting
             return
+        self.live.pause()
         if self.view.stalled:
             self._edits.give_up(self._edits.edits, "")
         self.backend.rouse()
@@ -199,7 +201,12 @@ class Controller:
     def advance(self) -> None:
         """The next step of what takes steps."""
         self._edits.advance()
-        self.live.advance()
+        try:
+            self.live.advance()
+        except Exception:
+            self.live.turn(False)
+            self._edits.queue.acting = []  # no edit's
+            raise
         self._show_live()
 
     def hear(self, event: Event) -> None:
@@ -213,11 +220,13 @@ class Controller:
         elif isinstance(event, Finished) and event.is_orphan:
             self._found(event)
 
-    def watch(self, document: Document | None = None, settings: Settings | None = None) -> None:
-        """A look at what tells nobody, twice a second: a backend that starts; in live mode, the picture."""
+    def watch(self, document: Document | None = None, settings: Settings | None = None, stamp: Any = None) -> None:
+        """A look at what tells nobody, twice a second: a backend that starts; in live mode, the picture. stamp: as of
+        `Live.look`."""
         self.backend.look()
         if self.live.is_on and self.backend.welcome is not None and settings is not None and not self.view.busy:
-            self.live.look(document, settings, self.backend.welcome)
+            self.live.look(document, settings, self.backend.welcome, stamp)
+            self._show_live()
 
     def mishap(self, log: str) -> None:
         """An error nobody foresaw, in an edit's own work, was written to the log. What is done already is kept."""

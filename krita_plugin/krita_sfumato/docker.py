@@ -31,6 +31,7 @@ class Panel(QWidget):
 
     def __init__(self, icon: Callable[[str], QIcon], version: str) -> None:
         super().__init__()
+        self.document = ""  # which one it shows
         self._view = View()
         self._settings = Settings()
         self._heat: Heat | None = None

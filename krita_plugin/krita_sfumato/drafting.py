@@ -11,7 +11,8 @@ from .edit import Edit, Trouble, name_of, or_find
 from .interfaces import Compute, Document, Pending
 from .memory import Memory
 from .settings import Choice, Guide
-from .vendor.sfumato_wire import Box, EditInfo, ModelInfo, Welcome, crop_box
+from .vendor.sfumato_wire import Box, EditInfo, ModelInfo, Welcome, crop_box, softened_reach
+from .vendor.sfumato_wire.limits import MAX_BLOB
 
 
 def prepare(edit: Edit, welcome: Welcome, memory: Memory, compute: Compute) -> Generator[str, None, Draft]:
@@ -26,7 +27,11 @@ def prepare(edit: Edit, welcome: Welcome, memory: Memory, compute: Compute) -> G
     if edit.task == "edit":
         change_map = yield from read_map(document, settings.map, welcome.edits, width, height, compute)
         _still(document)
-        box = crop_box(change_map.box, width, height, model.native)
+        reach, at = softened_reach(settings.map.soften), change_map.box
+        grown = Box(at.x - reach, at.y - reach, at.width + 2 * reach, at.height + 2 * reach)
+        box = crop_box(grown.intersection(box), width, height, model.native)
+    if box.area * 4 > MAX_BLOB:
+        raise Trouble(sentences.TOO_LARGE)
     bands: list[bytes] = []
     for band in document.read_picture(box, edit.maps(memory)):
         bands.append(band)
@@ -114,7 +119,7 @@ def fields_of(edit: Edit, model: ModelInfo, info: EditInfo, width: int, height: 
             "map_channel": "alpha" if settings.map.alpha_only else "luminance",
             "soften": settings.map.soften,
         }
-        if edit.document.wants_16_bits():
+        if edit.document.wants_16_bits() and width * height * 8 <= MAX_BLOB:
             fields["layer_format"] = "bgra16"
     return fields
 

@@ -18,6 +18,7 @@ __all__ = ["Entry", "History", "Notes", "Thumb", "pack"]
 RESULT = "result/"  # key of a result, with its id behind
 INDEX = "history"
 LIMIT = 64 * 1024 * 1024  # bytes of all results in a document
+LOOSE = 512 * 1024 * 1024  # bytes of those that wait in memory
 MAX_ENTRIES = 1000
 MAX_INDEX = 1024 * 1024  # bytes
 
@@ -32,14 +33,15 @@ class Notes(Protocol):
 
 
 class History:
-    """Newest first. When there is no more room, the oldest go that are no favourites; one for which there is none is
-    kept in memory, until another comes."""
+    """Newest first. When there is no more room, the oldest go that are no favourites; those of this session that are no
+    layers yet, and one for which there is no room at all, wait in memory."""
 
     def __init__(self, notes: Notes, limit: int = LIMIT) -> None:
         self._notes, self._limit = notes, limit
         self._entries: list[Entry] = []  # without their pixels
         self._sizes: dict[str, int] = {}  # bytes of their notes
         self._loose: dict[str, Entry] = {}  # those that are in memory alone
+        self._fresh: set[str] = set()  # those of this session
         self._removed: tuple[int, Entry] | None = None
         self._reading: Iterator[None] | None = self._read()
 
@@ -77,10 +79,19 @@ class History:
     def add(self, entry: Entry) -> bool:
         """A new one. False when it is too large to be saved with the picture: see `is_kept`."""
         self._read_all()
-        self._removed = None
-        for id in (entry.id, *[e.id for e in self._entries if e.id in self._loose and not e.favourite]):
-            self._drop(id)
-        return self._put(0, entry)
+        self._drop(entry.id)
+        self._fresh.add(entry.id)
+        fits = self._put(0, entry)
+        for old in reversed([e for e in self._entries[1:] if e.id in self._loose and not e.favourite]):
+            if sum(len(one.packed) for one in self._loose.values()) <= LOOSE:
+                break
+            self._drop(old.id)
+        return fits
+
+    @property
+    def is_all_kept(self) -> bool:
+        """Whether all of them are saved with the picture."""
+        return not self._loose
 
     def favour(self, id: str, is_favourite: bool = True) -> None:
         self._change(id, favourite=is_favourite)
@@ -106,7 +117,7 @@ class History:
     def restore(self) -> None:
         if self._removed:
             (at, entry), self._removed = self._removed, None
-            self._put(at, entry)
+            self._put(min(at, len(self._entries)), entry)
 
     def clear(self) -> None:
         """All of them, damaged ones too."""
@@ -149,13 +160,23 @@ class History:
             for old in reversed([e for e in self._entries if not e.favourite and e.id in self._sizes]):
                 if self.bytes_kept + len(note) <= self._limit and len(self._sizes) < MAX_ENTRIES:
                     break
-                self._drop(old.id)
+                self._make_way(old)
             self._sizes[entry.id] = len(note)
             self._notes.write(RESULT + entry.id, note)
         else:
             self._loose[entry.id] = entry
         self._write_index()
         return fits
+
+    def _make_way(self, old: Entry) -> None:
+        """What was made just now and is no layer yet waits in memory: it is still to be chosen from."""
+        whole = self.load(old.id) if old.id in self._fresh and not old.placed else None
+        if whole is None:
+            self._drop(old.id)
+            return
+        del self._sizes[old.id]
+        self._notes.remove(RESULT + old.id)
+        self._loose[old.id] = whole
 
     def _drop(self, id: str) -> None:
         self._entries = [entry for entry in self._entries if entry.id != id]

@@ -14,6 +14,7 @@ from typing import Any
 from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita, ManagedColor, Selection
 
 from . import alpha, looking, noticing, reading, selection, sentences, tree, writing
+from .identity import Numbers
 from .interfaces import NOWHERE, SELECTION
 from .notes import Notes
 from .placed import Placed
@@ -44,6 +45,7 @@ class Host:
 
     def __init__(self) -> None:
         self._app = Krita.instance()
+        self._numbers = Numbers(self._app)
         self._placed = Placed()
 
     def version(self) -> str:
@@ -63,7 +65,7 @@ class Host:
     def document(self) -> Document | None:
         """The active document."""
         document = self._app.activeDocument()
-        return Document(self._app, document, self._placed) if document is not None else None
+        return Document(self._app, document, self._placed, self._numbers.of(document)) if document is not None else None
 
     def new_selection(self) -> Any:
         """Of libkis; it belongs to no document."""
@@ -88,14 +90,16 @@ class Host:
 class Document:
     """One of Krita's documents; may outlive it."""
 
-    def __init__(self, app: Any, document: Any, placed: Placed | None = None) -> None:
+    def __init__(self, app: Any, document: Any, placed: Placed | None = None, number: int = 0) -> None:
+        """number: which of this session's documents it is."""
         self._app = app
         self._document = document
         self._placed = Placed() if placed is None else placed
         self._active: Any = None  # the layer to go on with
         self._added = ""  # the layer that was added last
-        self.notes = Notes(document)
-        self.id = id_of(document.rootNode())
+        self.notes = Notes(document, self.is_open)
+        self._root = id_of(document.rootNode())
+        self.id = f"{self._root} {number}"  # a copy of a picture has the same layers
         file = str(document.fileName()).replace("\\", "/").rpartition("/")[2]
         self.name = file or str(document.name()) or sentences.UNNAMED
         self.width = int(document.width())
@@ -103,7 +107,10 @@ class Document:
 
     def is_open(self) -> bool:
         """libkis hands out a new wrapper each time, and those of closed documents still answer."""
-        return any(d == self._document and id_of(d.rootNode()) == self.id for d in self._app.documents())
+        return any(d == self._document and id_of(d.rootNode()) == self._root for d in self._app.documents())
+
+    def is_modified(self) -> bool:
+        return bool(self._document.modified())
 
     def is_idle(self) -> bool:
         """False in the middle of a brush stroke: then pixels and layers must wait."""
@@ -138,17 +145,7 @@ class Document:
 
     def take_white(self) -> bool:
         """The brush is white, to paint on a map; the colour before it becomes the other one, which X brings back."""
-        window = self._app.activeWindow()
-        view = window.activeView() if window is not None else None
-        if view is None:
-            return False
-        white = ManagedColor("RGBA", "U8", "")
-        white.setComponents([1.0, 1.0, 1.0, 1.0])
-        before = view.foregroundColor()
-        if before is not None and before.components() != white.components():
-            view.setBackGroundColor(before)
-        view.setForeGroundColor(white)
-        return True
+        return writing.take_white(self._app, ManagedColor("RGBA", "U8", ""))
 
     # ------------------------------------------------------------------ reading
 

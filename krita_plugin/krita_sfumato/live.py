@@ -6,6 +6,7 @@ import random
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from . import sentences
 from .draft import Draft, Picture
@@ -40,29 +41,49 @@ class Live:
         self._steps: Steps | None = None
         self._running: Edit | None = None
         self._asked: tuple[str, Request] | None = None  # of which document, and what, last
+        self._seen: Any = None  # what there was to see at the last look
+        self._looked_into: Any = None  # and when it was read last
+        self._skips = 0  # changes of our own
 
     @property
     def is_working(self) -> bool:
         return self._steps is not None or self._drawing is not None
 
     def turn(self, is_on: bool) -> None:
-        self.is_on, self._asked, self.sentence = is_on, None, ""
+        self.is_on, self._asked, self.sentence, self._seen, self._looked_into = is_on, None, "", None, None
         if is_on:
             self._seed = random.randrange(NEW_SEEDS)
         else:
             self._stop()
             self._steps, self._drawing, self.picture, self.result = None, None, None, None
 
-    def look(self, document: Document | None, settings: Settings, welcome: Welcome) -> None:
-        """Whether something changed, as often as the picture may be read; not while it is read already."""
-        if not self.is_on or self._steps is not None or document is None or not document.is_idle():
+    def pause(self) -> None:
+        """An edit comes first."""
+        self._stop()
+
+    def look(self, document: Document | None, settings: Settings, welcome: Welcome, stamp: Any) -> None:
+        """At each watch. stamp: what changes with what is seen of the picture and the map. It is read once that, and
+        the settings, have stayed the same from one watch to the next, and are others than when it was read last."""
+        if not self.is_on or document is None:
+            return
+        if self.result is not None and self.result.document.id != document.id:
+            self._stop()
+            self.picture, self.result = None, None
+        seen = (document.id, settings, stamp)
+        is_calm, self._seen = seen == self._seen, seen
+        if not is_calm or seen == self._looked_into or self._steps is not None or not document.is_idle():
+            return
+        self._looked_into = seen
+        if self._skips:
+            self._skips = 0
             return
         seed = self._seed if settings.seed is None else settings.seed
         settings = replace(settings, seed=seed, variants=1)
         try:
             check(document, settings, "edit", welcome.edits)
         except Trouble as trouble:
-            self.sentence = str(trouble)
+            self._stop()
+            self.sentence, self.picture, self.result = str(trouble), None, None
             return
         edit = Edit(uuid.uuid4().hex, "edit", document, settings, self._clock(), places=False)
         self._steps = self._read(edit, welcome)
@@ -102,8 +123,9 @@ class Live:
         return True
 
     def take(self) -> Edit | None:
-        """The newest draft, to be placed."""
-        edit, self.result = self.result, None
+        """The newest draft, to be placed; its layer alone is no reason for another."""
+        edit, self.result, self._looked_into = self.result, None, None
+        self._skips = 1 if edit else 0
         return edit
 
     # ------------------------------------------------------------------ inside

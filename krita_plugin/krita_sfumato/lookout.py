@@ -35,6 +35,7 @@ class Lookout(QObject):
         self._document: Document | None = None
         self._at: tuple[str, str, int, int] | None = None  # document, layer, size
         self._glanced: int | None = None
+        self._changes = 0  # that were noticed
         self._noticing = Noticing(self)
         self._noticing.painted.connect(guard(self._forget_glance))
         self._timer = QTimer(self)
@@ -83,8 +84,13 @@ class Lookout(QObject):
         self._at, self._glanced = at, document.glance(at[1])
         self._look.see(document.look(at[1]))
 
+    def stamp(self, document: Document | None, layer: str) -> tuple[int, int]:
+        """What changes with what is seen of the picture and of that map."""
+        return self._changes, document.glance(layer) if document is not None and document.is_idle() else 0
+
     def _forget_glance(self) -> None:
         self._glanced = None
+        self._changes += 1
 
     def _advance(self) -> None:
         if self._document is not None and not self._document.is_open():

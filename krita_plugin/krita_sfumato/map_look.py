@@ -58,7 +58,7 @@ class Preview:
         """Take a new look (`looking.look`), instead of one under way."""
         if self._looking is not None:
             self._looking.close()
-        self._looking = steps
+        self._looking, self._pending = steps, None
 
     def read(self, reading: Reading) -> None:
         """The map is read in another way; what was looked at holds."""

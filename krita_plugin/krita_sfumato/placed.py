@@ -21,6 +21,7 @@ class Step:
 
     layers: tuple[str, ...]
     undo: str = ""
+    name: str = ""
 
 
 class Placed:
@@ -31,7 +32,8 @@ class Placed:
 
     def remember(self, document: Any, notes: Notes, layer: str, said: str) -> None:
         """A layer that was just added; said: its `Sums`."""
-        self._steps[layer] = Step(layers_of(document))
+        node = tree.find(document, layer)
+        self._steps[layer] = Step(layers_of(document), name=str(node.name()) if node is not None else "")
         known = _read(notes)
         known[layer] = said
         notes.write(KEY, json.dumps(dict(list(known.items())[-REMEMBERED:])).encode("ascii"))
@@ -50,6 +52,9 @@ class Placed:
     def is_untouched(self, document: Any, notes: Notes, node: Any) -> bool:
         """Whether there is nothing on it but what was placed."""
         said = _read(notes).get(tree.id_of(node), "")
+        step = self._steps.get(tree.id_of(node))
+        if node.locked() or (step is not None and step.name and step.name != str(node.name())):
+            return False  # it was made the painter's own
         return said != "" and said == sum_of_layer(node, said, Box(0, 0, document.width(), document.height()))
 
 

@@ -37,8 +37,10 @@ class PresetError(Exception):
 
 
 def chosen(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Of any settings those that make up a style, as far as they make sense. Map and seed belong to a picture."""
-    return {key: said[key] for key, is_good in _FIELDS.items() if key in said and is_good(said[key])}
+    """Of any settings those that make up a style, as far as they make sense. Map and seed belong to a picture. Words
+    that are not there are no part of a style: choosing it would take away what is written."""
+    good = {key: said[key] for key, is_good in _FIELDS.items() if key in said and is_good(said[key])}
+    return {key: value for key, value in good.items() if value != "" or key not in WORDS}
 
 
 class Presets:
@@ -171,6 +173,7 @@ def _is_encodable(text: str) -> bool:
     return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
+WORDS = ("prompt", "negative_prompt")
 _FIELDS: dict[str, Callable[[Any], bool]] = {
     "prompt": _is_text(MAX_TEXT),
     "negative_prompt": _is_text(MAX_TEXT),

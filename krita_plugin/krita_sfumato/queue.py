@@ -21,7 +21,7 @@ class Work:
 class Queue:
     def __init__(self) -> None:
         self.edits: list[Edit] = []
-        self.acting: list[Edit] = []  # whose step runs at this moment, or was the last to fail in a way nobody foresaw
+        self.acting: list[Edit] | None = None  # whose step runs now, or failed as nobody foresaw; [] for no edit's
         self._at: Work | None = None
         self._reading: list[Work] = []
         self._placing: list[Work] = []
@@ -55,7 +55,7 @@ class Queue:
         """What failed in a way nobody foresaw is not tried again."""
         self._placing = [work for work in self._placing if work is not self._at]
         self._reading = [work for work in self._reading if work is not self._at]
-        self.acting = []
+        self.acting = None
 
     def drop(self, edit: Edit) -> None:
         """It is through, whatever it was doing."""
@@ -80,7 +80,7 @@ class Queue:
                 outcome = ""
             except Trouble as trouble:
                 outcome = trouble
-            edits, self._at, self.acting = work.edits[:], None, []
+            edits, self._at, self.acting = work.edits[:], None, None
             if (isinstance(outcome, Trouble) or not outcome) and work in lane:
                 lane.remove(work)
             if outcome:

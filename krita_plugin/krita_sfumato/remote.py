@@ -122,7 +122,7 @@ class RemoteBackend:
     def choose(self, address: str, token: str = "") -> None:
         """From now on that one counts. No token: the one that was given before. Raises Wrong; then all is as it was."""
         address = parse(address)
-        if token.strip() or not self.has_token:
+        if token.strip() or not self.has_token or address != self.address:  # one backend's secret is no other's
             token = check_token(token)
         try:
             self._home.mkdir(mode=0o700, parents=True, exist_ok=True)

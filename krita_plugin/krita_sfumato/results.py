@@ -10,7 +10,7 @@ from typing import Any
 from . import sentences
 from .draft import Picture
 from .drafting import waited
-from .edit import Edit, Trouble
+from .edit import Edit, Homeless, Trouble
 from .entry import Entry, Thumb, pack
 from .history import History
 from .interfaces import Compute, Document
@@ -37,21 +37,25 @@ class Results:
         return self._histories[document.id]
 
     def keep(self, edit: Edit, painted: Painted) -> Generator[str, None, bool]:
-        """In its picture. False for one that is too large for that: it stays until the next one comes."""
+        """In its picture. False where not all of them can be saved there: some wait in memory."""
         canvas = edit.draft.canvas if edit.draft else None
         entry = yield from waited(self._compute(self._packed, edit, painted, canvas), "placing")
+        if not edit.document.is_open():
+            raise Homeless(sentences.DOCUMENT_CLOSED.format(name=edit.document.name), painted)
         history = self.of(edit.document)
-        is_kept = history.add(entry)
+        history.add(entry)
         history.mark_placed(entry.id, edit.layer)
         if canvas is not None:
             self._canvases[entry.id] = canvas
             while len(self._canvases) > CANVASES:
                 self._canvases.popitem(last=False)
-        return is_kept
+        return history.is_all_kept
 
     def take(self, document: Document, id: str) -> Generator[str, None, Painted]:
         """One to be placed again. Raises Trouble where it is damaged."""
         entry, rows = yield from self._unpacked(document, id)
+        if entry.said.get("size", list(document.size())) != list(document.size()):
+            raise Trouble(sentences.RESULT_OF_OTHER_SIZE)
         said = settings_from(entry.said)
         return Painted(id, entry.task, said.prompt, entry.box, rows, entry.format, said.as_mask)
 
@@ -94,10 +98,13 @@ class Results:
         """Not for the UI thread."""
         rows = Picture(painted.box, painted.format, painted.data)
         said = to_json(edit.settings) | ({"fan": True} if edit.in_fan else {})
+        said["size"] = [edit.document.width, edit.document.height]
         thumb = self._small(rows, canvas)
         return pack(edit.job, edit.task, said, painted.box, painted.format, painted.data, thumb, self._clock())
 
     def _unpacked(self, document: Document, id: str) -> Generator[str, None, tuple[Entry, bytes]]:
+        if not document.is_open():
+            raise Trouble(sentences.NO_DOCUMENT)
         entry = self.of(document).load(id)
         rows = (yield from waited(self._compute(entry.pixels), "placing")) if entry else None
         if entry is None or rows is None:

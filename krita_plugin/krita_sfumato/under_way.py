@@ -128,7 +128,8 @@ class UnderWay:
 
     def mishap(self, log: str) -> None:
         """What is done already is kept."""
-        edits, sentence = self.queue.acting or self.edits[:1], sentences.MISHAP
+        acting = self.queue.acting
+        edits, sentence = self.edits[:1] if acting is None else acting, sentences.MISHAP
         self.queue.forget()
         for edit in edits:
             painted = edit.painted()

@@ -71,13 +71,20 @@ class CalmDoubleSpinBox(_Calm, QDoubleSpinBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
 
-class CalmSlider(_Calm, QSlider):
+class _Still:
+    """Ignores the wheel always: it would go on changing what was chosen while the docker is scrolled."""
+
+    def wheelEvent(self, event: Any) -> None:
+        event.ignore()
+
+
+class CalmSlider(_Still, QSlider):
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
 
-class CalmComboBox(_Calm, QComboBox):
+class CalmComboBox(_Still, QComboBox):
     """May be narrower than its entries; what does not fit ends in an ellipsis."""
 
     def __init__(self, tip: str) -> None:

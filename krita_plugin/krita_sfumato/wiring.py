@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,28 @@ Slot = tuple[Any, Any, Callable[..., Any]]  # a signal, the guard of what it cal
 
 def wire(app: Application, panel: Panel) -> None:
     """work: an error ends the edit it is part of; beside: it does not."""
-    for signal, guard, call in (*_edits(app, panel), *_settings(app, panel), *_results(app, panel), *_rest(app, panel)):
+    for signal, guard, call in (*_edits(app, panel), *_results(app, panel)):
+        signal.connect(guard(partial(_of_its_picture, app, panel, call)))
+        signal.connect(app.show_soon)
+    for signal, guard, call in _settings(app, panel):
+        signal.connect(guard(partial(_if_of_its_picture, app, panel, call)))
+        signal.connect(app.show_soon)
+    for signal, guard, call in _rest(app, panel):
         signal.connect(guard(call))
         signal.connect(app.show_soon)
+
+
+def _of_its_picture(app: Application, panel: Panel, call: Callable[..., Any], *said: Any) -> None:
+    """What is pressed counts for the active picture: the docker shows that one first."""
+    if panel.document != app.document_id():
+        app.refresh()
+    call(*said)
+
+
+def _if_of_its_picture(app: Application, panel: Panel, call: Callable[..., Any], *said: Any) -> None:
+    """What is set counts for the picture that the docker shows, and for no other."""
+    if panel.document == app.document_id():
+        call(*said)
 
 
 def _edits(app: Application, panel: Panel) -> Iterator[Slot]:

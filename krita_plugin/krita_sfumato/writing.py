@@ -121,3 +121,17 @@ def _maker(app: Any, document: Any, depth: str, scratch: bool) -> AbstractContex
     if not scratch and space == ("RGBA", depth, SRGB):
         return nullcontext(document)
     return scratch_document(app, "RGBA", depth, SRGB)
+
+
+def take_white(app: Any, white: Any) -> bool:
+    """The brush of the active view is white. white: any of libkis' colours of 8-bit sRGB."""
+    window = app.activeWindow()
+    view = window.activeView() if window is not None else None
+    if view is None:
+        return False
+    white.setComponents([1.0, 1.0, 1.0, 1.0])
+    before = view.foregroundColor()
+    if before is not None and before.components() != white.components():
+        view.setBackGroundColor(before)
+    view.setForeGroundColor(white)
+    return True

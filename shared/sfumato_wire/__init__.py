@@ -6,7 +6,7 @@ No sockets, clocks or threads live here: bytes go in, messages come out, and the
 from .blobs import BlobCache
 from .connection import BlobReceived, Connection, Event, Role
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
-from .geometry import Box, crop_box
+from .geometry import Box, crop_box, softened_reach
 from .levels import FULL, Levels
 from .messages import (
     PROTOCOL_VERSION,
@@ -78,5 +78,6 @@ __all__ = [
     "changes_in",
     "crop_box",
     "digest_of",
+    "softened_reach",
     "strengths",
 ]

@@ -51,6 +51,11 @@ def crop_box(support: Box, width: int, height: int, native: int) -> Box:
     return Box(x, y, w, h)
 
 
+def softened_reach(radius: int) -> int:
+    """How many pixels softening a map spreads it: three box means of half the radius, at least of one pixel."""
+    return 3 * max(1, round(radius / 2)) if radius else 0
+
+
 def _span(start: int, length: int, limit: int, context: int, native: int) -> tuple[int, int]:
     size = min(limit, max(length + 2 * context, native))
     centred = start - (size - length) // 2

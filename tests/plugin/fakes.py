@@ -59,7 +59,7 @@ class FakeDocument:
         self.box = Box(20, 30, 40, 10) if box is None else box
         self.grey = grey
         self.list = [FakeLayer("map", "Change map"), FakeLayer("background", "Background")]
-        self.open, self.idle = True, True
+        self.open, self.idle, self.modified = True, True, False
         self.added: list[tuple[str, bytes, Box]] = []
         self.maps_made: list[tuple[str, bytes, Box]] = []
         self.notes = FakeNotes()
@@ -72,6 +72,9 @@ class FakeDocument:
 
     def is_open(self) -> bool:
         return self.open
+
+    def is_modified(self) -> bool:
+        return self.modified
 
     def is_idle(self) -> bool:
         return self.idle

@@ -799,3 +799,28 @@ def test_a_controlnet_is_shown_its_layer_and_the_picture_is_without_it() -> None
     assert desk.document.read[-1][1] == ("map", "lines")
     desk.apply(replace(SETTINGS, guide=replace(guide, layer="gone")))
     assert desk.view.sentence == sentences.NO_GUIDE_LAYER
+
+
+def test_a_mishap_in_what_belongs_to_no_edit_ends_none() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+
+    def broken():
+        yield "showing"
+        raise RuntimeError("no")
+
+    desk.controller.do(broken())
+    with pytest.raises(RuntimeError):
+        desk.settle()
+    desk.controller.mishap("plugin.log")
+    assert "plugin.log" in desk.view.sentence
+    assert not desk.link.cancelled
+    desk.finish(job)
+    assert len(desk.document.added) == 1
+
+
+def test_a_softened_map_is_sent_with_the_picture_it_spreads_to() -> None:
+    desk = Desk(FakeDocument(4096, 4096, Box(2000, 2000, 600, 600))).ready()
+    desk.controller.apply(replace(SETTINGS, map=Choice("map", soften=200)))
+    desk.settle(20_000)
+    assert request_of(desk).canvas.box.contains(Box(1700, 1700, 1200, 1200))

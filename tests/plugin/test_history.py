@@ -131,6 +131,7 @@ def test_the_oldest_that_are_no_favourites_make_room() -> None:
     history = History(document, limit=3 * size + 50)
     for name in "abc":
         assert history.add(made(name, noise(128)))
+    history = History(document, limit=3 * size + 50)  # in another session
     history.favour("a")
     assert history.add(made("d", noise(128)))
     assert ids(history) == ["d", "c", "a"]
@@ -151,11 +152,31 @@ def test_one_that_is_too_large_is_kept_in_memory_and_takes_nothing_away() -> Non
     assert ids(history) == ["big", "small"]
     assert ids(History(document)) == ["small"]
     history.add(made("next"))
-    assert ids(history) == ["next", "small"]
-    history.add(replace(big, id="other"))
-    history.favour("other")
-    history.add(made("last"))
-    assert ids(history) == ["last", "other", "next", "small"], "favourites stay, in memory too"
+    assert ids(history) == ["next", "big", "small"]
+    assert not history.is_all_kept
+
+
+def test_what_was_made_just_now_waits_in_memory_while_it_is_chosen_from() -> None:
+    document = Annotations()
+    size = len(to_note(made("a", noise(128))))
+    history = History(document, limit=size + 50)
+    for name in "abc":
+        history.add(made(name, noise(128)))
+    assert ids(history) == ["c", "b", "a"]
+    assert ids(History(document)) == ["c"]
+    assert history.load("a").pixels() == noise(128)
+    history.mark_placed("c", "layer")
+    history.add(made("d", noise(128)))
+    assert ids(history) == ["d", "b", "a"], "one that is a layer makes way"
+
+
+def test_what_waits_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("krita_sfumato.history.LOOSE", 300)
+    history = History(Annotations(), limit=10)
+    for name in "abcd":
+        history.add(made(name, noise(128)))
+    assert "d" in ids(history)
+    assert len(ids(history)) < 4
 
 
 def test_so_many_favourites_that_there_is_no_room() -> None:
@@ -176,10 +197,11 @@ def test_there_are_never_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     history = History(document)
     for name in "abcde":
         history.add(made(name))
+        history.mark_placed(name, name)
     assert ids(history) == ids(History(document)) == ["e", "d", "c"]
 
 
-def test_what_was_removed_can_be_restored_until_the_next_comes() -> None:
+def test_what_was_removed_can_be_restored_until_the_next_is() -> None:
     document = Annotations()
     history = History(document)
     for name in "abc":
@@ -194,9 +216,10 @@ def test_what_was_removed_can_be_restored_until_the_next_comes() -> None:
     assert history.removed == ""
     history.remove("c")
     history.add(made("d"))
-    assert history.removed == ""
+    assert history.removed == "c", "another result is no reason to lose it"
     history.restore()
-    assert ids(history) == ["d", "b", "a"]
+    assert ids(history) == ["c", "d", "b", "a"]
+    history.remove("c")
     history.remove("nothing")
     assert ids(history) == ["d", "b", "a"]
 

@@ -64,6 +64,8 @@ class Node:
     box: Box = BOX
     children: list[Node] = field(default_factory=list)
     frames: bool = False
+    named: str = "snow"
+    is_locked: bool = False
 
     def uniqueId(self) -> Id:
         return Id(self.id)
@@ -73,6 +75,12 @@ class Node:
 
     def childNodes(self) -> list[Node]:
         return self.children
+
+    def name(self) -> str:
+        return self.named
+
+    def locked(self) -> bool:
+        return self.is_locked
 
     def bounds(self) -> Bounds:
         return Bounds(self.box)
@@ -187,3 +195,11 @@ def test_a_note_cannot_have_more_read_than_the_picture(box: str) -> None:
     notes.write(placed.KEY, json.dumps({"a": f"{box},00000000"}).encode())
     node.box = Box(0, 0, 0, 0)
     assert not Placed().is_untouched(paper, notes, node)
+
+
+@pytest.mark.parametrize("what", [{"named": "mine"}, {"is_locked": True}])
+def test_what_was_renamed_or_locked_is_the_painters_own(what: dict[str, object]) -> None:
+    known, paper, notes, node = placing()
+    for name, value in what.items():
+        setattr(node, name, value)
+    assert not known.is_untouched(paper, notes, node)

@@ -104,9 +104,11 @@ def test_it_is_kept_for_this_user_alone_and_forgotten(tmp_path: Path) -> None:
     there.connect()
     assert remote.read(tmp_path / "home").connect
     there.disconnect()
-    there.choose("studio:17844")
+    with pytest.raises(remote.Wrong):
+        there.choose("studio:17844")  # one backend's secret is not told to another
+    there.choose("studio:17843")
     kept = remote.read(tmp_path / "home")
-    assert (kept.address, kept.token, kept.connect) == ("studio:17844", "secret-secret", True), "the token as before"
+    assert (kept.address, kept.token, kept.connect) == ("studio:17843", "secret-secret", True), "the token as before"
     there.forget()
     assert (there.address, there.is_set, there.has_token, list((tmp_path / "home").iterdir())) == ("", False, False, [])
     there.connect()
@@ -138,7 +140,7 @@ def test_rubbish_in_the_record_is_told_and_nobody_else_is_called(tmp_path: Path,
     there = RemoteBackend(tmp_path)
     assert (there.is_set, there.address) == (True, "")
     there.disconnect()
-    there.choose("studio:80")
+    there.choose("studio:80", "token")
     assert remote.read(tmp_path).address == "studio:80"
 
 

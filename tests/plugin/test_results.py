@@ -156,7 +156,9 @@ def test_a_result_that_cannot_be_kept_in_the_history_is_kept_on_the_shelf() -> N
 
 
 def look(desk: Desk, settings: Settings = SETTINGS) -> None:
-    desk.controller.watch(desk.document, settings)
+    """Twice the same: the painter has paused."""
+    for _ in range(2):
+        desk.controller.watch(desk.document, settings, desk.document.grey)
     desk.settle()
 
 
@@ -168,6 +170,7 @@ def test_live_paints_again_what_changed_and_only_then() -> None:
     assert not desk.view.busy
     look(desk)
     assert len(desk.link.submitted) == 1, "nothing changed"
+    assert len(desk.document.read) == 1, "and nothing is read for that"
     desk.document.grey = 200
     look(desk)
     first, second = [job for job, _ in desk.link.submitted]
@@ -183,6 +186,25 @@ def test_live_paints_again_what_changed_and_only_then() -> None:
     assert desk.document.added == [("snow on the hills", ROWS, BOX)]
     assert [entry.id for entry in history(desk).entries] == [second]
     assert desk.controller.live.result is None
+    desk.document.grey = 201  # its own layer is seen
+    look(desk)
+    assert len(desk.link.submitted) == 2
+    desk.document.grey = 150
+    look(desk)
+    assert len(desk.link.submitted) == 3
+
+
+def test_a_live_draft_is_not_taken_to_another_picture() -> None:
+    desk = Desk().ready()
+    desk.controller.live.turn(True)
+    look(desk)
+    desk.finish(desk.link.submitted[-1][0])
+    assert desk.view.can_keep_live
+    desk.document = FakeDocument()
+    desk.document.id = "other"
+    look(desk, Settings())
+    assert not desk.view.can_keep_live
+    assert desk.view.live_picture is None
 
 
 def test_live_keeps_its_seed_and_a_picture_of_the_way() -> None:

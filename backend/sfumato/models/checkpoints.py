@@ -7,6 +7,7 @@ are in `configs`, one folder each, with the two tokenizers that all of them shar
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,8 @@ def _of_folder(row: Row, dtype: torch.dtype, stored: dict[str, list[tuple[int, .
     absent = {name: None for name, what in cls.load_config(row.path).items() if what == [None, None]}
     for part in row.missing:
         absent |= _without(part.component)
+    takes, index = inspect.signature(cls.__init__).parameters, cls.load_config(row.path)
+    absent |= {name: None for name in SPARE if name in takes and isinstance(index.get(name), (list, tuple))}
     never = NEVER if cls is StableDiffusionImg2ImgPipeline else {}
     pipe = cls.from_pretrained(row.path, dtype=dtype, variant=row.saved_as or None, **SAFE, **absent | never)
     if type(pipe.scheduler).__name__ == "PNDMScheduler":  # begun in the middle of its schedule it lags a step behind

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sfumato_wire.geometry import Box
+from sfumato_wire.geometry import Box, softened_reach
 from sfumato_wire.messages import Parameter
 from sfumato_wire.request import Pixels, Request
 
-from sfumato.change_map import apply_levels, soften, softened_reach
+from sfumato.change_map import apply_levels, soften
 from sfumato.edits.checks import checked
 from sfumato.errors import InputError
 from sfumato.pictures import grey_times_alpha
