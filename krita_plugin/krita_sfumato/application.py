@@ -48,6 +48,7 @@ class Application(QObject):
         self.host = Host()
         self.presets = Presets(home)
         self._panels: list[Panel] = []
+        self._stood: tuple[object, ...] = ()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sfumato-pixels")
         self.client = Client(home, self.woken.emit, f"krita-sfumato {VERSION} in Krita {self.host.version()}")
         self.backend, self.remote = Backend(home, os.environ), RemoteBackend(home)
@@ -209,6 +210,11 @@ class Application(QObject):
         view = self.controller.view
         for panel in self._panels:
             panel.show_view(view)
+        stood = (view.link, view.link_sentence, view.busy, view.task_stage)
+        if stood != self._stood:  # at once: what the switch does depends on it
+            self._stood, standing = stood, self._standing()
+            for panel in self._panels:
+                panel.footer.status_line.show_standing(standing)
 
     def _mishap(self, log: str) -> None:
         self.controller.mishap(log)
