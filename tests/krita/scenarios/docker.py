@@ -111,6 +111,7 @@ def scenario(kit):
     kit.check("live leaves no trace", painter.names(document) == layers and not document.modified())
     kit.screenshot("docker_live", kit.docker())
     node.setPixelData(bytes([255] * 4) * (width * height), 0, 0, width, height)
+    document.refreshProjection()
     shown = kit.find("sfumato_thumbnail")
     first = shown._bytes
     yield kit.until(lambda: shown._bytes not in (first, b""), "the next one", 20)
