@@ -36,7 +36,7 @@ def scenario(kit):
     yield 0.3
 
     for name in own:
-        model.setCurrentIndex(model.findText(name))
+        pick(model, name)
         yield 0.2
         painter.steps.setValue(2)
         before = painter.names(document)
@@ -51,7 +51,7 @@ def scenario(kit):
         yield 0.3
 
     # A LoRA in the prompt; one for another family; one that there is not.
-    model.setCurrentIndex(model.findText(own[0]))
+    pick(model, own[0])
     for said, answer in (
         ("<lora:soft:0.8>", "Done"),
         ("<lora:nowhere:1>", "There is no LoRA 'nowhere'"),
@@ -60,7 +60,7 @@ def scenario(kit):
         painter.press_apply()
         yield from painter.until_done(said)
         kit.check(said, answer in painter.says, painter.says)
-    model.setCurrentIndex(model.findText(own[1]))
+    pick(model, own[1])
     painter.prompt.setPlainText("a winter day <lora:soft:0.8>")
     painter.press_apply()
     yield from painter.until_done("another family's")
@@ -73,3 +73,10 @@ def scenario(kit):
     painter.press_apply()
     yield from painter.until_done("deleted")
     kit.check("deleted, and loaded still", "Done" in painter.says, painter.says)
+
+
+def pick(chooser, name):
+    """As a click would."""
+    index = chooser.findText(name)
+    chooser.setCurrentIndex(index)
+    chooser.activated.emit(index)
