@@ -63,7 +63,6 @@ class Application(QObject):
         self.refresh = self.guard.again_and_again(self._refresh)
         self._show = self.guard.again_and_again(self._show_view)
         self._news = self._timer(NEWS_DELAY, self._hear, once=True)
-        self._soon = self._timer(0, self.refresh, once=True)
         self._work = self._timer(STEP_DELAY, self._step)
         self._watch = self._timer(WATCH, self.refresh)
         self.woken.connect(self._news.start, Qt.ConnectionType.QueuedConnection)
@@ -94,10 +93,10 @@ class Application(QObject):
         """What the painter chose for the picture."""
         self.controller.memory.change(self.host.document(), **changes)
 
-    def show_soon(self, *_: Any) -> None:
-        """All of it anew, as soon as what is pressed was dealt with."""
+    def show_all(self, *_: Any) -> None:
+        """Anew, once what was pressed is dealt with: the next press goes by what is shown."""
         self._show()
-        self._soon.start()
+        self.refresh()
 
     def copy_diagnostics(self, say: Callable[[str], None]) -> None:
         control = self.controller

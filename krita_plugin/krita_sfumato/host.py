@@ -65,7 +65,8 @@ class Host:
     def document(self) -> Document | None:
         """The active document."""
         document = self._app.activeDocument()
-        return Document(self._app, document, self._placed, self._numbers.of(document)) if document is not None else None
+        number = self._numbers.of(document) if document is not None else 0
+        return Document(self._app, document, self._placed, number) if number else None
 
     def new_selection(self) -> Any:
         """Of libkis; it belongs to no document."""
@@ -179,8 +180,8 @@ class Document:
         return alpha.read_alpha(self._app, self._need(layer), box)
 
     def look(self, layer: str) -> looking.Steps:
-        """A small picture of the canvas and of that map, "" for none, in steps."""
-        return looking.look(self._app, self._document, self._map(layer))
+        """A small picture of the canvas and of that map, "" for none, in steps; only while nothing else goes on."""
+        return (yield from looking.held(self._document, looking.look(self._app, self._document, self._map(layer))))
 
     def glance(self, layer: str) -> int:
         """A number that changes with what is seen of both."""

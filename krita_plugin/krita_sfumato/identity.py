@@ -14,8 +14,10 @@ class Numbers:
         self._count = 0
 
     def of(self, document: Any) -> int:
-        """libkis hands out a new wrapper each time; those of one document are equal."""
+        """libkis hands out a new wrapper each time; those of one document are equal. 0: it is closed already."""
         there = self._app.documents()
+        if not any(document == other for other in there):
+            return 0
         self._known = [(known, number) for known, number in self._known if any(known == other for other in there)]
         for known, number in self._known:
             if known == document:

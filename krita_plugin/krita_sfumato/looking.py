@@ -59,6 +59,22 @@ class Pace:
             self._since = time.perf_counter()
 
 
+def held(document: Any, steps: Steps) -> Steps:
+    """The same, with Krita's own work on the document held off in each step, and none while it is at work."""
+    while True:
+        if not document.tryBarrierLock():
+            yield
+            continue
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Look = end.value
+            return found
+        finally:
+            document.unlock()
+        yield
+
+
 def look(app: Any, document: Any, node: Any | None, side: int = SIDE) -> Steps:
     """app, document, node: libkis' own; node None: no map is chosen. Yields between steps."""
     width, height = int(document.width()), int(document.height())

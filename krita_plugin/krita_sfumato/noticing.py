@@ -52,6 +52,15 @@ class Noticing(QObject):
 def glance(document: Any, node: Any | None) -> int:
     """A number that changes with most of what is seen of the canvas and the map (libkis' own); about a millisecond.
     Single pixels here and there: enough to notice what the history does not tell."""
+    if not document.tryBarrierLock():
+        return 0
+    try:
+        return _glance(document, node)
+    finally:
+        document.unlock()
+
+
+def _glance(document: Any, node: Any | None) -> int:
     width, height = int(document.width()), int(document.height())
     seen = zlib.crc32(repr((width, height)).encode())
     rows = min(ROWS, height)

@@ -179,6 +179,9 @@ class UpDown(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # A bar that comes and goes makes room and takes it, and what is inside is taller when it is narrower: at some
+        # heights that had no end, and Krita ended with it.
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setWidget(inner)
 
     def minimumSizeHint(self) -> QSize:

@@ -23,13 +23,13 @@ def wire(app: Application, panel: Panel) -> None:
     """work: an error ends the edit it is part of; beside: it does not."""
     for signal, guard, call in (*_edits(app, panel), *_results(app, panel)):
         signal.connect(guard(partial(_of_its_picture, app, panel, call)))
-        signal.connect(app.show_soon)
+        signal.connect(app.show_all)
     for signal, guard, call in _settings(app, panel):
         signal.connect(guard(partial(_if_of_its_picture, app, panel, call)))
-        signal.connect(app.show_soon)
+        signal.connect(app.show_all)
     for signal, guard, call in _rest(app, panel):
         signal.connect(guard(call))
-        signal.connect(app.show_soon)
+        signal.connect(app.show_all)
 
 
 def _of_its_picture(app: Application, panel: Panel, call: Callable[..., Any], *said: Any) -> None:
@@ -40,8 +40,8 @@ def _of_its_picture(app: Application, panel: Panel, call: Callable[..., Any], *s
 
 
 def _if_of_its_picture(app: Application, panel: Panel, call: Callable[..., Any], *said: Any) -> None:
-    """What is set counts for the picture that the docker shows, and for no other."""
-    if panel.document == app.document_id():
+    """What is set counts for the picture that the docker shows, and for no other; without one, for the next."""
+    if app.document_id() in (panel.document, ""):
         call(*said)
 
 

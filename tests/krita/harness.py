@@ -111,6 +111,7 @@ class Krita:
             "SFUMATO_HOME": str(self.state),
             "LANG": "C.UTF-8",
             "QT_LOGGING_RULES": "*.debug=false",
+            "PYTHONFAULTHANDLER": "1",
         }
 
     def install(self, plugin: bool = True) -> None:
