@@ -40,8 +40,6 @@ def check_claims(name: str, file: Path, shapes: Sequence[tuple[int, ...]]) -> No
             _demand(count <= tensors, name, file, f"{count} for {key}", f"{tensors} tensors")
         elif _has(key, WIDTHS):
             _demand(count <= side, name, file, f"{count} for {key}", f"nothing wider than {side}")
-        elif key == "pos_embed_max_size":  # of a square, all of which is built
-            _demand(count * count <= side, name, file, f"{count} for {key}", f"nothing longer than {side}")
         elif _has(key, REACHES):
             _demand(count <= max(numbers, SMALL), name, file, f"{count} for {key}", f"{numbers} numbers")
     blocks = config.get(BLOCKS)
