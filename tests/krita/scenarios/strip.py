@@ -16,13 +16,13 @@ from krita_sfumato.vendor.sfumato_wire import Box
 from sfumato_driver.painter import SRGB
 
 if "PyQt6.QtCore" in sys.modules:
-    from PyQt6.QtCore import QByteArray, QPoint, QPointF, QSize, Qt
-    from PyQt6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPixmap, QPolygonF
+    from PyQt6.QtCore import QByteArray, QEvent, QPoint, QPointF, QSize, Qt
+    from PyQt6.QtGui import QColor, QImage, QLinearGradient, QMouseEvent, QPainter, QPixmap, QPolygonF
     from PyQt6.QtTest import QTest
     from PyQt6.QtWidgets import QApplication, QDialog, QDockWidget, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 else:
-    from PyQt5.QtCore import QByteArray, QPoint, QPointF, QSize, Qt
-    from PyQt5.QtGui import QColor, QImage, QLinearGradient, QPainter, QPixmap, QPolygonF
+    from PyQt5.QtCore import QByteArray, QEvent, QPoint, QPointF, QSize, Qt
+    from PyQt5.QtGui import QColor, QImage, QLinearGradient, QMouseEvent, QPainter, QPixmap, QPolygonF
     from PyQt5.QtTest import QTest
     from PyQt5.QtWidgets import QApplication, QDialog, QDockWidget, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 
@@ -252,6 +252,13 @@ class Docker:
         QTest.keyClick(on or self.strip.view, key)
 
 
+def hover(widget, place):
+    """The event of a pointer that moves over a widget with no button held."""
+    none = Qt.MouseButton.NoButton
+    move = QMouseEvent(QEvent.Type.MouseMove, QPointF(place), none, none, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, move)
+
+
 def check_strip(kit):
     docker = Docker(kit)
     strip = docker.strip
@@ -273,14 +280,12 @@ def check_strip(kit):
     yield 0.3
     kit.check("focus", QApplication.focusWidget() is view, QApplication.focusWidget())
     place, height = view.mapTo(docker.dock, QPoint(0, 0)), picture.height()
-    QTest.mouseMove(view.viewport(), docker.at("r2").center())
+    # Xvfb has one pointer, and other windows may lie over this one: the event itself is sent.
+    hover(view.viewport(), docker.at("r2").center())
     yield 0.3
-    if "44" not in strip.preview.made_with.text():  # where the pointer was before counts too
-        QTest.mouseMove(view.viewport(), docker.at("r2").center() + QPoint(2, 2))
-        yield 1
     kit.check("the pointer shows another", "44" in strip.preview.made_with.text(), strip.preview.made_with.text())
     kit.check("nothing moves", (view.mapTo(docker.dock, QPoint(0, 0)), picture.height()) == (place, height))
-    QTest.mouseMove(strip.preview, QPoint(5, 5))
+    QApplication.sendEvent(view.viewport(), QEvent(QEvent.Type.Leave))
     yield 0.3
     kit.check("and away", "43" in strip.preview.made_with.text(), strip.preview.made_with.text())
     kit.check("without a word", docker.said() == [])
