@@ -4,6 +4,7 @@ painter did."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from . import sentences, tuning
@@ -89,7 +90,6 @@ class Panel(QWidget):
         chosen: dict[str, Any] = {
             "edit": self.edit.current(),
             "tuning": self._settings.tuning,
-            "vae": self._settings.vae,
         }
         chosen["as_mask"] = self.footer.row.mask_action.isChecked()
         parts = (self.prompts.fields(), self.maps.fields(), self.how.fields(), chosen)
@@ -166,7 +166,7 @@ class Panel(QWidget):
             if info := self._info(task):
                 slot, declared = tuning.slot(info.id, task), tuning.declared(info, task)
                 said[slot] = tuning.merged(said.get(slot, {}), tuner.values, declared)
-        self._settings = Settings(**{**vars(self._settings), "tuning": said})
+        self._settings = replace(self._settings, tuning=said)
         self.changed.emit()
 
     def _info(self, task: str) -> EditInfo | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from . import pixels, sentences, tuning
@@ -32,11 +32,7 @@ def prepare(edit: Edit, welcome: Welcome, memory: Memory, compute: Compute) -> G
         box = crop_box(grown.intersection(box), width, height, model.native)
     if box.area * 4 > MAX_BLOB:
         raise Trouble(sentences.TOO_LARGE)
-    bands: list[bytes] = []
-    for band in document.read_picture(box, edit.maps(memory)):
-        bands.append(band)
-        yield "reading"
-    canvas = Picture(box, "bgra8", (yield from waited(compute(pixels.use_up, bands, b"".join), "reading")))
+    canvas = yield from _picture(document.read_picture(box, edit.maps(memory)), box, compute)
     guide = settings.guide if "controlnet" in model.takes else Guide()
     shown = (yield from _read_shown(document, guide, box, compute)) if guide.id else None
     yield "sending"
@@ -48,8 +44,13 @@ def _read_shown(document: Document, guide: Guide, box: Box, compute: Compute) ->
     """The picture for a ControlNet: a layer alone."""
     if not guide.layer or not document.has(guide.layer):
         raise Trouble(sentences.NO_GUIDE_LAYER)
+    return (yield from _picture(document.read_layer(guide.layer, box), box, compute))
+
+
+def _picture(read: Iterator[bytes], box: Box, compute: Compute) -> Generator[str, None, Picture]:
+    """Of bands that are read one by one."""
     bands: list[bytes] = []
-    for band in document.read_layer(guide.layer, box):
+    for band in read:
         bands.append(band)
         yield "reading"
     return Picture(box, "bgra8", (yield from waited(compute(pixels.use_up, bands, b"".join), "reading")))

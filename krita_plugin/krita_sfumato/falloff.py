@@ -10,8 +10,9 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
 from . import curves, sentences, shapes
+from .drafting import waited
 from .interfaces import Compute, Document
-from .making import Made, Making, NothingToMake, find, pause, read, wait
+from .making import Made, Making, NothingToMake, find, pause, read
 from .qt import QByteArray, QImage, Qt
 from .vendor.sfumato_wire import Box
 
@@ -36,7 +37,7 @@ def around(
     canvas = Box(0, 0, *document.size())
     values = document.read_map if document.map_format(layer) == "gray8" else document.read_alpha
     bands = yield from read(lambda: values(layer, box), sentences.SOURCE_GONE)
-    shape = yield from wait(compute(shapes.shape_of, bands, box, canvas, radius, inwards))
+    shape = yield from waited(compute(shapes.shape_of, bands, box, canvas, radius, inwards), "making")
     if shape is None:
         raise NothingToMake(sentences.SOURCE_EMPTY.format(name=name))
     bands.clear()  # large, and not needed any more
@@ -46,8 +47,8 @@ def around(
         pending.append(compute(_finished, shape, soft, first, last, inwards))
     parts = []
     for part in pending:
-        parts.append((yield from wait(part)))
-    data, is_black, is_white = yield from wait(compute(_joined, parts))
+        parts.append((yield from waited(part, "making")))
+    data, is_black, is_white = yield from waited(compute(_joined, parts), "making")
     if is_black:
         raise NothingToMake(sentences.FALLOFF_TOO_WIDE.format(name=name))
     if is_white and shape.box == canvas:

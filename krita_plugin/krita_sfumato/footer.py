@@ -6,11 +6,8 @@ from __future__ import annotations
 from . import sentences
 from .apply_row import ApplyRow
 from .qt import (
-    QColor,
-    QFrame,
     QHBoxLayout,
     QLabel,
-    QPalette,
     QProgressBar,
     QPushButton,
     Qt,
@@ -21,9 +18,8 @@ from .qt import (
 from .state import View
 from .status import StatusLine
 from .strip import ResultStrip
+from .trouble_bar import TroubleBar
 from .widgets import TEXT, Thumbnail, name_parts, set_text
-
-TROUBLE = "#d9822b"  # seen on dark and on light themes
 
 
 class Footer(QWidget):
@@ -66,13 +62,7 @@ class Footer(QWidget):
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.hide()
-        self.trouble = QFrame()  # a bar beside a message that wants something done
-        self.trouble.setFixedWidth(3)
-        colours = self.trouble.palette()
-        colours.setColor(QPalette.ColorRole.Window, QColor(TROUBLE))
-        self.trouble.setPalette(colours)
-        self.trouble.setAutoFillBackground(True)
-        self.trouble.hide()
+        self.trouble = TroubleBar()
         said = QHBoxLayout()
         said.addWidget(self.trouble)
         said.addWidget(self.message, 1)

@@ -15,7 +15,7 @@ from typing import Any
 
 from .pixels import BAND
 from .qt import QByteArray, QImage, Qt
-from .reading import read_node, scratch_document
+from .reading import is_srgb, read_node, scratch_document
 from .vendor.sfumato_wire import Box
 
 SIDE = 256  # pixels that a small picture has at most on either side
@@ -206,11 +206,7 @@ def _scaled(image: Any, width: int, height: int, smoothly: bool = True) -> bytes
 def _is_plain(thing: Any) -> bool:
     """A layer or document of 8-bit sRGB."""
     model, depth, profile = thing.colorModel(), thing.colorDepth(), str(thing.colorProfile())
-    return (model, depth) == ("RGBA", "U8") and _is_srgb(profile)
-
-
-def _is_srgb(profile: str) -> bool:
-    return profile.startswith("sRGB") and "g10" not in profile
+    return (model, depth) == ("RGBA", "U8") and is_srgb(profile)
 
 
 def _veil(document: Any, node: Any) -> int:

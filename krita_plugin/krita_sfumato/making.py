@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from . import curves, sentences
-from .interfaces import SELECTION, Compute, Document, Pending
+from .drafting import waited
+from .interfaces import SELECTION, Compute, Document
 from .vendor.sfumato_wire import Box, Levels
 
 
@@ -48,7 +48,7 @@ def from_selection(document: Document, compute: Compute) -> Making:
     if box is None or not box.area:
         raise NothingToMake(sentences.NONE_SELECTED)
     bands = yield from read(lambda: document.read_map(SELECTION, box), sentences.NONE_SELECTED)
-    data, is_some = yield from wait(compute(curves.opaque, bands))
+    data, is_some = yield from waited(compute(curves.opaque, bands), "making")
     if not is_some:
         raise NothingToMake(sentences.NONE_SELECTED)
     return Made(sentences.MADE_FROM_SELECTION, data, box)
@@ -62,8 +62,8 @@ def from_brightness(
     name, box = find(document, layer)
     kind = document.map_format(layer)
     bands = yield from read(lambda: document.read_map(layer, box), sentences.SOURCE_GONE)
-    greys = yield from wait(compute(curves.table, preset, levels))
-    data, is_some = yield from wait(compute(curves.through, bands, kind, greys))
+    greys = yield from waited(compute(curves.table, preset, levels), "making")
+    data, is_some = yield from waited(compute(curves.through, bands, kind, greys), "making")
     if not is_some:
         raise NothingToMake(sentences.ONLY_BLACK.format(name=name, what=sentences.BRIGHTNESS[preset]))
     return Made(sentences.brightness_of(preset, name), data, box)
@@ -102,10 +102,3 @@ def read(start: Callable[[], Iterator[bytes]], gone: str) -> Generator[str, None
     except LookupError:
         raise NothingToMake(gone) from None
     return bands
-
-
-def wait(pending: Pending) -> Generator[str, None, Any]:
-    """For what is computed on another thread."""
-    while not pending.done():
-        yield "making"
-    return pending.result()

@@ -6,12 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from . import sentences
-from .footer import TROUBLE
 from .histogram import GAMMA_HIGH, GAMMA_LOW, Histogram
 from .map_look import Heat
 from .qt import (
-    QColor,
-    QFrame,
     QHBoxLayout,
     QImage,
     QLabel,
@@ -26,6 +23,7 @@ from .qt import (
     QWidget,
     pyqtSignal,
 )
+from .trouble_bar import TroubleBar
 from .widgets import CalmDoubleSpinBox, CalmSpinBox, SmallPrint, name_parts, set_text, silent
 
 TALLEST = 220  # pixels that the picture takes at most
@@ -118,12 +116,7 @@ class MapPreview(QWidget):
         self.on_canvas.setText(sentences.ON_CANVAS)
         self.on_canvas.setCheckable(True)
         self.sentence = SmallPrint()
-        self.map_trouble = QFrame()
-        self.map_trouble.setFixedWidth(3)
-        self.map_trouble.setAutoFillBackground(True)
-        colours = self.map_trouble.palette()
-        colours.setColor(QPalette.ColorRole.Window, QColor(TROUBLE))
-        self.map_trouble.setPalette(colours)
+        self.map_trouble = TroubleBar()
         self._build()
         self.allow_canvas(False)
         self.show_sentence("", False)

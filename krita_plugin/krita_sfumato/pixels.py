@@ -54,13 +54,6 @@ def graya16(grey: bytes, alpha: bytes) -> bytes:
     return bytes(out)
 
 
-def opaque(greys: bytes) -> bytes:
-    """8-bit greys as opaque BGRA."""
-    out = bytearray(b"\xff") * (4 * len(greys))
-    out[0::4] = out[1::4] = out[2::4] = greys
-    return bytes(out)
-
-
 def unmasked(data: bytes, pixel_format: str) -> tuple[bytes, bytes]:
     """bgra8 or bgra16 -> the same colours, opaque, and their alpha as the 8 bits of a mask. Where nothing was painted
     there is no colour to be shown: that stays transparent. 16-bit alpha is rounded down: 257 v becomes v."""

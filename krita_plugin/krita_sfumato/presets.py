@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import sentences
+from .settings import MOST_VARIANTS
 from .vendor.sfumato_wire.limits import MAX_NAME, MAX_STEPS, MAX_TEXT
 
 FOLDER = "presets"  # in the state folder
@@ -27,7 +28,6 @@ MAX_NAME_LENGTH = 60  # characters
 MAX_PRESETS = 500
 MAX_SLOTS = 64  # edits whose fine tuning is kept, and values of each ...
 MAX_TUNING = 64 * 1024  # ... and characters of all of it
-MAX_VARIANTS = 64
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*]')
 _TAKEN_BY_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -184,7 +184,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "scheduler": _is_text(MAX_NAME),
     "strength": _is_number(0, 100, int, float),
     "tuning": _is_tuning,
-    "variants": _is_number(1, MAX_VARIANTS, int),
+    "variants": _is_number(1, MOST_VARIANTS, int),
 }
 
 

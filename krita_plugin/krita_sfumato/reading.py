@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from . import pixels, tree
+from . import curves, pixels, tree
 from .pixels import BAND, bands
 from .qt import QByteArray, QImage
 from .vendor.sfumato_wire import Box
@@ -76,6 +76,11 @@ def read_node(node: Any, box: Box, size: int) -> bytes:
     return data
 
 
+def is_srgb(profile: str) -> bool:
+    """With its tone curve: there are linear ones of the same name."""
+    return profile.startswith("sRGB") and "g10" not in profile
+
+
 def map_box(node: Any, canvas: Box) -> Box:
     """Where a layer has pixels, within the canvas; of width or height 0 when it is empty."""
     bounds = node.bounds()
@@ -93,8 +98,9 @@ def read_map(app: Any, node: Any, box: Box) -> Iterator[bytes]:
             yield read_node(node, part, 1)
         return
     model, depth, profile = node.colorModel(), node.colorDepth(), node.colorProfile()
-    srgb = profile.startswith("sRGB") and "g10" not in profile
-    exact = depth in ("U8", "U16") and ((model == "RGBA" and srgb) or (model == "GRAYA" and profile == GREY))
+    exact = depth in ("U8", "U16") and (
+        (model == "RGBA" and is_srgb(profile)) or (model == "GRAYA" and profile == GREY)
+    )
     with Converter(app, model, depth, profile) as converter:
         for part in bands(box):
             raw = bytes(node.projectionPixelData(part.x, part.y, part.width, part.height))
@@ -111,10 +117,10 @@ def read_layer(app: Any, node: Any, box: Box) -> Iterator[bytes]:
     """A layer alone as straight BGRA, sRGB, 8 bits, band by band; a mask's values as greys."""
     if node.type() in tree.MASKS:
         for part in bands(box):
-            yield pixels.opaque(read_node(node, part, 1))
+            yield curves.bgra(read_node(node, part, 1))
         return
     model, depth, profile = node.colorModel(), node.colorDepth(), node.colorProfile()
-    plain = (model, depth) == ("RGBA", "U8") and profile.startswith("sRGB") and "g10" not in profile
+    plain = (model, depth) == ("RGBA", "U8") and is_srgb(profile)
     with Converter(app, model, depth, profile) as converter:
         for part in bands(box):
             raw = bytes(node.projectionPixelData(part.x, part.y, part.width, part.height))

@@ -58,7 +58,6 @@ class Settings:
     steps: int = 0
     guidance: float | None = None
     scheduler: str = ""
-    vae: str = ""
     seed: int | None = None
     variants: int = 1
     model: str = ""
@@ -148,7 +147,6 @@ _SETTINGS: dict[str, Callable[[Any], bool]] = {
     "steps": _whole(0, 1000),
     "guidance": _or_none(_number(0.0, 100.0)),
     "scheduler": _text,
-    "vae": _text,
     "seed": _or_none(_whole(0, 2**31 - 1)),
     "variants": _whole(1, MOST_VARIANTS),
     "model": _text,

@@ -9,11 +9,9 @@ import re
 
 from . import sentences
 from .qt import (
-    QColor,
     QFrame,
     QLabel,
     QMenu,
-    QPalette,
     QSizePolicy,
     Qt,
     QTimer,
@@ -24,9 +22,9 @@ from .qt import (
 )
 from .remote_form import RemoteForm
 from .standing import CONNECT, DISCONNECT, START, STOP, Standing
+from .trouble_bar import TroubleBar
 from .widgets import TEXT, SmallPrint, name_parts, row, set_text
 
-TROUBLE = "#d9822b"  # seen on dark and on light themes
 REMARK = 6000  # ms that a remark stays
 LONG = 16  # letters of a word
 
@@ -68,12 +66,7 @@ class StatusLine(QWidget):
         self.status.setTextFormat(TEXT)
         self.status.setWordWrap(True)
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.status_trouble = QFrame()  # a bar beside what wants something done
-        self.status_trouble.setFixedWidth(3)
-        colours = self.status_trouble.palette()
-        colours.setColor(QPalette.ColorRole.Window, QColor(TROUBLE))
-        self.status_trouble.setPalette(colours)
-        self.status_trouble.setAutoFillBackground(True)
+        self.status_trouble = TroubleBar()
         self.switch = QToolButton()
         self.switch.clicked.connect(self._press)
         self.menu = QMenu(self)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from . import sentences
 
 SMOOTH = 16  # so many strengths, and nobody sees where one ends
@@ -25,8 +23,3 @@ def strengths_sentence(count: int, steps: int, release: str, painted: int = 256)
     if count == 1:
         return sentences.ONE_STRENGTH, False
     return sentences.STRENGTHS.format(count=count, steps=sentences.in_steps(steps)), False
-
-
-def asked(counts: Sequence[int], changes: bytes) -> int:
-    """How many changes above 0 a map asks for: `counts` of its greys, and the change that each means."""
-    return len({change for count, change in zip(counts, changes, strict=True) if count and change})

@@ -138,13 +138,10 @@ def _results(app: Application, panel: Panel) -> Iterator[Slot]:
 def _rest(app: Application, panel: Panel) -> Iterator[Slot]:
     control, line, beside = app.controller, panel.footer.status_line, app.guard.beside
 
-    def move(address: str, token: str) -> None:
-        """To the backend at that address; "": to the one on this computer."""
+    def move(change: Callable[..., None], *said: str) -> None:
+        """To another backend, if it can be."""
         try:
-            if address:
-                app.remote.choose(address, token)
-            else:
-                app.remote.forget()
+            change(*said)
         except remote.Wrong as wrong:
             line.remote_refused(str(wrong))
         else:
@@ -158,7 +155,7 @@ def _rest(app: Application, panel: Panel) -> Iterator[Slot]:
 
     yield line.start, beside, control.start
     yield line.stop, beside, stop
-    yield line.remote_chosen, beside, lambda address, token: move(address.strip() or " ", token)
-    yield line.local_chosen, beside, lambda: move("", "")
+    yield line.remote_chosen, beside, partial(move, app.remote.choose)
+    yield line.local_chosen, beside, partial(move, app.remote.forget)
     yield line.copy_diagnostics, beside, lambda: app.copy_diagnostics(line.say)
     yield line.open_log, beside, lambda: app.open_log(line.say)

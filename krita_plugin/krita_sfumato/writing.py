@@ -15,12 +15,11 @@ from typing import Any
 from . import pixels, placed, sentences, tree
 from .pixels import bands
 from .qt import QByteArray
-from .reading import scratch_document
+from .reading import SRGB, scratch_document
 from .vendor.sfumato_wire import Box
 
-SRGB = "sRGB-elle-V2-srgbtrc.icc"
 DEPTH = {"bgra8": "U8", "bgra16": "U16"}
-NORMAL, OPAQUE = "normal", 255
+NORMAL = "normal"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from krita_sfumato import heat, map_look, sentences
-from krita_sfumato.strengths import asked, strengths_sentence
+from krita_sfumato.strengths import strengths_sentence
 from krita_sfumato.vendor.sfumato_wire import Levels
 from sfumato import change_map
 
@@ -154,12 +154,6 @@ def test_without_a_veil_the_picture_stays() -> None:
 )  # fmt: skip
 def test_strengths(count: int, steps: int, release: str, painted: int, text: str, warns: bool) -> None:
     assert strengths_sentence(count, steps, release, painted) == (text, warns)
-
-
-def test_asked() -> None:
-    counts = heat.counts(bytes([0, 5, 5, 9, 200]))
-    assert asked(counts, bytes(range(256))) == 3
-    assert asked(counts, bytes(200) + bytes([255] * 56)) == 1
 
 
 # ---------------------------------------------------------------------- one thing at a time

@@ -15,7 +15,6 @@ from sfumato.models.listing import Row
 # By family: sides of the working picture are multiples of this.
 MULTIPLES = {"sd15": 64, "sd2": 64, "sdxl": 64, "sd3": 16, "flux": 16, "flux2": 16, "qwen-image": 16, "z-image": 16}
 CELLS = {"flux2": 16}  # pixels of a side of a cell of their latents, where not 8
-# Those for whose single files a configuration ships.
 LARGER = 2.25  # times the pixels that it was made for are worked on at once
 
 

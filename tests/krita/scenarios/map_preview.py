@@ -26,7 +26,7 @@ from krita_sfumato.qt import (
     Qt,
     QWheelEvent,
 )
-from krita_sfumato.strengths import asked, strengths_sentence
+from krita_sfumato.strengths import strengths_sentence
 from krita_sfumato.vendor.sfumato_wire import Levels
 from sfumato_driver.painter import GREY, LINEAR, SRGB, Painter
 
@@ -332,8 +332,9 @@ def widget(kit, painter):
         heat = shown[-1]
         view.show_heat(heat)
         count = len({steps * change // 255 for n, change in zip(heat.counts, heat.changes, strict=True) if n} - {0})
-        count = count if release == "whole" else asked(heat.counts, heat.changes)
-        view.show_sentence(*strengths_sentence(count, steps, release, asked(heat.counts, heat.changes)))
+        painted = len({change for many, change in zip(heat.counts, heat.changes, strict=True) if many and change})
+        count = count if release == "whole" else painted
+        view.show_sentence(*strengths_sentence(count, steps, release, painted))
 
     preview.see(looking.look(kit.app, document, node))
     yield kit.until(settle, "the heat")
