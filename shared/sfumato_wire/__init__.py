@@ -33,7 +33,7 @@ from .messages import (
     Welcome,
 )
 from .request import BYTES_PER_PIXEL, LAYER_FORMATS, Control, Lora, Pixels, Request, digest_of
-from .strengths import changes_in, strengths
+from .strengths import strengths
 
 __all__ = [
     "BYTES_PER_PIXEL",
@@ -75,7 +75,6 @@ __all__ = [
     "Status",
     "Submit",
     "Welcome",
-    "changes_in",
     "crop_box",
     "digest_of",
     "softened_reach",

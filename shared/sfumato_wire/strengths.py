@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from .levels import FULL
 
@@ -25,8 +25,3 @@ def strengths(greys: str, steps: int, strength: int, changes: Iterable[int], rou
     up = 1000 * FULL - 1 if rounding == "ceil" else 0
     taken = {(steps * change * strength + up) // (1000 * FULL) for change in painted} - {0}
     return len(taken) if greys == "steps" else min(len(taken), 1)
-
-
-def changes_in(histogram: Sequence[int]) -> list[int]:
-    """The changes that occur in a map of 8-bit greys, from how often each of the 256 does."""
-    return [grey * 257 for grey, count in enumerate(histogram) if count]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
 
@@ -15,6 +16,22 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home" / name.lower()))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the user named, with models of 64 pixels."""
+    import torch  # not for those that load nothing
+    from sfumato.models import families
+    from sfumato.models.places import add_folder
+
+    for name, family in list(families.FAMILIES.items()):
+        monkeypatch.setitem(families.FAMILIES, name, replace(family, native=64))
+    torch.manual_seed(0)
+    place = tmp_path / "my models"
+    place.mkdir()
+    add_folder(place)
+    return place
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from sfumato.errors import InputError
 from sfumato.models import families
 from sfumato.models.header import read
 from sfumato.models.listing import Row, listing
-from sfumato.models.places import add_folder
 from sfumato.models.recognise import recognise
 from sfumato.models.usable import as_model, why_not
 from sfumato.models.vaes import SAME
@@ -32,18 +31,6 @@ from sfumato_wire import Control, Lora, Pixels, digest_of
 # Of diffusers' own, where the tests themselves make a ControlNet for Flux.
 FLOW = [name for name, family in families.FAMILIES.items() if family.prediction == "flow"]
 pytestmark = pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that the user named, with models of 64 pixels."""
-    for name, family in list(families.FAMILIES.items()):
-        monkeypatch.setitem(families.FAMILIES, name, replace(family, native=64))
-    torch.manual_seed(0)
-    place = tmp_path / "my models"
-    place.mkdir()
-    add_folder(place)
-    return place
 
 
 def painted(studio: Studio, lines: bytes = b"", **changes: Any) -> Finished:

@@ -20,11 +20,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from sfumato import cli, models
 from sfumato.errors import Cancelled, InputError, SfumatoError
-from sfumato.models import checkpoints, controlled, families, ladder, opened
+from sfumato.models import checkpoints, controlled, ladder, opened
 from sfumato.models.beside import find_beside
 from sfumato.models.controlnets import IN_ONE_FILE
 from sfumato.models.ladder import RUNGS
-from sfumato.models.places import add_folder
 from sfumato.studio import Finished, Progressed, Studio
 from sfumato.studio.control import check_range
 from sfumato.studio.pipelines import Pipelines
@@ -36,18 +35,6 @@ LINES[20:24] = LINES[:, 40:44] = 255
 CONTROLLED = ("sd15", "sdxl", "flux")
 # Of diffusers' own, where the tests themselves make a ControlNet for Flux.
 pytestmark = pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that the user named, with models of 64 pixels."""
-    for name, family in list(families.FAMILIES.items()):
-        monkeypatch.setitem(families.FAMILIES, name, replace(family, native=SIDE))
-    torch.manual_seed(0)
-    place = tmp_path / "my models"
-    place.mkdir()
-    add_folder(place)
-    return place
 
 
 def saved(folder: Path, family: str = "sd15", name: str = "lines", seed: int = 1) -> Any:

@@ -17,10 +17,9 @@ from models.tiny_checkpoints import WIDTH, another_vae, configured, flux, reques
 from safetensors.torch import load_file, save_file
 from sfumato import cli, models
 from sfumato.errors import InputError, SfumatoError
-from sfumato.models import companions, families, ladder
+from sfumato.models import companions, ladder
 from sfumato.models.lending import lenders, with_lent
 from sfumato.models.listing import Row, listing
-from sfumato.models.places import add_folder
 from sfumato.studio import Finished, Studio
 from torch import Tensor
 
@@ -40,17 +39,11 @@ pytestmark = [
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that the user named, with models of 64 pixels; text encoders are told by the widths of tiny ones."""
-    for name, family in list(families.FAMILIES.items()):
-        monkeypatch.setitem(families.FAMILIES, name, replace(family, native=64))
+def folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same; text encoders are told by the widths of tiny ones."""
     monkeypatch.setattr(companions, "CLIPS", {WIDTH: "CLIP-L", 2 * WIDTH: "CLIP-G"})
     monkeypatch.setattr(companions, "T5S", {WIDTH: "T5-XXL", 4 * WIDTH: "T5-XXL"})
-    torch.manual_seed(0)
-    place = tmp_path / "my models"
-    place.mkdir()
-    add_folder(place)
-    return place
+    return folder
 
 
 def write(file: Path, tensors: dict[str, Tensor], dtype: torch.dtype = torch.float16) -> None:

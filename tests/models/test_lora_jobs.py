@@ -16,24 +16,10 @@ from models.tiny_checkpoints import FAMILIES, request_for
 from PIL import Image
 from sfumato import cli
 from sfumato.errors import Cancelled, InputError
-from sfumato.models import families
-from sfumato.models.places import add_folder
 from sfumato.studio import Finished, Progressed, Studio
 from sfumato.studio.loras import lora_of, taken_out
 from sfumato_wire import Lora, Request
 from sfumato_wire.limits import MAX_LORAS
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that the user named, with models of 64 pixels."""
-    for family in FAMILIES:
-        monkeypatch.setitem(families.FAMILIES, family, replace(families.FAMILIES[family], native=64))
-    torch.manual_seed(0)
-    place = tmp_path / "my models"
-    place.mkdir()
-    add_folder(place)
-    return place
 
 
 def saved(folder: Path, family: str = "sd15") -> Any:

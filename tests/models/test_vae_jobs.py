@@ -20,11 +20,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from sfumato import cli, models
 from sfumato.errors import InputError
-from sfumato.models import checkpoints, controlled, families, ladder, lent, opened
+from sfumato.models import checkpoints, controlled, ladder, lent, opened
 from sfumato.models.beside import find_beside
 from sfumato.models.ladder import RUNGS
 from sfumato.models.listing import listing
-from sfumato.models.places import add_folder
 from sfumato.models.vaes import SAME
 from sfumato.studio import Finished, Progressed, Studio
 from sfumato.studio.pipelines import Pipelines
@@ -35,18 +34,6 @@ LINES = np.full((SIDE, SIDE, 4), 255, np.uint8).tobytes()
 CONTROL = Control("lines", Pixels(0, 0, SIDE, SIDE, "rgba8", digest_of(LINES)))
 # Of diffusers' own, where the tests themselves make a ControlNet for Flux.
 pytestmark = pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that the user named, with models of 64 pixels."""
-    for name, family in list(families.FAMILIES.items()):
-        monkeypatch.setitem(families.FAMILIES, name, replace(family, native=SIDE))
-    torch.manual_seed(0)
-    place = tmp_path / "my models"
-    place.mkdir()
-    add_folder(place)
-    return place
 
 
 def saved(folder: Path, monkeypatch: pytest.MonkeyPatch, family: str = "sd15", pipe: Any = None) -> Any:
