@@ -20,7 +20,7 @@ from sfumato.edits import EDITS, Words
 from sfumato.steering import run as steering_run
 from sfumato.steering import steer
 from sfumato.steering.routes import route_of
-from sfumato_wire import changes_in, strengths
+from sfumato_wire import strengths
 
 STEPS = 4
 RAMP = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
@@ -89,7 +89,7 @@ def test_as_many_results_as_the_edit_declares(pipe: Any, name: str, settings: di
     greys = EDITS[name].INFO.greys_with(settings)
     # Without hinting a part of a step is a whole one whatever the pipeline's rule is.
     rounding = "ceil" if settings.get("hinting") is False else route_of(pipe).rounding
-    wanted = strengths(greys, STEPS, strength, changes_in([1] * 256), rounding)
+    wanted = strengths(greys, STEPS, strength, (grey * 257 for grey in range(256)), rounding)
     assert len(results(pipe, name, settings, strength)) == wanted
 
 
