@@ -8,13 +8,15 @@ from typing import Any
 
 from . import sentences
 from .backend_watch import BackendWatch
-from .edit import Trouble, check, settle, wait_for_home
+from .draft import Picture
+from .edit import Trouble, check
 from .entry import Thumb
 from .events import Event, Finished, Greeting, Linked, Told, Unlinked
 from .interfaces import Compute, Document, Link, Process
 from .live import Live
 from .making import Making, NothingToMake
 from .memory import Memory
+from .placing import add, settle
 from .queue import Steps
 from .results import Results
 from .screen import Screen
@@ -121,14 +123,12 @@ class Controller:
     def place(self) -> None:
         """Put a kept edit into the active document: because the painter says so, never by itself."""
         document = self._active()
-        if document is None or not self._shelf.next_name:
+        if document is None:
             self._screen.tell(sentences.NO_DOCUMENT, is_trouble=True)
-        elif not document.is_idle():
-            self._screen.tell(sentences.PLACE_LATER, is_trouble=True)
-        else:
-            painted = self._shelf.place_next(document, self.memory)
-            self._link.acknowledge(painted.job)
-            self._screen.tell(sentences.placed(painted.task))
+        elif self._shelf.next_name:
+            self._edits.do(self._place(document, self._shelf.take()))
+            self._screen.tell("")
+            self.advance()
 
     def use(self, id: str, in_place: bool = False) -> None:
         """A result of the active document becomes a layer, `in_place` of the last one that is."""
@@ -253,18 +253,32 @@ class Controller:
             made = yield from make(document)
         except NothingToMake as nothing:
             raise Trouble(str(nothing)) from None
-        while document.is_open() and not document.is_idle():
-            yield "pause_to_place"
-        if document.is_open():
-            self.memory.keep_map(document, document.new_map(made.name, made.bgra, made.box))
-            self._screen.tell(sentences.MAP_MADE)
-            yield from settle(document)
+        with document.new_layer(made.name, Picture(made.box, "bgra8", made.bgra)) as new:
+            for _ in new.fill():
+                yield "making"
+            while document.is_open() and not document.is_idle():
+                yield "pause_to_place"
+            if not document.is_open():
+                return
+            self.memory.keep_map(document, document.add_map(new))
+        self._screen.tell(sentences.MAP_MADE)
+        yield from settle(document)
+
+    def _place(self, document: Document, painted: Painted) -> Steps:
+        """Only when it is there it is off the shelf for good."""
+        try:
+            yield from add(document, painted, self.memory, lambda: self.memory.of(document).maps)
+        except BaseException:
+            self._shelf.put_back(painted)
+            raise
+        self._link.acknowledge(painted.job)
+        self._screen.tell(sentences.placed(painted.task))
+        yield from settle(document)
 
     def _use(self, document: Document, id: str, in_place: bool) -> Steps:
         painted = yield from self.results.take(document, id)
-        yield from wait_for_home(document, painted)
         replaces = self.results.last_layer(document) if in_place else ""
-        layer = painted.add_to(document, self.memory, self.memory.of(document).maps, replaces)
+        layer = yield from add(document, painted, self.memory, lambda: self.memory.of(document).maps, replaces)
         self.results.of(document).mark_placed(id, layer)
         self._screen.tell(sentences.placed(painted.task))
         yield from settle(document)
@@ -277,6 +291,7 @@ class Controller:
         if event.layer is None or not event.layer.format.startswith("bgra"):
             self._link.acknowledge(event.job)
             return
-        painted = Painted(event.job, event.task, event.prompt, event.layer.box, event.data, event.layer.format)
+        picture = Picture(event.layer.box, event.layer.format, event.data)
+        painted = Painted(event.job, event.task, event.prompt, picture)
         self._shelf.put(painted)
         self._screen.tell(sentences.FOUND.format(name=painted.name))

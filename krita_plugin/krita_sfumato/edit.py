@@ -7,11 +7,11 @@ Whatever keeps an edit from going on is a Trouble with a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import sentences, tuning
-from .draft import Draft
+from .draft import Draft, Picture
 from .events import Finished
 from .interfaces import SELECTION, Document
 from .memory import Memory
@@ -20,21 +20,11 @@ from .shelf import Painted
 from .state import Way
 from .vendor.sfumato_wire import Box, EditInfo
 
-PAINTED = ("paintlayer", "vectorlayer", "filllayer", "filelayer", "clonelayer")  # what a picture can be made of
 FORMATS = ("bgra8", "bgra16")  # of results
-SETTLING = 40  # steps that Krita is given to make another layer the active one
 
 
 class Trouble(Exception):
     """The edit cannot go on; the text is for the painter."""
-
-
-class Homeless(Trouble):
-    """The result has no picture to go to any more."""
-
-    def __init__(self, sentence: str, painted: Painted) -> None:
-        super().__init__(sentence)
-        self.painted = painted
 
 
 @dataclass
@@ -79,7 +69,8 @@ class Edit:
             return None
         assert self.result is not None
         said = self.settings
-        return Painted(self.job, self.task, said.prompt, layer.box, self.result.data, layer.format, said.as_mask)
+        picture = Picture(layer.box, layer.format, self.result.data)
+        return Painted(self.job, self.task, said.prompt, picture, said.as_mask)
 
 
 def check(document: Document | None, settings: Settings, task: str, edits: Sequence[EditInfo] = ()) -> Document:
@@ -100,37 +91,6 @@ def check(document: Document | None, settings: Settings, task: str, edits: Seque
     if settings.strength <= 0:
         raise Trouble(sentences.NO_STRENGTH)
     return document
-
-
-def place(edit: Edit, memory: Memory) -> Generator[str, None, None]:
-    """The result into the document it belongs to, or nowhere."""
-    document, painted = edit.document, edit.painted()
-    if painted is None:
-        raise Trouble(sentences.WRONG_RESULT)
-    yield from wait_for_home(document, painted)
-    if _is_beside_picture(document, edit.settings.map.layer, memory.of(document).maps):
-        memory.change(document, maps=(*memory.of(document).maps, edit.settings.map.layer))
-    edit.layer = painted.add_to(document, memory, edit.maps(memory), edit.replaces)
-    yield from settle(document)
-
-
-def settle(document: Document) -> Generator[str, None, None]:
-    """Until the painter can go on where they were."""
-    for _ in range(SETTLING):
-        yield "placing"
-        if document.restore_active():
-            break
-
-
-def wait_for_home(document: Document, painted: Painted) -> Generator[str, None, None]:
-    """Until the document can take something; Homeless where it cannot any more. The document is as it was read."""
-    yield "placing"
-    while document.is_open() and not document.is_idle():
-        yield "pause_to_place"
-    if not document.is_open():
-        raise Homeless(sentences.DOCUMENT_CLOSED.format(name=document.name), painted)
-    if document.size() != (document.width, document.height):
-        raise Homeless(sentences.DOCUMENT_RESIZED.format(name=document.name), painted)
 
 
 def closing(edit: Edit, seconds: float, active: Document | None) -> str:
@@ -159,12 +119,3 @@ def name_of(document: Document, layer: str) -> str:
         if other.id == layer:
             return str(other.name)
     raise Trouble(sentences.MAP_GONE)
-
-
-def _is_beside_picture(document: Document, layer: str, maps: Sequence[str]) -> bool:
-    """Whether a layer that was the chosen map of an edit, or of a search, is a map from then on: one that makes up the
-    picture alone is not."""
-    if layer in maps or layer == SELECTION or not document.has(layer):
-        return False
-    seen = [other.id for other in document.layers() if other.visible and other.kind in PAINTED and other.id not in maps]
-    return any(other != layer for other in seen)

@@ -14,14 +14,14 @@ from typing import Any
 from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita, ManagedColor, Selection
 
 from . import alpha, looking, noticing, reading, selection, sentences, tree, writing
+from .draft import Picture
 from .identity import Numbers
-from .interfaces import NOWHERE, SELECTION
+from .interfaces import SELECTION
 from .notes import Notes
 from .placed import Placed
 from .qt import QIcon
 from .tree import id_of
 from .vendor.sfumato_wire import Box
-from .writing import Filling
 
 GREY_LABEL = 8  # colour label
 
@@ -193,25 +193,22 @@ class Document:
         """Whether a result can have its alpha as a mask: since Krita 5.2."""
         return writing.can_mask(self._document)
 
-    def new_map(self, name: str, bgra: bytes = b"", box: Box = NOWHERE) -> str:
-        """A layer on top, active, half transparent so that the picture shows through: one undo step. Empty, which
-        means that nothing changes yet, or with these greys. Its own opacity does not count when the map is read.
-        """
-        taken = {layer.name for layer in self.layers()}
-        free = next(n for i in range(1, 10_000) if (n := name if i == 1 else f"{name} {i}") not in taken)
-        with writing.empty_or_greys(self._app, self._document, free, bgra, box) as node:
-            node.setOpacity(128)
-            node.setColorLabel(GREY_LABEL)
-            self._document.rootNode().addChildNode(node, None)
-        self._active = node
-        self._document.setActiveNode(node)
-        return id_of(node)
+    def new_layer(self, name: str, picture: Picture, mask: bool = False, like: str = "") -> writing.NewLayer:
+        """One that can be filled, whatever the document's colours are, and added. mask: its alpha becomes a mask on
+        it; like: the layer that it is blended as."""
+        return writing.NewLayer(self._app, self._document, name, picture, mask, tree.find(self._document, like))
 
-    def add_layer(
-        self, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False
-    ) -> str:
-        """A new layer above everything that was part of the picture and below the maps on top: one undo step, whatever
-        the document's colours are. format: bgra8 or bgra16; mask: its alpha becomes a mask on it. Its id.
+    def new_map(self, name: str) -> str:
+        """A layer on top, active, half transparent so that the picture shows through: one undo step. Empty, which
+        means that nothing changes yet. Its own opacity does not count when the map is read."""
+        return self._add_map(self._document.createNode(name, "paintlayer"), name)
+
+    def add_map(self, new: writing.NewLayer) -> str:
+        """The same, with greys."""
+        return self._add_map(new.node, str(new.node.name()))
+
+    def add_layer(self, new: writing.NewLayer, maps: Sequence[str]) -> str:
+        """Above everything that was part of the picture and below the maps on top: one undo step. Its id.
 
         In a document with frames it shows at every time: libkis makes no keyframes, and a layer that was given frames
         before it is added still shows everywhere.
@@ -219,39 +216,30 @@ class Document:
         self._active = self._document.activeNode()
         root = self._document.rootNode()
         below = [child for child in root.childNodes() if id_of(child) not in maps and child.type() not in tree.MASKS]
-        return self._add(Filling(name, data, box, format, mask), root, below[-1] if below else None)
+        return self._add(new, root, below[-1] if below else None)
 
-    def replace_layer(
-        self,
-        old: str,
-        name: str,
-        data: bytes,
-        box: Box,
-        maps: Sequence[str],
-        format: str = "bgra8",
-        mask: bool = False,
-    ) -> str:
-        """A layer in place of the one that was added as `old`, blended as that was; its id. One undo step where nothing
-        was done since, two otherwise. If the painter did anything to the old one, it stays, below the new one."""
+    def replace_layer(self, old: str, new: writing.NewLayer, maps: Sequence[str]) -> str:
+        """In place of the one that was added as `old`; the new one's id. One undo step where nothing was done since,
+        two otherwise. If the painter did anything to the old one, it stays, below the new one."""
         node = tree.find(self._document, old)
         if node is None:
-            return self.add_layer(name, data, box, maps, format, mask)
-        filling, parent = Filling(name, data, box, format, mask), node.parentNode()
+            return self.add_layer(new, maps)
+        parent = node.parentNode()
         self._active = self._document.activeNode()
         if not self._placed.is_untouched(self._document, self.notes, node):
-            return self._add(filling, parent, node)
+            return self._add(new, parent, node)
         was_active = self._active is not None and id_of(self._active) == old
         siblings = [id_of(other) for other in parent.childNodes()]
         place = siblings.index(old)
         if (place > 0 or len(siblings) == 1) and self._take_back(node):
             now = parent.childNodes()
-            new = self._add(filling, parent, now[place - 1] if place > 0 else None, node)
+            layer = self._add(new, parent, now[place - 1] if place > 0 else None)
         else:
-            new = self._add(filling, parent, node, node)
+            layer = self._add(new, parent, node)
             node.remove()
         if was_active:
-            self._active = tree.find(self._document, new)
-        return new
+            self._active = new.node
+        return layer
 
     def is_untouched(self, layer: str) -> bool:
         """Whether a layer that was placed here is as it was placed; False for all others."""
@@ -270,11 +258,20 @@ class Document:
 
     # ------------------------------------------------------------------ inside
 
-    def _add(self, filling: Filling, parent: Any, below: Any, like: Any = None) -> str:
-        with writing.layer(self._app, self._document, filling, like) as (node, said):
-            parent.addChildNode(node, below)
-        self._added = id_of(node)
-        self._placed.remember(self._document, self.notes, self._added, said)
+    def _add_map(self, node: Any, name: str) -> str:
+        taken = {layer.name for layer in self.layers()}
+        node.setName(next(n for i in range(1, 10_000) if (n := name if i == 1 else f"{name} {i}") not in taken))
+        node.setOpacity(128)
+        node.setColorLabel(GREY_LABEL)
+        self._document.rootNode().addChildNode(node, None)
+        self._active = node
+        self._document.setActiveNode(node)
+        return id_of(node)
+
+    def _add(self, new: writing.NewLayer, parent: Any, below: Any) -> str:
+        parent.addChildNode(new.node, below)
+        self._added = id_of(new.node)
+        self._placed.remember(self._document, self.notes, self._added, new.sums.said)
         return self._added
 
     def _take_back(self, node: Any) -> bool:

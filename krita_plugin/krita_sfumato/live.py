@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import sentences
-from .draft import Draft, Picture
+from .draft import Draft
 from .drafting import prepare, waited
 from .edit import Edit, Trouble, check
 from .events import Ended, Event, Finished, Moved, Queued
@@ -115,8 +115,7 @@ class Live:
             self.result = edit if painted else None
             self.sentence = "" if painted else sentences.nothing("edit")
             if painted and edit.draft:
-                rows = Picture(painted.box, painted.format, painted.data)
-                self._drawing = self._compute(self._render, rows, edit.draft.canvas)
+                self._drawing = self._compute(self._render, painted.picture, edit.draft.canvas)
         elif isinstance(event, Ended):
             self._running = None
             self.sentence = event.sentence

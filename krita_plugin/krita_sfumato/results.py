@@ -10,10 +10,11 @@ from typing import Any
 from . import sentences
 from .draft import Picture
 from .drafting import waited
-from .edit import Edit, Homeless, Trouble
+from .edit import Edit, Trouble
 from .entry import Entry, Thumb, pack
 from .history import History
 from .interfaces import Compute, Document
+from .placing import Homeless
 from .settings import Settings, settings_from, to_json
 from .shelf import Painted
 from .tiles import Tile, tile_of
@@ -57,7 +58,7 @@ class Results:
         if entry.said.get("size", list(document.size())) != list(document.size()):
             raise Trouble(sentences.RESULT_OF_OTHER_SIZE)
         said = settings_from(entry.said)
-        return Painted(id, entry.task, said.prompt, entry.box, rows, entry.format, said.as_mask)
+        return Painted(id, entry.task, said.prompt, Picture(entry.box, entry.format, rows), said.as_mask)
 
     def picture(self, document: Document, id: str) -> Generator[str, None, Thumb]:
         """One large, over the part of the picture it was made for while that is known."""
@@ -96,11 +97,11 @@ class Results:
 
     def _packed(self, edit: Edit, painted: Painted, canvas: Picture | None) -> Entry:
         """Not for the UI thread."""
-        rows = Picture(painted.box, painted.format, painted.data)
         said = to_json(edit.settings) | ({"fan": True} if edit.in_fan else {})
         said["size"] = [edit.document.width, edit.document.height]
+        rows = painted.picture
         thumb = self._small(rows, canvas)
-        return pack(edit.job, edit.task, said, painted.box, painted.format, painted.data, thumb, self._clock())
+        return pack(edit.job, edit.task, said, rows.box, rows.format, rows.data, thumb, self._clock())
 
     def _unpacked(self, document: Document, id: str) -> Generator[str, None, tuple[Entry, bytes]]:
         if not document.is_open():

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import sentences
-from .interfaces import NOWHERE
 from .pixels import bands
 from .qt import QByteArray, QRect, QUuid
 from .vendor.sfumato_wire import Box
@@ -19,7 +18,7 @@ def selection_box(document: Any) -> Box:
     """Where something is selected, within the canvas; of width or height 0 when nothing is."""
     selection = document.selection()
     if selection is None:
-        return NOWHERE
+        return Box(0, 0, 0, 0)
     box = Box(selection.x(), selection.y(), max(0, selection.width()), max(0, selection.height()))
     return box.intersection(Box(0, 0, int(document.width()), int(document.height())))
 

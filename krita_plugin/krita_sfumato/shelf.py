@@ -1,14 +1,11 @@
-"""Results: how one becomes a layer, and where those wait whose picture is not there any more."""
+"""Results: what one is, and where those wait whose picture is not there any more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from . import sentences
-from .interfaces import Document
-from .memory import Memory
-from .vendor.sfumato_wire import Box
+from .draft import Picture
 
 
 @dataclass(frozen=True)
@@ -18,28 +15,13 @@ class Painted:
     job: str
     task: str
     prompt: str
-    box: Box
-    data: bytes = field(repr=False)
-    format: str = "bgra8"
+    picture: Picture
     as_mask: bool = False
 
     @property
     def name(self) -> str:
         """Of its layer."""
         return sentences.layer_name(self.prompt, self.task)
-
-    def add_to(self, document: Document, memory: Memory, maps: Sequence[str], replaces: str = "") -> str:
-        """As a layer below `maps`, in the place of another one if that is there; the layer's id. One that is itself a
-        map goes on top and becomes the chosen one."""
-        if self.task == "map":
-            layer = document.new_map(self.name, self.data, self.box)
-            memory.keep_map(document, layer)
-            return layer
-        how = self.name, self.data, self.box, maps, self.format, self.as_mask and document.can_mask()
-        is_there = replaces and document.has(replaces)
-        layer = document.replace_layer(replaces, *how) if is_there else document.add_layer(*how)
-        memory.keep(document)
-        return layer
 
 
 class Shelf:
@@ -56,7 +38,10 @@ class Shelf:
     def put(self, painted: Painted) -> None:
         self._waiting.append(painted)
 
-    def place_next(self, document: Document, memory: Memory) -> Painted:
-        """Into that document. It leaves the shelf only when it is there."""
-        self._waiting[0].add_to(document, memory, memory.of(document).maps)
+    def take(self) -> Painted:
+        """The next one."""
         return self._waiting.pop(0)
+
+    def put_back(self, painted: Painted) -> None:
+        """It is the next one again."""
+        self._waiting.insert(0, painted)

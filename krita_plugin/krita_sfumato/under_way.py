@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from . import sentences
 from .drafting import prepare, read_map
-from .edit import Edit, Homeless, Trouble, closing, place, wait_for_home
+from .edit import Edit, Trouble, closing
 from .events import Ended, Finished, Moved, Queued
 from .interfaces import Compute, Document, Link
 from .memory import Memory
+from .placing import Homeless, place, wait_for_home
 from .queue import Queue, Steps
 from .results import Results
 from .screen import Screen

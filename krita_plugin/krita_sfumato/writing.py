@@ -8,40 +8,53 @@ that made the layer, even before it is added: so a scratch document makes those.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 from . import pixels, placed, sentences, tree
+from .draft import Picture
 from .pixels import bands
 from .qt import QByteArray
 from .reading import SRGB, scratch_document
-from .vendor.sfumato_wire import Box
 
 DEPTH = {"bgra8": "U8", "bgra16": "U16"}
 NORMAL = "normal"
 
 
-@dataclass(frozen=True)
-class Filling:
-    """What a layer is made of. format: bgra8 or bgra16, straight alpha; mask: its alpha is to be a mask on it."""
+class NewLayer:
+    """A layer that is in no picture yet: `fill` it, then add `node` while the context lasts. mask: its alpha is to be a
+    mask on it; like: the layer that it is blended as."""
 
-    name: str
-    data: bytes = field(repr=False)
-    box: Box
-    format: str = "bgra8"
-    mask: bool = False
+    def __init__(self, app: Any, document: Any, name: str, picture: Picture, mask: bool = False, like: Any = None):
+        self._app, self._document, self._name, self._picture = app, document, name, picture
+        self._mask, self._like = mask, like
+        self._exit = ExitStack()
+        self.node: Any = None
+        self.sums = placed.Sums(picture.box, 2 if mask else 1)
 
+    def __enter__(self) -> NewLayer:
+        return self
 
-@contextmanager
-def layer(app: Any, document: Any, filling: Filling, like: Any = None) -> Iterator[tuple[Any, str]]:
-    """The layer, to be added to the document while the context lasts, and its sum for `placed`. It is blended as
-    `like` is."""
-    blended = like is not None and (like.blendingMode() != NORMAL or like.inheritAlpha())
-    with _maker(app, document, DEPTH[filling.format], scratch=blended or filling.mask) as maker:
-        node = maker.createNode(filling.name, "paintlayer")
-        edge = maker.createTransparencyMask(sentences.MASK_NAME) if filling.mask else None
-        said = _fill(node, edge, filling)
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def fill(self) -> Iterator[None]:
+        """Band by band: Krita goes on in between, and memory for a copy of all of it would be new to it, and twice as
+        slow."""
+        like, picture = self._like, self._picture
+        blended = like is not None and (like.blendingMode() != NORMAL or like.inheritAlpha())
+        maker = self._exit.enter_context(_maker(self._app, self._document, picture.format, blended or self._mask))
+        node = maker.createNode(self._name, "paintlayer")
+        edge = maker.createTransparencyMask(sentences.MASK_NAME) if self._mask else None
+        line = len(picture.data) // max(1, picture.box.height)
+        for part in bands(picture.box):
+            top = part.y - picture.box.y
+            rows = picture.data[top * line : (top + part.height) * line]
+            parts = (rows,) if edge is None else pixels.unmasked(rows, picture.format)
+            for to, data in zip((node, edge), parts, strict=False):
+                to.setPixelData(QByteArray(data), part.x, part.y, part.width, part.height)
+            self.sums.add(*parts)
+            yield
         if edge is not None:
             node.addChildNode(edge, None)
         if like is not None:
@@ -50,31 +63,9 @@ def layer(app: Any, document: Any, filling: Filling, like: Any = None) -> Iterat
         if blended:
             node.setBlendingMode(like.blendingMode())
             node.setInheritAlpha(like.inheritAlpha())
-        if maker is not document:
+        if maker is not self._document:
             maker.waitForDone()
-        yield node, said
-
-
-def _fill(node: Any, edge: Any, filling: Filling) -> str:
-    """Its sum for `placed`. In bands: memory for a copy of all of it would be new to Krita, and twice as slow."""
-    sums = placed.Sums(filling.box, 1 if edge is None else 2)
-    line = len(filling.data) // max(1, filling.box.height)
-    for part in bands(filling.box):
-        top = part.y - filling.box.y
-        parts: tuple[bytes, ...] = (filling.data[top * line : (top + part.height) * line],)
-        if edge is not None:
-            parts = pixels.unmasked(parts[0], filling.format)
-        for to, data in zip((node, edge), parts, strict=False):
-            to.setPixelData(QByteArray(data), part.x, part.y, part.width, part.height)
-        sums.add(*parts)
-    return sums.said
-
-
-def empty_or_greys(app: Any, document: Any, name: str, bgra: bytes, box: Box) -> AbstractContextManager[Any]:
-    """A layer for a map, to be added while the context lasts."""
-    if bgra:
-        return _node_of(layer(app, document, Filling(name, bgra, box)))
-    return nullcontext(document.createNode(name, "paintlayer"))
+        self.node = node
 
 
 def can_mask(document: Any) -> bool:
@@ -108,14 +99,9 @@ def _history(app: Any) -> list[str]:
     return [str(app.action(name).text()) for name in ("edit_undo", "edit_redo")]
 
 
-@contextmanager
-def _node_of(made: AbstractContextManager[tuple[Any, str]]) -> Iterator[Any]:
-    with made as (node, _):
-        yield node
-
-
-def _maker(app: Any, document: Any, depth: str, scratch: bool) -> AbstractContextManager[Any]:
-    """Whose layers are sRGB of that depth."""
+def _maker(app: Any, document: Any, pixel_format: str, scratch: bool) -> AbstractContextManager[Any]:
+    """Whose layers are sRGB of that format's depth."""
+    depth = DEPTH[pixel_format]
     space = (document.colorModel(), document.colorDepth(), document.colorProfile())
     if not scratch and space == ("RGBA", depth, SRGB):
         return nullcontext(document)

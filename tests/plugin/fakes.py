@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from krita_sfumato.draft import Draft
-from krita_sfumato.interfaces import NOWHERE
+from krita_sfumato.draft import Draft, Picture
 from krita_sfumato.vendor.sfumato_wire import Box, EditInfo, ModelInfo, Parameter, Welcome
 
 WELCOME = Welcome(
@@ -49,6 +48,29 @@ class FakeNotes(dict[str, bytes]):
         return list(iter(self))
 
 
+@dataclass
+class FakeNew:
+    """A layer that is in no picture yet."""
+
+    name: str
+    picture: Picture
+    mask: bool = False
+    is_full: bool = False
+    is_open: bool = False
+
+    def __enter__(self) -> FakeNew:
+        self.is_open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_open = False
+
+    def fill(self) -> Iterator[None]:
+        for _ in range(3):
+            yield
+        self.is_full = True
+
+
 class FakeDocument:
     """A canvas with one map: grey and alpha of one value within a box."""
 
@@ -67,6 +89,7 @@ class FakeDocument:
         self.formats: list[tuple[str, bool]] = []  # of the added layers
         self.replaced: list[str] = []
         self.below: list[tuple[str, ...]] = []  # what the added layers went below
+        self.making: FakeNew | None = None  # the last that was begun
         self.refuses = False  # Krita raises when something is added
         self.read: list[tuple[Box, tuple[str, ...]]] = []
 
@@ -94,12 +117,15 @@ class FakeDocument:
     def can_mask(self) -> bool:
         return self.masks
 
-    def new_map(self, name: str, bgra: bytes = b"", box: Box = NOWHERE) -> str:
+    def new_map(self, name: str) -> str:
+        return self.add_map(FakeNew(name, Picture(Box(0, 0, 0, 0), "bgra8", b"")))
+
+    def add_map(self, new: FakeNew) -> str:
         if self.refuses:
             raise RuntimeError("Krita says no")
         layer = "new" if not self.maps_made else f"new {len(self.maps_made) + 1}"
-        self.list.insert(0, FakeLayer(layer, name))
-        self.maps_made.append((name, bgra, box))
+        self.list.insert(0, FakeLayer(layer, new.name))
+        self.maps_made.append((new.name, new.picture.data, new.picture.box))
         return layer
 
     def take_white(self) -> bool:
@@ -127,24 +153,26 @@ class FakeDocument:
         for _ in range(box.height):
             yield bytes([1, 2, 3, 255]) * box.width
 
-    def add_layer(
-        self, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False
-    ) -> str:
+    def new_layer(self, name: str, picture: Picture, mask: bool = False, like: str = "") -> FakeNew:
+        self.making = FakeNew(name, picture, mask)
+        return self.making
+
+    def add_layer(self, new: FakeNew, maps: Sequence[str]) -> str:
+        assert new.is_full
+        assert new.is_open
         if self.refuses:
             raise RuntimeError("Krita says no")
-        self.added.append((name, data, box))
-        self.formats.append((format, mask))
+        self.added.append((new.name, new.picture.data, new.picture.box))
+        self.formats.append((new.picture.format, new.mask))
         self.below.append(tuple(maps))
         layer = f"result {len(self.added)}"
-        self.list.insert(0, FakeLayer(layer, name))
+        self.list.insert(0, FakeLayer(layer, new.name))
         return layer
 
-    def replace_layer(
-        self, old: str, name: str, data: bytes, box: Box, maps: Sequence[str], format: str = "bgra8", mask: bool = False
-    ) -> str:
+    def replace_layer(self, old: str, new: FakeNew, maps: Sequence[str]) -> str:
         self.replaced.append(old)
         self.list = [layer for layer in self.list if layer.id != old]
-        return self.add_layer(name, data, box, maps, format, mask)
+        return self.add_layer(new, maps)
 
     def is_untouched(self, layer: str) -> bool:
         return True

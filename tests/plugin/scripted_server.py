@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from socket import SHUT_RDWR
 from typing import Any
 
 from sfumato_wire import Connection, Hello, Role
@@ -56,7 +57,8 @@ class Talk:
             raise Gone from None
 
     def hang_up(self) -> None:
-        self.socket.socket.close()
+        """Without a word. Closed it would be by whoever reads from it: its number may be another's at once."""
+        self.socket.socket.shutdown(SHUT_RDWR)
 
 
 class ScriptedServer:

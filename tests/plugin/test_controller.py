@@ -322,6 +322,7 @@ def test_a_result_never_lands_in_the_wrong_document(what: str) -> None:
     assert desk.view.kept == "snow on the hills"
     assert desk.link.acknowledged == []
     desk.controller.place()
+    desk.settle()
     assert desk.document.added == [("snow on the hills", ROWS, BOX)]
     assert desk.link.acknowledged == [job]
     assert not desk.view.kept
@@ -383,6 +384,7 @@ def test_an_edit_of_a_krita_that_died_is_placed_when_asked() -> None:
     desk.finish("nobody's")
     assert not desk.document.added
     desk.controller.place()
+    desk.settle()
     assert desk.document.added == [("rain", ROWS, BOX)]
     assert desk.link.acknowledged == ["old"]
 
@@ -589,6 +591,7 @@ def test_a_map_whose_picture_is_gone_is_kept_as_a_map() -> None:
     desk.finish(job, WHOLE)
     assert desk.view.kept == "Map: snow on the hills"
     desk.controller.place()
+    desk.settle()
     assert len(desk.document.maps_made) == 1
     assert not desk.document.added
     assert desk.controller.memory.of(desk.document).choices == (Choice("new"),)
@@ -599,6 +602,7 @@ def test_a_map_of_a_krita_that_died_is_placed_as_a_map() -> None:
     desk.controller.hear(Finished("old", WHOLE, GREYS, "rain", True, "map"))
     assert desk.view.kept == "Map: rain"
     desk.controller.place()
+    desk.settle()
     assert desk.document.maps_made == [("Map: rain", GREYS, Box(0, 0, 200, 100))]
     assert desk.link.acknowledged == ["old"]
 
@@ -628,6 +632,7 @@ def test_a_mishap_keeps_what_is_done_already(task: str) -> None:
     assert not desk.view.busy
     desk.document.refuses = False
     desk.controller.place()
+    desk.settle()
     assert len(desk.document.added) + len(desk.document.maps_made) == 1
     assert desk.link.acknowledged == [job]
 
@@ -658,17 +663,50 @@ def test_what_cannot_be_placed_stays_on_the_shelf() -> None:
     desk = Desk().ready()
     desk.controller.hear(Finished("old", LAYER, ROWS, "rain", True))
     desk.document.refuses = True
+    desk.controller.place()
     with pytest.raises(RuntimeError):
-        desk.controller.place()
-    assert desk.link.acknowledged == []
+        desk.settle()
+    desk.controller.mishap("plugin.log")
+    assert (desk.link.acknowledged, desk.view.kept) == ([], "rain")
     desk.document.refuses, desk.document.idle = False, False
     desk.controller.place()
-    assert desk.view.sentence == sentences.PLACE_LATER
-    assert (desk.document.added, desk.view.kept) == ([], "rain"), "in the middle of a stroke"
+    desk.controller.place()  # pressed twice
+    desk.settle(50)
+    assert desk.document.added == [], "in the middle of a stroke"
     desk.document.idle = True
-    desk.controller.place()
+    desk.settle()
     assert len(desk.document.added) == 1
     assert not desk.view.kept
+
+
+@pytest.mark.parametrize("gone", ["closed", "resized"])
+def test_a_picture_may_go_while_its_layer_is_filled(gone: str) -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.controller.hear(Finished(job, LAYER, ROWS))
+    while not (desk.document.making and desk.document.making.is_open):
+        desk.controller.advance()
+    if gone == "closed":
+        desk.document.open = False
+    else:
+        desk.document.now = (8, 8)
+    desk.settle()
+    assert not desk.document.making.is_open
+    assert (desk.document.added, desk.link.acknowledged) == ([], [])
+    assert desk.view.kept == "snow on the hills"
+
+
+def test_an_edit_cancelled_while_its_layer_is_filled_leaves_nothing() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.controller.hear(Finished(job, LAYER, ROWS))
+    while not (desk.document.making and desk.document.making.is_open):
+        desk.controller.advance()
+    desk.controller.cancel()
+    desk.settle()
+    assert not desk.document.making.is_open
+    assert desk.document.added == []
+    assert not desk.view.busy
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,7 @@ def test_variants_of_a_picture_that_was_closed_are_kept_to_be_placed() -> None:
     desk.document = FakeDocument()
     desk.controller.place()
     desk.controller.place()
+    desk.settle()
     assert len(desk.document.added) == 2
 
 

@@ -9,6 +9,7 @@ from math import cos, pi, sin
 from krita import Selection
 from krita_sfumato import curves, falloff, host, making, map_menu
 from krita_sfumato.alpha import read_alpha
+from krita_sfumato.draft import Picture
 from krita_sfumato.interfaces import SELECTION
 from krita_sfumato.selection import read_selection, selection_box
 from krita_sfumato.vendor.sfumato_wire import Box, Levels
@@ -367,7 +368,9 @@ def make(kit, picture, what, start):
 
 def add(kit, picture, document, made, what):
     picture.setModified(False)
-    layer = document.new_map(made.name, made.bgra, made.box)
+    with document.new_layer(made.name, Picture(made.box, "bgra8", made.bgra)) as new:
+        list(new.fill())
+        layer = document.add_map(new)
     yield 0.3
     node = document._need(layer)
     kit.check(f"{what}: a layer", node.name() == made.name and picture.modified(), node.name())

@@ -3,11 +3,13 @@ from inside Krita as the controller calls it.
 """
 
 from array import array
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 from krita import Selection
 from krita_sfumato import writing
+from krita_sfumato.draft import Picture
 from krita_sfumato.host import Host
 from krita_sfumato.interfaces import SELECTION
 from krita_sfumato.vendor.sfumato_wire import Box
@@ -33,8 +35,26 @@ def scenario(kit):
         yield from replaced(kit, painter, host, case)
     yield from misled(kit, painter, host)
     yield from behind(kit, painter, host)
+    yield from while_it_fills(kit, painter, host)
     yield from reopened(kit, painter, host)
     yield from selection(kit, painter, host)
+
+
+def add(document, name, data, maps=(), format="bgra8", mask=False):
+    with filled(document, name, data, format, mask) as new:
+        return document.add_layer(new, maps)
+
+
+def replace(document, old, name, data, maps=()):
+    with filled(document, name, data, like=old) as new:
+        return document.replace_layer(old, new, maps)
+
+
+@contextmanager
+def filled(document, name, data, format="bgra8", mask=False, like=""):
+    with document.new_layer(name, Picture(BOX, format, data), mask, like) as new:
+        list(new.fill())
+        yield new
 
 
 def sixteen(kit, painter, host, model, depth, profile):
@@ -48,7 +68,7 @@ def sixteen(kit, painter, host, model, depth, profile):
     undo, names = kit.undo_text(), painter.names(node)
     colour = [257 * c + 100 for c in COLOUR]
     data = array("H", [*colour, 65535] * 100 + [*colour, 32768] * 50 + [0] * 200).tobytes()
-    layer = document.add_layer("result", data, BOX, (), format="bgra16")
+    layer = add(document, "result", data, format="bgra16")
     yield 0.2
     document.restore_active()
     yield 0.2
@@ -96,11 +116,11 @@ def masks(kit, painter, host):
                 "H", [c for a in alphas for c in ([257 * x for x in (*COLOUR, a)] if a else [0] * 4)]
             ).tobytes()
         before, undo = pixels_of(kit, node), kit.undo_text()
-        plain = document.add_layer("plain", data, BOX, (), format)
+        plain = add(document, "plain", data, format=format)
         yield 0.3
         wanted = pixels_of(kit, node)
         yield from history(kit, node, "undo")
-        layer = document.add_layer("masked", data, BOX, (), format, mask=True)
+        layer = add(document, "masked", data, format=format, mask=True)
         yield 0.2
         document.restore_active()
         yield 0.2
@@ -117,11 +137,11 @@ def masks(kit, painter, host):
         kit.check(f"{format}: that is seen", not document.is_untouched(layer))
         yield from history(kit, node, "undo")
         kit.check(f"{format}: one undo step", pixels_of(kit, node) == before and kit.undo_text() == undo)
-        layer = document.add_layer("masked", data, BOX, (), format, mask=True)
+        layer = add(document, "masked", data, format=format, mask=True)
         yield 0.2
         document.restore_active()
         yield 0.2
-        document.replace_layer(layer, "new", RED, BOX, ())
+        replace(document, layer, "new", RED)
         yield 0.3
         kit.check(f"{format}: replaced", painter.names(node) == ["Background", "new"], painter.names(node))
         yield from history(kit, node, "undo")
@@ -142,7 +162,7 @@ def replaced(kit, painter, host, case):
     yield 0.2
     document = host.document()
     maps = [node.rootNode().childNodes()[1].uniqueId().toString()]
-    old = document.add_layer("old", RED, BOX, maps)
+    old = add(document, "old", RED, maps)
     yield from settled(document)
     kit.check(f"{name}: below the map", painter.names(node) == ["Background", "old", "map"], painter.names(node))
     kit.check(f"{name}: untouched at first", document.is_untouched(old))
@@ -152,7 +172,7 @@ def replaced(kit, painter, host, case):
     undo, others = kit.undo_text(), {k: v for k, v in bytes_of_layers(node).items() if k != old}
     document = host.document()
     painted = bytes([9, 200, 9, 255]) * BOX.area
-    new = document.replace_layer(old, "new", painted, BOX, maps)
+    new = replace(document, old, "new", painted, maps)
     yield from settled(document)
     kit.check(f"{name}: in place", tree_of(node) == wanted, tree_of(node))
     kit.check(f"{name}: filled", bytes(find(node, new).pixelData(BOX.x, BOX.y, BOX.width, BOX.height)) == painted)
@@ -183,10 +203,10 @@ def on_it(kit, node, host, old):
 def twice_at_once(kit, node, host, old):
     """The second of two is replaced, the first stays."""
     document = host.document()
-    document.replace_layer(old, "other", RED, BOX, ())
+    replace(document, old, "other", RED)
     yield from settled(document)
     document = host.document()
-    document.add_layer("old", RED, BOX, ())
+    add(document, "old", RED)
     yield from settled(document)
     # What was `old` is gone, so the new one is added on top.
     return ["Background", "other", "map", "old", "new"], 1, ["Background", "other", "map", "old"]
@@ -235,13 +255,13 @@ def misled(kit, painter, host):
     node = painter.canvas(W, H, pixels=noise(W * H, "RGBA", "U8"))
     yield 0.5
     document = host.document()
-    old = document.add_layer("old", RED, BOX, ())
+    old = add(document, "old", RED)
     yield from settled(document)
     node.rootNode().childNodes()[0].setBlendingMode("multiply")
     yield 0.3
     document._placed.is_last_step = lambda *_: True
     try:
-        document.replace_layer(old, "new", RED, BOX, ())
+        replace(document, old, "new", RED)
     finally:
         del document._placed.is_last_step
     yield from settled(document)
@@ -273,14 +293,14 @@ def behind(kit, painter, host):
     node = painter.canvas(W, H, pixels=noise(W * H, "RGBA", "U8"))
     yield 0.5
     document = host.document()
-    old = document.add_layer("old", RED, BOX, ())
+    old = add(document, "old", RED)
     yield from settled(document)
     other = painter.canvas(W, H)
     yield 0.5
     second = host.document()
-    second.add_layer("old", RED, BOX, ())
+    add(second, "old", RED)
     yield from settled(second)
-    document.replace_layer(old, "new", RED, BOX, ())
+    replace(document, old, "new", RED)
     yield from settled(document)
     kit.check("behind: replaced", tree_of(node) == ["Background", "new"], tree_of(node))
     kit.check("behind: the other one is as it was", tree_of(other) == ["Background", "old"], tree_of(other))
@@ -289,13 +309,48 @@ def behind(kit, painter, host):
     yield 0.3
 
 
+def while_it_fills(kit, painter, host):
+    """The painter goes on; a picture that is closed takes nothing, and nothing comes of it."""
+    side = 1200  # three bands
+    for depth in ("U8", "F32"):  # made by the picture itself, and by another one
+        node = painter.canvas(side, side, depth=depth)
+        yield 0.5
+        document, undo = host.document(), kit.undo_text()
+        node.setModified(False)
+        data = bytes([*COLOUR, 255]) * (side * side)
+        with document.new_layer("large", Picture(Box(0, 0, side, side), "bgra8", data)) as new:
+            for n, _ in enumerate(new.fill()):
+                yield 0.1
+                still = painter.names(node) == ["Background"] and not node.modified() and kit.undo_text() == undo
+                kit.check(f"fills {depth}: band {n} is nobody's", still, painter.names(node))
+            node.rootNode().addChildNode(node.createNode("mine", "paintlayer"), None)
+            yield 0.2
+            layer = document.add_layer(new, ())
+        yield from settled(document)
+        kit.check(f"fills {depth}: above the painter's", painter.names(node) == ["Background", "mine", "large"])
+        held = bytes(find(node, layer).pixelData(0, 0, side, side))
+        kit.check(f"fills {depth}: all of it", held == data)
+        yield from history(kit, node, "undo")
+        kit.check(f"fills {depth}: one undo step", painter.names(node) == ["Background", "mine"], painter.names(node))
+        with document.new_layer("large", Picture(Box(0, 0, side, side), "bgra8", data)) as new:
+            filling = new.fill()
+            next(filling)
+            close(node)
+            yield 0.5
+            list(filling)
+            kit.check(f"fills {depth}: closed", not document.is_open())
+        del new, filling
+        yield 0.3
+        kit.check(f"fills {depth}: nothing is left open", not kit.app.documents(), kit.app.documents())
+
+
 def reopened(kit, painter, host):
     """Notes are in the .kra; so is what a result looked like when it was placed."""
     node = painter.canvas(W, H, pixels=noise(W * H, "RGBA", "U8"))
     yield 0.5
     document = host.document()
-    old = document.add_layer("old", RED, BOX, ())
-    touched = document.add_layer("touched", RED, BOX, ())
+    old = add(document, "old", RED)
+    touched = add(document, "touched", RED)
     yield from settled(document)
     find(node, touched).setPixelData(bytes(4), 7, 8, 1, 1)
     data = bytes(range(256)) * 4096
@@ -318,8 +373,8 @@ def reopened(kit, painter, host):
     kit.check("reopened: bytes", document.notes.read("result/1") == data and document.notes.read("maps") == b"{}")
     kit.check("reopened: nothing there", document.notes.read("result/2") == b"")
     kit.check("reopened: untouched", document.is_untouched(old) and not document.is_untouched(touched))
-    document.replace_layer(old, "new", RED, BOX, ())
-    document.replace_layer(touched, "above", RED, BOX, ())
+    replace(document, old, "new", RED)
+    replace(document, touched, "above", RED)
     yield from settled(document)
     wanted = ["Background", "new", "touched", "above"]
     kit.check("reopened: replaced", tree_of(node) == wanted, tree_of(node))
