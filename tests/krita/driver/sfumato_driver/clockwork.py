@@ -51,9 +51,10 @@ class Clockwork:
         with contextlib.suppress(AttributeError, OSError):  # for the superuser of a Linux
             # This thread never waits for a processor: what it waits for is in this process.
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-        self._depth = {"krita": 0, "ours": 0}
+        self._open: list[tuple[str, str, float, float]] = []  # calls: kind, name, when they began by both clocks
         self._spent = {"krita": 0.0, "ours": 0.0}  # seconds, without the calls inside of calls of the same kind
         self._krita_in_ours = 0.0
+        self._last = self._cpu = 0.0  # of the last tick
         self._inside = 0.0  # of the processor, in either
         self._worked = 0.0  # of the processor, in the plugin's code alone
         self._calls: dict[str, float] = defaultdict(float)
@@ -96,6 +97,8 @@ class Clockwork:
 
     def _tick(self) -> None:
         gap = time.perf_counter() - self._last - 0.001
+        for at in range(len(self._open)):
+            self._count(at)
         if gap > WORTH:
             # Outside of all that is wrapped the thread computes, which is Krita at its own work, or waits: for one of
             # the plugin's threads, for Krita's painting threads, or for a processor.
@@ -121,22 +124,28 @@ class Clockwork:
         def timed(*arguments, **named):
             if threading.get_ident() != self._ui:
                 return call(*arguments, **named)
-            began, worked = time.perf_counter(), time.thread_time()
-            self._depth[kind] += 1
+            self._open.append((kind, name, time.perf_counter(), time.thread_time()))
             try:
                 return call(*arguments, **named)
             finally:
-                self._depth[kind] -= 1
-                seconds = time.perf_counter() - began
-                worked = time.thread_time() - worked
-                self._calls[name] += seconds
-                if self._depth[kind] == 0:
-                    self._spent[kind] += seconds
-                    if kind == "krita" and self._depth["ours"]:
-                        self._krita_in_ours += seconds
-                        self._worked -= worked
-                    else:
-                        self._inside += worked
-                        self._worked += worked if kind == "ours" else 0.0
+                self._count(len(self._open) - 1)
+                self._open.pop()
 
         return timed
+
+    def _count(self, at: int) -> None:
+        """What passed since the last tick in one of the open calls. Krita lets the clock tick inside of some."""
+        kind, name, began, worked = self._open[at]
+        seconds = time.perf_counter() - max(began, self._last)
+        worked = time.thread_time() - max(worked, self._cpu)
+        self._calls[name] += seconds
+        around = [other[0] for other in self._open[:at]]
+        if kind in around:
+            return
+        self._spent[kind] += seconds
+        if kind == "krita" and "ours" in around:
+            self._krita_in_ours += seconds
+            self._worked -= worked
+        else:
+            self._inside += worked
+            self._worked += worked if kind == "ours" else 0.0
