@@ -27,7 +27,7 @@ from sfumato.models.listing import listing
 from sfumato.models.vaes import SAME
 from sfumato.studio import Finished, Progressed, Studio
 from sfumato.studio.pipelines import Pipelines
-from sfumato_wire import Control, Lora, Pixels, Welcome, digest_of
+from sfumato_wire import Box, Control, Lora, Pixels, Welcome, digest_of
 from sfumato_wire.frames import Decoder, encode
 
 SIDE = 64
@@ -321,9 +321,11 @@ def test_from_the_docker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from krita_sfumato.events import Linked
     from krita_sfumato.vendor.sfumato_wire import Submit, frames
     from plugin.desk import SETTINGS, Desk
+    from plugin.fakes import FakeDocument
 
     saved(folder, monkeypatch)
-    studio, desk, back = Studio("cpu"), Desk().ready(), frames.Decoder()
+    studio, back = Studio("cpu"), frames.Decoder()
+    desk = Desk(FakeDocument(SIDE, SIDE, Box(0, 0, SIDE, SIDE // 2))).ready()
     back.feed(encode(Welcome("test", 1, "cpu", studio.models, studio.edits, vaes=studio.vaes)))
     desk.controller.hear(Linked(welcome := back.next_message()))
     mine, twin = (next(one.id for one in welcome.models if one.name == name) for name in ("mine", "twin"))
@@ -336,9 +338,10 @@ def test_from_the_docker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         forth = Decoder()
         forth.feed(frames.encode(Submit("job", sent)))
         request = forth.next_message().request
-        finished = studio.run(request, *(blobs[picture.digest] for picture in request.pictures))
-        named = replace(request, vae="clear" if vae else "")  # as `--vae` does
-        assert studio.run(named, *(blobs[picture.digest] for picture in request.pictures)).data == finished.data
+        pictures = [blobs[picture.digest] for picture in request.pictures]
+        finished = studio.run(request, *pictures)
+        if vae:  # as `--vae` names it
+            assert studio.run(replace(request, vae="clear"), *pictures).data == finished.data
         return finished
 
     changed = applied(mine, clear.id)
