@@ -84,7 +84,7 @@ class Worker:
             self._say(wire.Refused("studio", f"it cannot start: {type(error).__name__}: {said_by(error, 400)}"))
             return 1
         self._greeted.wait()
-        there = {"models": studio.models, "LoRAs": studio.loras, "ControlNets": studio.controlnets}
+        there = {"models": studio.models, "LoRAs": studio.loras, "ControlNets": studio.controlnets, "VAEs": studio.vaes}
         offered = _offered(*there.values())
         self._say(
             wire.Welcome(

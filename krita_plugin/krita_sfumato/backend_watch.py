@@ -74,7 +74,7 @@ class BackendWatch:
             self.welcome, self._waiting_since = event.welcome, None
             said = event.welcome
             self._screen.show(models=said.models, edits=said.edits, schedulers=said.schedulers)
-            self._screen.show(controlnets=said.controlnets)
+            self._screen.show(controlnets=said.controlnets, vaes=said.vaes)
             self._show("ready", sentences.ready(event.welcome.device))
             self._edits.resumed()
         elif isinstance(event, Greeting):

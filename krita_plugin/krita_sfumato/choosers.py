@@ -1,8 +1,8 @@
-"""Choosing by name: which layer is the map, which edit works by it, which model paints."""
+"""Choosing by name: which layer is the map, which edit works by it, which model paints, and what replaces its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import sentences
@@ -88,3 +88,28 @@ class Chooser(CalmComboBox):
     def _choose(self, *_: Any) -> None:
         self._wanted = self.current()
         self.chosen.emit()
+
+
+class OwnChooser(CalmComboBox):
+    """What the model has of its own, or something in its place."""
+
+    def __init__(self, tip: str, own: str) -> None:
+        super().__init__(tip)
+        self._names: dict[str, str] = {}
+        self.addItem(own, "")
+
+    def current(self) -> str:
+        """Its id, "" for the model's own."""
+        return str(self.currentData() or "")
+
+    def show_things(self, names: Mapping[str, str], wanted: str) -> None:
+        """names: by id, the wanted one among them. Rebuilt only when something changed, and never while it is open."""
+        if self.view().isVisible():
+            return
+        if names != self._names:
+            self._names = dict(names)
+            while self.count() > 1:
+                self.removeItem(1)
+            for id, name in names.items():
+                self.addItem(name, id)
+        self.setCurrentIndex(max(0, self.findData(wanted)))

@@ -67,8 +67,8 @@ class Controller:
 
     def tiles(self, document: Document | None) -> tuple[Tile, ...]:
         """The results of a picture, and what is on its way there."""
-        models = {model.id: model.name for model in self.view.models}
-        return self.results.tiles(document, self._edits.edits, models)
+        names = {thing.id: thing.name for thing in (*self.view.models, *self.view.vaes)}
+        return self.results.tiles(document, self._edits.edits, names)
 
     # ------------------------------------------------------------------ what the painter does
 

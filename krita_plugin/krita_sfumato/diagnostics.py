@@ -25,7 +25,7 @@ MOST_LINES = 60
 LONGEST_LINE = 300
 MOST_SENTENCES = 12
 SHORTEST = 4  # letters; shorter words of the painter are everywhere
-NAMES = ("edit", "model", "task", "link", "scheduler")  # settings that are ids, not words
+NAMES = ("edit", "model", "task", "link", "scheduler", "vae")  # settings that are ids, not words
 QUOTED = re.compile(r"[“„][^“”„]*[“”]")  # layers, pictures, prompts
 BEARER = re.compile(r"(?i)(bearer\s+|token[\"']?\s*[:=]\s*[\"']?)[!-~]{6,}")
 

@@ -132,7 +132,7 @@ class Panel(QWidget):
 
     def show_view(self, view: View) -> None:
         had, self._view = self._view, view
-        if (view.edits, view.models, view.controlnets) != (had.edits, had.models, had.controlnets):
+        if _offered(view) != _offered(had):
             self.show_settings(self._settings)
         if view.seed is not None:
             self.how.show_seed(view.seed)
@@ -175,6 +175,11 @@ class Panel(QWidget):
         if task == "map":
             return tuning.finder(edits, chosen)
         return next((info for info in edits if info.id == chosen), None)
+
+
+def _offered(view: View) -> tuple[Any, ...]:
+    """What the controls show of the backend."""
+    return view.edits, view.models, view.controlnets, view.vaes
 
 
 def _applies(event: Any) -> bool:

@@ -8,10 +8,11 @@ from typing import Any
 from . import pixels, sentences, tuning
 from .draft import Draft, Picture
 from .edit import Edit, Trouble, name_of, or_find
+from .fitting import fitting
 from .interfaces import Compute, Document, Pending
 from .memory import Memory
 from .settings import Choice, Guide
-from .vendor.sfumato_wire import Box, EditInfo, ModelInfo, Welcome, crop_box, softened_reach
+from .vendor.sfumato_wire import Box, EditInfo, Extra, ModelInfo, Welcome, crop_box, softened_reach
 from .vendor.sfumato_wire.limits import MAX_BLOB
 
 
@@ -37,7 +38,7 @@ def prepare(edit: Edit, welcome: Welcome, memory: Memory, compute: Compute) -> G
     shown = (yield from _read_shown(document, guide, box, compute)) if guide.id else None
     yield "sending"
     said = {"id": guide.id, "weight": guide.weight, "begin": guide.begin, "end": guide.end}
-    return Draft(canvas, change_map, fields_of(edit, model, info, width, height), shown, said)
+    return Draft(canvas, change_map, fields_of(edit, model, info, welcome.vaes, width, height), shown, said)
 
 
 def _read_shown(document: Document, guide: Guide, box: Box, compute: Compute) -> Generator[str, None, Picture]:
@@ -92,9 +93,13 @@ def waited(pending: Pending, stage: str) -> Generator[str, None, Any]:
     return pending.result()
 
 
-def fields_of(edit: Edit, model: ModelInfo, info: EditInfo, width: int, height: int) -> dict[str, Any]:
-    """The fields of its Request, but for the pictures."""
+def fields_of(
+    edit: Edit, model: ModelInfo, info: EditInfo, vaes: Sequence[Extra], width: int, height: int
+) -> dict[str, Any]:
+    """The fields of its Request, but for the pictures. vaes: those there are; one that is not for the model waits for
+    the painter to choose its own again."""
     settings = edit.settings
+    is_for_it = any(vae.id == settings.vae for vae in fitting("vae", model, vaes))
     guidance = model.guidance_scale if settings.guidance is None else settings.guidance
     fields: dict[str, Any] = {
         "task": edit.task,
@@ -112,6 +117,7 @@ def fields_of(edit: Edit, model: ModelInfo, info: EditInfo, width: int, height: 
         "settings": tuning.values_for(settings.tuning, info, edit.task),
         "layer_format": "bgra8",
         "scheduler": settings.scheduler,
+        "vae": settings.vae if is_for_it else "",
     }
     if edit.task == "edit":
         fields |= {

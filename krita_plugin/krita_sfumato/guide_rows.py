@@ -7,6 +7,7 @@ from typing import Any
 
 from . import sentences
 from .choosers import LayerChooser
+from .fitting import fitting
 from .qt import QFormLayout, QWidget, pyqtSignal
 from .settings import Guide
 from .vendor.sfumato_wire import Extra, ModelInfo
@@ -51,10 +52,9 @@ class GuideRows(QWidget):
 
     def show_controlnets(self, model: ModelInfo | None, there: Sequence[Extra], guide: Guide) -> None:
         self._guide = guide
-        takes = model is not None and "controlnet" in model.takes
-        fitting = [one for one in there if takes and model is not None and one.family == model.family]
-        self.setVisible(bool(fitting))
-        names = [("", sentences.NO_CONTROLNET), *((one.id, one.name) for one in fitting)]
+        those = fitting("controlnet", model, there)
+        self.setVisible(bool(those))
+        names = [("", sentences.NO_CONTROLNET), *((one.id, one.name) for one in those)]
         shown = [(self.controlnet.itemData(i), self.controlnet.itemText(i)) for i in range(self.controlnet.count())]
         if self.controlnet.view().isVisible():
             return

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import sentences
-from .choosers import Chooser
+from .choosers import Chooser, OwnChooser
+from .fitting import fitting
 from .guide_rows import GuideRows
-from .qt import QFormLayout, QIcon, QSizePolicy, QToolButton, QVBoxLayout, QWidget, pyqtSignal
+from .qt import QFormLayout, QIcon, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget, pyqtSignal
 from .settings import MOST_VARIANTS, Settings
 from .spin import AutoDoubleSpinBox, AutoSpinBox
 from .state import View
-from .vendor.sfumato_wire import ModelInfo
-from .widgets import CalmComboBox, CalmSpinBox, Fold, form, name_parts, row, silent
+from .vendor.sfumato_wire import Extra, ModelInfo
+from .widgets import CalmSpinBox, Fold, form, name_parts, row, silent
 
 SEEDS = 2**31 - 1
 
@@ -42,7 +43,8 @@ class ModelRows(QWidget):
         self.dice.setToolTip(sentences.TIP_DICE)
         rows.addRow(sentences.SEED_LABEL, row(self.seed, self.dice))
         self.guidance = AutoDoubleSpinBox(30.0, sentences.TIP_GUIDANCE)
-        self.scheduler = CalmComboBox(sentences.TIP_SCHEDULER)
+        self.scheduler = OwnChooser(sentences.TIP_SCHEDULER, sentences.OWN_SCHEDULER)
+        self.vae_label, self.vae = QLabel(sentences.VAE_LABEL), OwnChooser(sentences.TIP_VAE, sentences.OWN_VAE)
         self.guide = GuideRows()
         body, more, inner = QWidget(), form(), QVBoxLayout()
         body.setLayout(inner)
@@ -51,6 +53,7 @@ class ModelRows(QWidget):
         inner.addWidget(self.guide)
         more.addRow(sentences.GUIDANCE_LABEL, self.guidance)
         more.addRow(sentences.SCHEDULER_LABEL, self.scheduler)
+        more.addRow(self.vae_label, self.vae)
         self.fold = Fold(sentences.PAINTING_HOW, sentences.TIP_PAINTING_HOW, body)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -67,6 +70,7 @@ class ModelRows(QWidget):
             self.dice.toggled,
             self.guidance.valueChanged,
             self.scheduler.activated,
+            self.vae.activated,
             self.guide.changed,
         ):
             signal.connect(lambda *_: self.changed.emit())
@@ -81,7 +85,8 @@ class ModelRows(QWidget):
             "variants": self.variants.value(),
             "seed": None if self.dice.isChecked() else self.seed.value(),
             "guidance": self.guidance.number(),
-            "scheduler": str(self.scheduler.currentData() or ""),
+            "scheduler": self.scheduler.current(),
+            "vae": self.vae.current(),
             "guide": self.guide.guide(),
         }
 
@@ -95,6 +100,7 @@ class ModelRows(QWidget):
             self.guidance.set_own(info.guidance_scale if info else None)
         self.guide.show_controlnets(info, view.controlnets, wanted.guide)
         self._show_schedulers(tuple(schedulers.get(info.family, ())) if info else (), wanted.scheduler)
+        self._show_vaes(info, view.vaes, wanted.vae)
 
     def show_settings(self, settings: Settings) -> None:
         with silent(self.steps), silent(self.variants), silent(self.seed), silent(self.dice), silent(self.guidance):
@@ -113,14 +119,17 @@ class ModelRows(QWidget):
                 self.seed.setValue(seed)
 
     def _show_schedulers(self, names: tuple[str, ...], wanted: str) -> None:
-        """The model's own first; one that is wanted stays in sight, whether this model has it or not."""
+        """One that is wanted stays in sight, whether this model has it or not."""
         names = names if not wanted or wanted in names else (*names, wanted)
-        shown = tuple(self.scheduler.itemData(i) for i in range(1, self.scheduler.count()))
-        if self.scheduler.view().isVisible():
-            return
-        if shown != names or not self.scheduler.count():
-            self.scheduler.clear()
-            self.scheduler.addItem(sentences.OWN_SCHEDULER, "")
-            for name in names:
-                self.scheduler.addItem(name, name)
-        self.scheduler.setCurrentIndex(max(0, self.scheduler.findData(wanted)))
+        self.scheduler.show_things({name: name for name in names}, wanted)
+
+    def _show_vaes(self, model: ModelInfo | None, there: Sequence[Extra], wanted: str) -> None:
+        """Not there where the model takes none, or none is there. One that is wanted but not for this model stays in
+        sight and says so first: names are long, and the end is cut off."""
+        names = {vae.id: vae.name for vae in fitting("vae", model, there)}
+        if wanted and wanted not in names:
+            name = next((vae.name for vae in there if vae.id == wanted), wanted)
+            names[wanted] = sentences.VAE_UNUSED.format(name=name)
+        self.vae.show_things(names, wanted)
+        for widget in (self.vae_label, self.vae):
+            widget.setVisible(model is not None and "vae" in model.takes and bool(names))

@@ -179,6 +179,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "negative_prompt": _is_text(MAX_TEXT),
     "edit": _is_text(MAX_NAME),
     "model": _is_text(MAX_NAME),
+    "vae": _is_text(MAX_NAME),
     "steps": _is_number(0, MAX_STEPS, int),
     "guidance": _is_number(0, 100, int, float),
     "scheduler": _is_text(MAX_NAME),

@@ -78,7 +78,7 @@ class Results:
         there = {layer.id for layer in document.layers()} if layers is None else layers
         return next((e.placed for e in self.of(document).entries if e.placed in there and e.task == "edit"), "")
 
-    def tiles(self, document: Document | None, edits: Sequence[Edit], models: Mapping[str, str]) -> tuple[Tile, ...]:
+    def tiles(self, document: Document | None, edits: Sequence[Edit], names: Mapping[str, str]) -> tuple[Tile, ...]:
         """Those on their way first, the newest of all to the left. The same tuple as long as nothing changed."""
         if document is None:
             return ()
@@ -87,9 +87,9 @@ class Results:
         chosen_from = len(here) > 1 or any(not edit.places for edit in here)
         pending = tuple(map(_on_its_way, here)) if chosen_from else ()  # one alone is seen large already
         entries = self.of(document).entries
-        state = (document.id, pending, entries, int(now / 30), tuple(models))
+        state = (document.id, pending, entries, int(now / 30), tuple(names))
         if state != self._shown[0]:
-            done = tuple(tile_of(entry, now, models, entry.said.get("fan") is True) for entry in entries)
+            done = tuple(tile_of(entry, now, names, entry.said.get("fan") is True) for entry in entries)
             self._shown = (state, pending + done)
         return self._shown[1]
 
@@ -98,6 +98,8 @@ class Results:
     def _packed(self, edit: Edit, painted: Painted, canvas: Picture | None) -> Entry:
         """Not for the UI thread."""
         said = to_json(edit.settings) | ({"fan": True} if edit.in_fan else {})
+        if edit.draft:  # a VAE that is not for the model was not used
+            said["vae"] = edit.draft.fields.get("vae", "")
         said["size"] = [edit.document.width, edit.document.height]
         rows = painted.picture
         thumb = self._small(rows, canvas)

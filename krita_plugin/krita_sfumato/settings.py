@@ -46,9 +46,9 @@ class Guide:
 
 @dataclass(frozen=True)
 class Settings:
-    """strength in percent; steps 0, guidance None, scheduler "": the model's own; seed None: a new one; edit and model
-    "": the first there is; variants: how many, each with a seed of its own; as_mask: the result as a layer with a
-    transparency mask."""
+    """strength in percent; steps 0, guidance None, scheduler and vae "": the model's own; seed None: a new one; edit
+    and model "": the first there is; variants: how many, each with a seed of its own; as_mask: the result as a layer
+    with a transparency mask."""
 
     map: Choice = field(default_factory=Choice)
     prompt: str = ""
@@ -58,6 +58,7 @@ class Settings:
     steps: int = 0
     guidance: float | None = None
     scheduler: str = ""
+    vae: str = ""
     seed: int | None = None
     variants: int = 1
     model: str = ""
@@ -147,6 +148,7 @@ _SETTINGS: dict[str, Callable[[Any], bool]] = {
     "steps": _whole(0, 1000),
     "guidance": _or_none(_number(0.0, 100.0)),
     "scheduler": _text,
+    "vae": _text,
     "seed": _or_none(_whole(0, 2**31 - 1)),
     "variants": _whole(1, MOST_VARIANTS),
     "model": _text,

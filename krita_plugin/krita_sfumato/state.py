@@ -22,6 +22,7 @@ class View:
     edits: tuple[EditInfo, ...] = ()
     schedulers: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by family
     controlnets: tuple[Extra, ...] = ()
+    vaes: tuple[Extra, ...] = ()
     sentence: str = ""
     is_trouble: bool = False
     busy: bool = False

@@ -44,8 +44,9 @@ class Tile:
         return ", ".join(filter(None, [self.words, self.label, self.news, *marks]))
 
 
-def tile_of(entry: Entry, now: float, models: Mapping[str, str], in_fan: bool = False) -> Tile:
-    """now: seconds since 1970; models: their names by id; in_fan: it differs from its neighbours in strength alone."""
+def tile_of(entry: Entry, now: float, names: Mapping[str, str], in_fan: bool = False) -> Tile:
+    """now: seconds since 1970; names: of models and VAEs by id; in_fan: it differs from its neighbours in strength
+    alone."""
     return Tile(
         entry.id,
         label_of(entry.said, in_fan),
@@ -53,7 +54,7 @@ def tile_of(entry: Entry, now: float, models: Mapping[str, str], in_fan: bool = 
         entry.favourite,
         bool(entry.placed),
         words=sentences.layer_name(_text(entry.said.get("prompt")), entry.task),
-        about=about(entry, now, models),
+        about=about(entry, now, names),
     )
 
 
@@ -65,11 +66,10 @@ def label_of(said: Mapping[str, Any], in_fan: bool = False) -> str:
     return str(seed) if _is_number(seed) else ""
 
 
-def about(entry: Entry, now: float, models: Mapping[str, str]) -> str:
+def about(entry: Entry, now: float, names: Mapping[str, str]) -> str:
     """One line: with what it was made, and when."""
     said = entry.said
-    model = _text(said.get("model"))
-    parts = [models.get(model, model)]
+    parts = [names.get(id, id) for id in (_text(said.get("model")), _text(said.get("vae")))]
     if _is_number(said.get("steps")) and said["steps"] > 0:
         parts.append(sentences.ABOUT_STEPS.format(steps=said["steps"]))
     if _is_number(said.get("seed")):

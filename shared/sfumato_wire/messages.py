@@ -65,8 +65,7 @@ class GreysWhen:
 class EditInfo:
     """source_prompt: whether the edit wants to be told what the picture shows. finds_map: whether it can find a map
     for a prompt (the task "map"); map_parameters are what can be set then. greys: what counts of a map's greys, as
-    `strengths` takes it; greys_when: with which settings something else does, the first that applies.
-    """
+    `strengths` takes it; greys_when: with which settings something else does, the first that applies."""
 
     id: str
     name: str
@@ -90,7 +89,7 @@ class EditInfo:
 class ModelInfo:
     """native: the side in pixels the model was trained for; steps and guidance_scale: its own defaults. rounding:
     "floor" or "ceil", how its pipeline turns a strength into steps. takes: what of its family can be used beside it:
-    "lora" (`Welcome.loras`), "controlnet" (`Welcome.controlnets`)."""
+    "lora" (`Welcome.loras`), "controlnet" (`Welcome.controlnets`), "vae" in place of its own (`Welcome.vaes`)."""
 
     id: str
     name: str
@@ -104,7 +103,7 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Extra:
-    """A LoRA or a ControlNet, by the id that a request names; for models of its family that take one."""
+    """A LoRA, ControlNet or VAE by the id that a request names; for models of its family that take one."""
 
     id: str
     name: str
@@ -138,8 +137,9 @@ class Hello:
 class Welcome:
     """The server's answer: what it can do. Comes once its worker is ready; `Status` may come before.
 
-    schedulers: what can be chosen beside a model's own, by family: there may be a thousand models. Of models, loras and
-    controlnets there are only as many as fit into a message; a status says so, and others can be asked for by name.
+    schedulers: what can be chosen beside a model's own, by family: there may be a thousand models. A VAE that fits
+    several families is there once for each of them that `models` are of. Of models, loras, controlnets and vaes there
+    are only as many as fit into a message; a status says so, and others can be asked for by name.
     """
 
     kind: ClassVar[str] = "welcome"
@@ -151,6 +151,7 @@ class Welcome:
     schedulers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     loras: tuple[Extra, ...] = ()
     controlnets: tuple[Extra, ...] = ()
+    vaes: tuple[Extra, ...] = ()
 
 
 @dataclass(frozen=True)

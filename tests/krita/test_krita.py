@@ -82,10 +82,15 @@ def test_every_edit_of_the_real_backend_and_its_map(krita: harness.Krita, scene:
 def test_the_painters_own_models(krita: harness.Krita, scene: Path, tmp_path: Path) -> None:
     place = tmp_path / "my models"
     torch.manual_seed(0)
-    makers = {"small fifteen": tiny.sd15, "small XL": tiny.sdxl}
-    for name, make in makers.items():
-        make().save_pretrained(place / name)
+    makers = {"small fifteen": tiny.sd15(), "small XL": tiny.sdxl()}
+    for name, pipe in makers.items():
+        pipe.save_pretrained(place / name)
     lora_files.of_diffusers(place / "soft", tiny.sd15(), "sd15")
+    fifteen = makers["small fifteen"]
+    clear = tiny.another_vae(fifteen, "sd15")
+    clear.save_pretrained(place / "clear")
+    fifteen.vae.load_state_dict(clear.state_dict())
+    fifteen.save_pretrained(place / "twin")  # which has that VAE as its own
     (place / "broken.safetensors").write_bytes(b"PK")
     krita.state.mkdir(mode=0o700, exist_ok=True)
     add_folder(place, {"SFUMATO_HOME": str(krita.state)})
@@ -99,6 +104,11 @@ def test_the_painters_own_models(krita: harness.Krita, scene: Path, tmp_path: Pa
     for name in makers:
         after = pixels(tmp_path / f"after {name}.raw", width, height)
         assert np.array_equal(after[height // 2 :], before[height // 2 :]), f"{name} changed what is black"
+    plain, clear, twin = (
+        pixels(tmp_path / f"after {name}.raw", width, height) for name in ("small fifteen", "clear", "twin")
+    )
+    assert np.array_equal(clear, twin), "another VAE is not as if it were the model's own"
+    assert not np.array_equal(clear, plain)
 
 
 def test_edits_parameters_and_found_maps(krita: harness.Krita, tmp_path: Path) -> None:

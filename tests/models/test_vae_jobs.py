@@ -27,7 +27,8 @@ from sfumato.models.listing import listing
 from sfumato.models.vaes import SAME
 from sfumato.studio import Finished, Progressed, Studio
 from sfumato.studio.pipelines import Pipelines
-from sfumato_wire import Control, Lora, Pixels, digest_of
+from sfumato_wire import Box, Control, Lora, Pixels, Welcome, digest_of
+from sfumato_wire.frames import Decoder, encode
 
 SIDE = 64
 LINES = np.full((SIDE, SIDE, 4), 255, np.uint8).tobytes()
@@ -312,6 +313,40 @@ class TestMemory:
         before = painted(studio)
         assert painted(studio, vae="clear").data == painted(studio, "twin").data != before.data
         assert painted(studio).data == before.data
+
+
+def test_from_the_docker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is chosen from the list makes the request that asks for it, over the wire, and so the same bytes."""
+    import plugin.conftest  # noqa: F401  # the plugin as it is shipped becomes importable
+    from krita_sfumato.events import Linked
+    from krita_sfumato.vendor.sfumato_wire import Submit, frames
+    from plugin.desk import SETTINGS, Desk
+    from plugin.fakes import FakeDocument
+
+    saved(folder, monkeypatch)
+    studio, back = Studio("cpu"), frames.Decoder()
+    desk = Desk(FakeDocument(SIDE, SIDE, Box(0, 0, SIDE, SIDE // 2))).ready()
+    back.feed(encode(Welcome("test", 1, "cpu", studio.models, studio.edits, vaes=studio.vaes)))
+    desk.controller.hear(Linked(welcome := back.next_message()))
+    mine, twin = (next(one.id for one in welcome.models if one.name == name) for name in ("mine", "twin"))
+    (clear,) = welcome.vaes
+    assert (clear.name, clear.family) == ("clear", "sd15")
+
+    def applied(model: str, vae: str = "") -> Finished:
+        desk.apply(replace(SETTINGS, model=model, vae=vae, steps=2))
+        sent, blobs = desk.link.submitted[-1][1].request()
+        forth = Decoder()
+        forth.feed(frames.encode(Submit("job", sent)))
+        request = forth.next_message().request
+        pictures = [blobs[picture.digest] for picture in request.pictures]
+        finished = studio.run(request, *pictures)
+        if vae:  # as `--vae` names it
+            assert studio.run(replace(request, vae="clear"), *pictures).data == finished.data
+        return finished
+
+    changed = applied(mine, clear.id)
+    assert changed.report["vae"] == clear.id
+    assert changed.data == applied(twin).data != applied(mine).data
 
 
 def test_from_the_command_line(

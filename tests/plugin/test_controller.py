@@ -12,7 +12,7 @@ from krita_sfumato.controller import MOST
 from krita_sfumato.events import Ended, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
 from krita_sfumato.memory import NOTE, Note
 from krita_sfumato.settings import Choice, Guide, Settings
-from krita_sfumato.vendor.sfumato_wire import Box, Pixels, Preview, Progress, Status
+from krita_sfumato.vendor.sfumato_wire import Box, Extra, Pixels, Preview, Progress, Status
 from plugin.desk import BOX, LAYER, ROWS, SETTINGS, Desk, request_of
 from plugin.fakes import WELCOME, FakeDocument, FakeLayer
 
@@ -837,6 +837,29 @@ def test_a_controlnet_is_shown_its_layer_and_the_picture_is_without_it() -> None
     assert desk.document.read[-1][1] == ("map", "lines")
     desk.apply(replace(SETTINGS, guide=replace(guide, layer="gone")))
     assert desk.view.sentence == sentences.NO_GUIDE_LAYER
+
+
+def test_a_vae_is_asked_for_where_it_is_for_the_model_and_the_result_says_so() -> None:
+    small, large = (
+        replace(WELCOME.models[0], id=family, name=family, family=family, takes=("lora", "vae"))
+        for family in ("sd15", "sdxl")
+    )
+    vaes = (Extra("owner/clear", "Clear", "sd15"), Extra("owner/other", "Other", "sdxl"))
+    desk = Desk().ready()
+    desk.controller.hear(Linked(replace(WELCOME, models=(*WELCOME.models, small, large), vaes=vaes)))
+    assert desk.view.vaes == vaes
+    wanted = replace(SETTINGS, vae="owner/clear", variants=2)
+    for model, asked in (("sd15", "owner/clear"), ("sdxl", ""), ("sketchbook", "")):
+        first = len(desk.link.submitted)
+        desk.apply(replace(wanted, model=model))
+        jobs = desk.link.submitted[first:]
+        assert [draft.request()[0].vae for _, draft in jobs] == [asked, asked]
+        for job, _ in jobs:
+            desk.finish(job)
+        assert ("Clear" in desk.controller.tiles(desk.document)[0].about) is bool(asked)
+        assert desk.controller.results.settings(desk.document, jobs[0][0]).vae == asked
+    desk.apply(replace(wanted, model="sd15", vae="owner/gone", variants=1))
+    assert request_of(desk).vae == ""
 
 
 def test_a_mishap_in_what_belongs_to_no_edit_ends_none() -> None:

@@ -17,6 +17,7 @@ INK = {
     "negative_prompt": "colour",
     "edit": "differential",
     "model": "sketchbook",
+    "vae": "owner/clear",
     "steps": 12,
     "guidance": 4.5,
     "scheduler": "DPM++ 2M Karras",

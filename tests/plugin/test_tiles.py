@@ -11,7 +11,7 @@ from krita_sfumato.tiles import Tile, about, label_of, tile_of
 from krita_sfumato.vendor.sfumato_wire import Box
 
 NOW = 1_000_000.0
-MODELS = {"sketchbook": "Sketchbook"}
+MODELS = {"sketchbook": "Sketchbook", "owner/clear": "Clear"}
 
 
 def entry(seconds: float = 130, **said: Any) -> Entry:
@@ -21,6 +21,9 @@ def entry(seconds: float = 130, **said: Any) -> Entry:
 def test_one_line_says_how_it_was_made() -> None:
     made = entry(model="sketchbook", steps=20, seed=42, prompt="snow on the hills")
     assert about(made, NOW, MODELS) == "Sketchbook · 20 steps · seed 42 · 2 min ago"
+    with_another = entry(model="sketchbook", vae="owner/clear", steps=20, seed=42)
+    assert about(with_another, NOW, MODELS).startswith("Sketchbook · Clear · 20 steps")
+    assert about(with_another, NOW, {}).startswith("sketchbook · owner/clear · 20 steps")
     tile = tile_of(made, NOW, MODELS)
     assert (tile.label, tile.words, tile.placed, tile.favourite) == ("42", "snow on the hills", True, False)
     assert tile.spoken == "snow on the hills, 42, Is a layer"
@@ -33,7 +36,7 @@ def test_in_a_fan_it_is_the_strength_that_differs() -> None:
 
 @pytest.mark.parametrize("strange", [None, "x", [1], {}, True, 10**400, float("nan"), float("inf")])
 def test_strange_settings_are_left_out(strange: Any) -> None:
-    made = entry(model=strange, steps=strange, seed=strange, prompt=strange, strength=strange)
+    made = entry(model=strange, steps=strange, seed=strange, prompt=strange, strength=strange, vae="")
     tile = tile_of(made, NOW, MODELS, in_fan=True)
     assert tile.label == ""
     assert tile.about in ("2 min ago", "x · 2 min ago")

@@ -37,9 +37,9 @@ class ScriptedStudio:
     models = (ModelInfo("sketchbook", "Sketchbook", "sd", 64, 20, 5.0),)
     if many := int(os.environ.get("SCRIPTED_MODELS", "0")):
         models += tuple(ModelInfo(f"{n}-{'雪' * 190}", f"{n}", "sdxl", 1024, 30, 5.0) for n in range(many))
-    loras, controlnets = (
+    loras, controlnets, vaes = (
         tuple(Extra(f"{n}-{'雪' * 90}", f"{n}", "sdxl") for n in range(int(os.environ.get(name, "0"))))
-        for name in ("SCRIPTED_LORAS", "SCRIPTED_CONTROLNETS")
+        for name in ("SCRIPTED_LORAS", "SCRIPTED_CONTROLNETS", "SCRIPTED_VAES")
     )
     edits = (
         EditInfo("differential", "Differential", "", (Parameter("axis", "choice", "steps", "", None, None, ("a",)),)),

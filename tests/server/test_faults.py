@@ -158,12 +158,12 @@ async def test_more_models_than_a_message_holds(tmp_path: Path, monkeypatch: pyt
 
 @asynchronous
 async def test_more_of_everything_than_a_message_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of the lists drives another out: few ControlNets come whole, models and LoRAs share the rest."""
-    for name, count in (("MODELS", 6000), ("LORAS", 9000), ("CONTROLNETS", 30)):
+    """None of the lists drives another out: few ControlNets and VAEs come whole, models and LoRAs share the rest."""
+    for name, count in (("MODELS", 6000), ("LORAS", 9000), ("CONTROLNETS", 30), ("VAES", 20)):
         monkeypatch.setenv(f"SCRIPTED_{name}", str(count))
     async with server(tmp_path, SCRIPTED) as port, client(port, tmp_path) as me:
         (welcome,) = (event for event in me.heard if isinstance(event, Welcome))
-        assert len(welcome.controlnets) == 30
+        assert (len(welcome.controlnets), len(welcome.vaes)) == (30, 20)
         assert 200 < len(welcome.models) < 6000
         assert 200 < len(welcome.loras) < 9000
         sentence = (

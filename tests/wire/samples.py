@@ -85,7 +85,7 @@ WELCOME = Welcome(
     "cpu",
     (
         ModelInfo("sketchbook", "Sketchbook", "sd", 256, 20, 5.0),
-        ModelInfo("owner/flux", "Flux", "flux", 1024, 28, 3.5, "ceil", ("lora", "controlnet")),
+        ModelInfo("owner/flux", "Flux", "flux", 1024, 28, 3.5, "ceil", ("lora", "controlnet", "vae")),
     ),
     (
         EditInfo("differential", "Differential diffusion", "How much, per pixel.", PARAMETERS),
@@ -97,6 +97,7 @@ WELCOME = Welcome(
     {"sd": ("DDIM", "DPM++ 2M Karras"), "flux": ()},
     (Extra("owner/soft", "Soft, 水彩", "flux"), Extra("Aquarell-1a2b3c", "Aquarell", "sdxl")),
     (Extra("owner/lines", "Lines", "sd15"),),
+    (Extra("owner/clear", "Clear, 澄", "sd15"), Extra("owner/clear", "Clear, 澄", "sdxl")),
 )
 
 FROM_CLIENT: tuple[Message, ...] = (

@@ -47,7 +47,7 @@ def as_model(row: Row) -> Model:
     if reason := why_not(row):
         raise InputError("unusable_model", reason)
     rounding = "ceil" if FAMILIES[row.family].prediction == "flow" else "floor"  # the pipelines' habit
-    takes = ("lora", "controlnet") if row.family in controlnets.FAMILIES else ("lora",)
+    takes = ("lora", "controlnet", "vae") if row.family in controlnets.FAMILIES else ("lora", "vae")
     info = ModelInfo(row.id, row.name, row.family, row.native, row.steps, row.guidance_scale, rounding, takes)
     path = Path(row.path)
     folder = path if row.layout == "folder" else path.with_name(f"{path.stem}.sfumato")

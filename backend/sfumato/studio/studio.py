@@ -15,7 +15,7 @@ from sfumato import models
 from sfumato.errors import InputError, SfumatoError, said_by
 from sfumato.models import ladder, texts
 from sfumato.models.beside import Beside, find_beside
-from sfumato.models.extras import extras
+from sfumato.models.extras import extras, other_vaes
 from sfumato.models.schedulers import SCHEDULERS
 from sfumato.studio.cache import TensorCache
 from sfumato.studio.declared import DECLARED
@@ -42,6 +42,7 @@ class Studio:
         self.models: tuple[ModelInfo, ...] = tuple(model.info for model in available)
         self.loras: tuple[Extra, ...] = extras(rows, "lora")
         self.controlnets: tuple[Extra, ...] = extras(rows, "controlnet")
+        self.vaes: tuple[Extra, ...] = other_vaes(rows, available)
         self._own = {model.info.id: model for model in available if model.row}
         self._beside: dict[tuple[str, str], Beside] = {}
         self.edits: tuple[EditInfo, ...] = tuple(DECLARED.values())

@@ -19,7 +19,7 @@ def scenario(kit):
     kit.note("size", [width, height])
     kit.bytes_of(document, "before")
     grey = b"".join(bytes([255 * x // (width - 1)] * 3 + [255]) for x in range(width)) * (height // 2)
-    painter.layer(document, grey, 0, 0, width, height // 2)
+    painter.layer(document, grey, 0, 0, width, height // 2).setVisible(False)
     yield from painter.choose("map")
 
     # The first Apply starts the backend, and what it has comes into the chooser.
@@ -50,6 +50,41 @@ def scenario(kit):
         kit.app.action("edit_undo").trigger()
         yield 0.3
 
+    # Another VAE for one of them: as if it were the model's own.
+    vae = kit.find("sfumato_vae")
+    kit.find("sfumato_model_fold").click()
+    pick(model, "Sketchbook")
+    yield 0.2
+    kit.check("no VAE for who takes none", not vae.isVisible())
+    pick(model, own[0])
+    yield 0.2
+    kit.check("the model's own first", [vae.itemText(n) for n in range(vae.count())] == ["The model's own", "clear"])
+    kit.check("and chosen", vae.isVisible() and vae.currentIndex() == 0)
+    into_sight(vae)
+    for name, chosen in ((own[0], "clear"), ("twin", "The model's own")):
+        pick(model, name)
+        yield 0.2
+        pick(vae, chosen)
+        kit.screenshot(f"docker_vae_{name}", kit.docker())
+        painter.press_apply()
+        yield from painter.until_done(f"{name} with {chosen}")
+        kit.check(f"{name} with {chosen}: done", "Done" in painter.says, painter.says)
+        kit.bytes_of(document, f"after {'clear' if chosen == 'clear' else name}")
+        kit.app.action("edit_undo").trigger()
+        yield 0.3
+    pick(vae, "clear")
+    pick(model, own[1])
+    yield 0.2
+    kit.check("one for another model says so", vae.currentText() == "Unused: clear", vae.currentText())
+    kit.screenshot("docker_vae_unused", kit.docker())
+    pick(model, "Sketchbook")
+    yield 0.2
+    kit.check("and waits where none is taken", not vae.isVisible())
+    pick(model, own[0])
+    yield 0.2
+    kit.check("and is back with its own", vae.currentText() == "clear", vae.currentText())
+    pick(vae, "The model's own")
+
     # A LoRA in the prompt; one for another family; one that there is not.
     pick(model, own[0])
     for said, answer in (
@@ -73,6 +108,14 @@ def scenario(kit):
     painter.press_apply()
     yield from painter.until_done("deleted")
     kit.check("deleted, and loaded still", "Done" in painter.says, painter.says)
+
+
+def into_sight(widget):
+    """Scrolled to."""
+    area = widget
+    while not hasattr(area, "ensureWidgetVisible"):
+        area = area.parentWidget()
+    area.ensureWidgetVisible(widget)
 
 
 def pick(chooser, name):
