@@ -19,12 +19,12 @@ if "PyQt6.QtCore" in sys.modules:
     from PyQt6.QtCore import QByteArray, QEvent, QPoint, QPointF, QSize, Qt
     from PyQt6.QtGui import QColor, QImage, QLinearGradient, QMouseEvent, QPainter, QPixmap, QPolygonF
     from PyQt6.QtTest import QTest
-    from PyQt6.QtWidgets import QApplication, QDialog, QDockWidget, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
+    from PyQt6.QtWidgets import QApplication, QDialog, QDockWidget, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 else:
     from PyQt5.QtCore import QByteArray, QEvent, QPoint, QPointF, QSize, Qt
     from PyQt5.QtGui import QColor, QImage, QLinearGradient, QMouseEvent, QPainter, QPixmap, QPolygonF
     from PyQt5.QtTest import QTest
-    from PyQt5.QtWidgets import QApplication, QDialog, QDockWidget, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
+    from PyQt5.QtWidgets import QApplication, QDialog, QDockWidget, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -196,9 +196,7 @@ class Docker:
         column.setContentsMargins(4, 4, 4, 4)
         column.addStretch(1)
         self.strip = ResultStrip()
-        self.button = QToolButton()
-        self.button.setText(sentences.PRESETS)
-        self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.button = QPushButton(sentences.PRESETS)
         self.menu = PresetMenu(self.button)
         self.button.setMenu(self.menu)
         column.addWidget(self.button)
