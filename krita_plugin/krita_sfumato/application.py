@@ -157,6 +157,7 @@ class Application(QObject):
         tiles = self.controller.tiles(document)
         can_replace = document is not None and self.controller.results.last_layer(document, names) != ""
         sources = _sources(document)
+        discarded = len(self.controller.results.of(document).removed) if document is not None else 0
         if any(panel.map_preview.isVisible() for panel in panels):
             self.lookout.watch(document, replace(note.settings, map=choice), self.controller.view)
         else:
@@ -168,7 +169,7 @@ class Application(QObject):
             panel.show_settings(note.settings)
             panel.footer.row.show_abilities(document is not None and document.can_mask(), can_replace)
             panel.footer.status_line.show_standing(standing)
-            panel.show_results(tiles, can_replace, self.controller.discarded(document))
+            panel.show_results(tiles, can_replace, discarded)
         self._show_heat()
         self._show()
 

@@ -149,24 +149,6 @@ class Controller:
             self.memory.change(document, settings=settings)
             self._screen.tell(sentences.SETTINGS_COPIED)
 
-    def favour(self, id: str) -> None:
-        """A result is a favourite, or is one no more."""
-        if (document := self._active()) is not None and (entry := self.results.of(document).find(id)) is not None:
-            self.results.of(document).favour(id, not entry.favourite)
-
-    def discard(self, id: str) -> None:
-        if (document := self._active()) is not None:
-            self.results.of(document).remove(id)
-
-    def restore(self) -> None:
-        """The result that was discarded last."""
-        if (document := self._active()) is not None:
-            self.results.of(document).restore()
-
-    def discarded(self, document: Document | None) -> str:
-        """The one that `restore` would bring back, or ""."""
-        return self.results.of(document).removed if document is not None else ""
-
     def turn_live(self, is_on: bool) -> None:
         self.live.turn(is_on)
         self._show_live()

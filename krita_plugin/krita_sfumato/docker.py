@@ -118,7 +118,7 @@ class Panel(QWidget):
         self.how.guide.show_layers(layers)
         self.map_preview.show_levels(choice.black, choice.white, choice.gamma, choice.soften)
 
-    def show_results(self, tiles: tuple[Tile, ...], can_replace: bool, discarded: str) -> None:
+    def show_results(self, tiles: tuple[Tile, ...], can_replace: bool, discarded: int) -> None:
         self.footer.strip.show_tiles(tiles, self._chosen, can_replace, discarded)
 
     def show_heat(self, heat: Heat | None, said: tuple[str, bool], can_overlay: bool) -> None:
