@@ -9,7 +9,7 @@ from typing import Any
 from . import sentences
 from .backend_watch import BackendWatch
 from .draft import Picture
-from .edit import Trouble, check
+from .edit import Trouble, check, name_of
 from .entry import Thumb
 from .events import Event, Finished, Greeting, Linked, Told, Unlinked
 from .interfaces import Compute, Document, Link, Process
@@ -70,6 +70,11 @@ class Controller:
         models = {model.id: model.name for model in self.view.models}
         return self.results.tiles(document, self._edits.edits, models)
 
+    def maps_at_work(self, document: Document | None) -> set[str]:
+        """Of the edits that are under way there."""
+        here = document.id if document is not None else ""
+        return {edit.settings.map.layer for edit in self._edits.edits if edit.document.id == here}
+
     # ------------------------------------------------------------------ what the painter does
 
     def apply(
@@ -119,6 +124,15 @@ class Controller:
             return
         self._edits.do(self._make_map(document, make))
         self.advance()
+
+    def leave_out(self, layer: str, is_out: bool) -> None:
+        """A layer of the active document is to be no part of its picture, or part of it again."""
+        document = self._active()
+        if document is not None and document.has(layer):
+            others = tuple(other for other in self.memory.of(document).maps if other != layer)
+            self.memory.change(document, maps=(*others, layer) if is_out else others)
+            said = sentences.LEFT_OUT if is_out else sentences.TAKEN_IN
+            self._screen.tell(said.format(name=name_of(document, layer)))
 
     def place(self) -> None:
         """Put a kept edit into the active document: because the painter says so, never by itself."""

@@ -73,6 +73,7 @@ def _maps(app: Application, panel: Panel) -> Iterator[Slot]:
     yield menu.from_selection, beside, lambda: control.make_map(lambda d: making.from_selection(d, app.compute))
     yield menu.falloff, beside, around
     yield menu.from_brightness, beside, of_brightness
+    yield menu.leave_out, beside, control.leave_out
 
 
 def _settings(app: Application, panel: Panel) -> Iterator[Slot]:

@@ -195,6 +195,15 @@ def test_live_paints_again_what_changed_and_only_then() -> None:
     assert len(desk.link.submitted) == 3
 
 
+def test_live_sees_that_a_layer_goes_out_of_the_picture() -> None:
+    desk = Desk().ready()
+    desk.controller.live.turn(True)
+    look(desk)
+    desk.controller.leave_out("background", True)
+    look(desk)
+    assert [without for _, without in desk.document.read] == [("map",), ("map", "background")]
+
+
 def test_several_results_go_and_come_back_and_their_layers_stay() -> None:
     desk = Desk().ready()
     first, second, third = choose(desk, 3)
