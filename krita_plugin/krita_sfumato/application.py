@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -13,11 +13,12 @@ from typing import Any
 
 from . import diagnostics, language, sentences, thumbs
 from .backend import Backend
+from .beside import beside
 from .client import Client
 from .controller import Controller
 from .docker import Panel
 from .drafting import waited
-from .host import Document, Host
+from .host import Document, Host, Layer
 from .interfaces import SELECTION
 from .lookout import Lookout
 from .making import Sources
@@ -156,7 +157,8 @@ class Application(QObject):
         standing, names = self._standing(), {layer.id for layer in layers}
         tiles = self.controller.tiles(document)
         can_replace = document is not None and self.controller.results.last_layer(document, names) != ""
-        sources = _sources(document)
+        sources = _sources(document, layers, note, choice.layer, self.controller.maps_at_work(document))
+        discarded = len(self.controller.results.of(document).removed) if document is not None else 0
         if any(panel.map_preview.isVisible() for panel in panels):
             self.lookout.watch(document, replace(note.settings, map=choice), self.controller.view)
         else:
@@ -168,7 +170,7 @@ class Application(QObject):
             panel.show_settings(note.settings)
             panel.footer.row.show_abilities(document is not None and document.can_mask(), can_replace)
             panel.footer.status_line.show_standing(standing)
-            panel.show_results(tiles, can_replace, self.controller.discarded(document))
+            panel.show_results(tiles, can_replace, discarded)
         self._show_heat()
         self._show()
 
@@ -234,6 +236,9 @@ class Application(QObject):
         self._pool.shutdown(wait=False)
 
 
-def _sources(document: Document | None) -> Sources:
+def _sources(document: Document | None, layers: Sequence[Layer], note: Note, chosen: str, at_work: set[str]) -> Sources:
     """What a map can be made of."""
-    return Sources(True, document.has(SELECTION), *document.active()) if document is not None else Sources()
+    if document is None:
+        return Sources()
+    layer, name = document.active()
+    return Sources(True, document.has(SELECTION), layer, name, beside(layers, layer, note, chosen, at_work))

@@ -9,7 +9,7 @@ from typing import Any
 from . import sentences
 from .backend_watch import BackendWatch
 from .draft import Picture
-from .edit import Trouble, check
+from .edit import Trouble, check, name_of
 from .entry import Thumb
 from .events import Event, Finished, Greeting, Linked, Told, Unlinked
 from .interfaces import Compute, Document, Link, Process
@@ -70,6 +70,11 @@ class Controller:
         names = {thing.id: thing.name for thing in (*self.view.models, *self.view.vaes)}
         return self.results.tiles(document, self._edits.edits, names)
 
+    def maps_at_work(self, document: Document | None) -> set[str]:
+        """Of the edits that are under way there."""
+        here = document.id if document is not None else ""
+        return {edit.settings.map.layer for edit in self._edits.edits if edit.document.id == here}
+
     # ------------------------------------------------------------------ what the painter does
 
     def apply(
@@ -120,6 +125,15 @@ class Controller:
         self._edits.do(self._make_map(document, make))
         self.advance()
 
+    def leave_out(self, layer: str, is_out: bool) -> None:
+        """A layer of the active document is to be no part of its picture, or part of it again."""
+        document = self._active()
+        if document is not None and document.has(layer):
+            others = tuple(other for other in self.memory.of(document).maps if other != layer)
+            self.memory.change(document, maps=(*others, layer) if is_out else others)
+            said = sentences.LEFT_OUT if is_out else sentences.TAKEN_IN
+            self._screen.tell(said.format(name=name_of(document, layer)))
+
     def place(self) -> None:
         """Put a kept edit into the active document: because the painter says so, never by itself."""
         document = self._active()
@@ -148,24 +162,6 @@ class Controller:
         if document is not None and (settings := self.results.settings(document, id)) is not None:
             self.memory.change(document, settings=settings)
             self._screen.tell(sentences.SETTINGS_COPIED)
-
-    def favour(self, id: str) -> None:
-        """A result is a favourite, or is one no more."""
-        if (document := self._active()) is not None and (entry := self.results.of(document).find(id)) is not None:
-            self.results.of(document).favour(id, not entry.favourite)
-
-    def discard(self, id: str) -> None:
-        if (document := self._active()) is not None:
-            self.results.of(document).remove(id)
-
-    def restore(self) -> None:
-        """The result that was discarded last."""
-        if (document := self._active()) is not None:
-            self.results.of(document).restore()
-
-    def discarded(self, document: Document | None) -> str:
-        """The one that `restore` would bring back, or ""."""
-        return self.results.of(document).removed if document is not None else ""
 
     def turn_live(self, is_on: bool) -> None:
         self.live.turn(is_on)

@@ -17,7 +17,7 @@ from .map_rows import MapRows
 from .model_rows import ModelRows
 from .preset_menu import PresetMenu
 from .prompts import Prompts
-from .qt import QEvent, QFormLayout, QIcon, Qt, QToolButton, QVBoxLayout, QWidget, pyqtSignal
+from .qt import QEvent, QFormLayout, QIcon, QPushButton, Qt, QVBoxLayout, QWidget, pyqtSignal
 from .settings import Choice, Settings
 from .state import View
 from .tiles import Tile
@@ -50,10 +50,8 @@ class Panel(QWidget):
         self.edit = Chooser(sentences.TIP_EDIT, sentences.EDITS_UNKNOWN, sentences.CHOOSE_EDIT)
         self.edit_help = SmallPrint()
         self.styles = PresetMenu(self)
-        self.styles_button = QToolButton()
-        self.styles_button.setText(sentences.PRESETS)
+        self.styles_button = QPushButton(sentences.PRESETS)  # a tool button lays the arrow over its text
         self.styles_button.setToolTip(sentences.TIP_PRESETS)
-        self.styles_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.styles_button.setMenu(self.styles)
         rows.addRow(sentences.EDIT_LABEL, row(self.edit, self.styles_button))
         rows.setWidget(rows.rowCount(), QFormLayout.ItemRole.FieldRole, self.edit_help)
@@ -120,7 +118,7 @@ class Panel(QWidget):
         self.how.guide.show_layers(layers)
         self.map_preview.show_levels(choice.black, choice.white, choice.gamma, choice.soften)
 
-    def show_results(self, tiles: tuple[Tile, ...], can_replace: bool, discarded: str) -> None:
+    def show_results(self, tiles: tuple[Tile, ...], can_replace: bool, discarded: int) -> None:
         self.footer.strip.show_tiles(tiles, self._chosen, can_replace, discarded)
 
     def show_heat(self, heat: Heat | None, said: tuple[str, bool], can_overlay: bool) -> None:

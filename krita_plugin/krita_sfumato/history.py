@@ -42,7 +42,8 @@ class History:
         self._sizes: dict[str, int] = {}  # bytes of their notes
         self._loose: dict[str, Entry] = {}  # those that are in memory alone
         self._fresh: set[str] = set()  # those of this session
-        self._removed: tuple[int, Entry] | None = None
+        self._removed: tuple[Entry, ...] = ()  # with their pixels
+        self._rank: dict[str, int] = {}  # where all were when those were removed
         self._reading: Iterator[None] | None = self._read()
 
     def read(self) -> bool:
@@ -81,7 +82,9 @@ class History:
         self._read_all()
         self._drop(entry.id)
         self._fresh.add(entry.id)
+        self._rank.pop(entry.id, None)  # it is a new one
         fits = self._put(0, entry)
+        self._write_index()
         for old in reversed([e for e in self._entries[1:] if e.id in self._loose and not e.favourite]):
             if sum(len(one.packed) for one in self._loose.values()) <= LOOSE:
                 break
@@ -100,32 +103,31 @@ class History:
         """It is a layer now; "": it is none any more."""
         self._change(id, placed=layer)
 
-    def remove(self, id: str) -> None:
-        """`restore` brings it back, until the next one comes or goes."""
-        whole = self.load(id)
-        at = next((i for i, entry in enumerate(self._entries) if entry.id == id), None)
-        if at is not None:
-            self._removed = (at, whole) if whole else None
-            self._drop(id)
+    def remove(self, *ids: str) -> None:
+        """`restore` brings them back, all of them, until others are removed."""
+        gone = set(ids)
+        there = [entry.id for entry in self.entries if entry.id in gone]
+        if there:
+            self._rank = {entry.id: at for at, entry in enumerate(self._entries)}
+            self._removed = tuple(filter(None, map(self.load, there)))
+            for id in there:
+                self._drop(id)
             self._write_index()
 
     @property
-    def removed(self) -> str:
-        """The id of the one that `restore` would bring back, or ""."""
-        return self._removed[1].id if self._removed else ""
+    def removed(self) -> tuple[str, ...]:
+        """The ids of those that `restore` would bring back."""
+        return tuple(entry.id for entry in self._removed)
 
     def restore(self) -> None:
-        if self._removed:
-            (at, entry), self._removed = self._removed, None
-            self._put(min(at, len(self._entries)), entry)
-
-    def clear(self) -> None:
-        """All of them, damaged ones too."""
-        self._reading, self._removed = None, None
-        self._entries, self._sizes, self._loose = [], {}, {}
-        for key in self._notes.keys():
-            if key == INDEX or key.startswith(RESULT):
-                self._notes.remove(key)
+        """In their places, behind what came since. Those for which no room is left wait in memory."""
+        removed, self._removed = self._removed, ()
+        if removed:
+            for entry in removed:
+                if self.find(entry.id) is None:
+                    self._put(0, entry, is_back=True)
+            self._entries.sort(key=lambda entry: self._rank.get(entry.id, -1))
+            self._write_index()
 
     # ------------------------------------------------------------------ inside
 
@@ -150,10 +152,12 @@ class History:
         while self.read():
             pass
 
-    def _put(self, at: int, entry: Entry) -> bool:
-        """In the document if there is room or room can be made."""
+    def _put(self, at: int, entry: Entry, is_back: bool = False) -> bool:
+        """In the document if there is room or room can be made. One that comes back sends no other away, unless it is
+        a favourite. To be followed by `_write_index`."""
         note = to_note(entry)
-        firm = [e for e in self._entries if e.favourite and e.id in self._sizes]
+        stays = is_back and not entry.favourite
+        firm = [e for e in self._entries if (stays or e.favourite) and e.id in self._sizes]
         fits = sum(self._sizes[e.id] for e in firm) + len(note) <= self._limit and len(firm) < MAX_ENTRIES
         self._entries.insert(at, replace(entry, packed=b""))
         if fits:
@@ -165,7 +169,6 @@ class History:
             self._notes.write(RESULT + entry.id, note)
         else:
             self._loose[entry.id] = entry
-        self._write_index()
         return fits
 
     def _make_way(self, old: Entry) -> None:

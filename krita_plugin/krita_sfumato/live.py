@@ -69,7 +69,7 @@ class Live:
         if self.result is not None and self.result.document.id != document.id:
             self._stop()
             self.picture, self.result = None, None
-        seen = (document.id, settings, stamp)
+        seen = (document.id, settings, self._memory.of(document).maps, stamp)
         is_calm, self._seen = seen == self._seen, seen
         if not is_calm or seen == self._looked_into or self._steps is not None or not document.is_idle():
             return

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 from . import curves, sentences
+from .beside import Beside
 from .drafting import waited
 from .interfaces import SELECTION, Compute, Document
 from .vendor.sfumato_wire import Box, Levels
@@ -21,12 +22,14 @@ class NothingToMake(Exception):
 
 @dataclass(frozen=True)
 class Sources:
-    """What a map can be made of just now. layer: the id of the layer the painter is on, "" for none."""
+    """What a map can be made of just now. layer: the id of the layer the painter is on, "" for none; beside: whether
+    that one is no part of the picture."""
 
     has_document: bool = False
     has_selection: bool = False
     layer: str = ""
     name: str = ""
+    beside: Beside = field(default_factory=Beside)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""The menu of the "+" button: where a new map comes from. It knows nothing: it shows what there is, and says what was
-chosen."""
+"""The menu of the "+" button: where a new map comes from, and whether a layer is part of the picture. It knows nothing:
+it shows what there is, and says what was chosen."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class MapMenu(QMenu):
     from_selection = pyqtSignal()
     falloff = pyqtSignal(str, int, bool)  # layer, radius in pixels, inwards
     from_brightness = pyqtSignal(str, str)  # layer, one of `curves.PRESETS`
+    leave_out = pyqtSignal(str, bool)  # layer, whether it is to be no part of the picture
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,6 +48,9 @@ class MapMenu(QMenu):
         for preset, text in sentences.MAP_MENU_PRESETS.items():
             about = sentences.TIP_MAP_MENU_PRESETS[preset]
             self._entry(self._brightness, text, about, partial(self._choose_brightness, preset))
+        self.addSeparator()
+        self._beside = self._entry(self, "", "", self._choose_beside)
+        self._beside.setCheckable(True)
         self._show()
 
     def show_sources(self, sources: Sources) -> None:
@@ -69,12 +73,22 @@ class MapMenu(QMenu):
             menu.setEnabled(said.has_document and bool(said.layer))
             missing = sentences.TIP_MAP_MENU_NO_LAYER if said.has_document else sentences.NO_DOCUMENT
             menu.menuAction().setToolTip("" if menu.isEnabled() else missing)
+        about = sentences.WHY_BESIDE.get(said.beside.why, sentences.TIP_MAP_MENU_BESIDE)
+        beside = sentences.MAP_MENU_BESIDE.format(name=name) if said.layer else sentences.MAP_MENU_BESIDE_ANY
+        self._beside.setText(beside)
+        self._beside.setChecked(said.beside.is_beside)
+        self._beside.setEnabled(not said.beside.why)
+        self._beside.setToolTip(about if said.has_document else sentences.NO_DOCUMENT)
 
     def _choose_falloff(self, radius: int, inwards: bool) -> None:
         self.falloff.emit(self._sources.layer, radius, inwards)
 
     def _choose_brightness(self, preset: str) -> None:
         self.from_brightness.emit(self._sources.layer, preset)
+
+    def _choose_beside(self) -> None:
+        self.leave_out.emit(self._sources.layer, self._beside.isChecked())
+        self._show()  # what counts is what came of it, not the tick that Qt has set
 
     @staticmethod
     def _entry(menu: QMenu, text: str, about: str, call: Any) -> Any:

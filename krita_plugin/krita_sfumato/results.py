@@ -73,6 +73,11 @@ class Results:
         entry = self.of(document).find(id)
         return settings_from(entry.said) if entry else None
 
+    def favour(self, document: Document, id: str) -> None:
+        """It is a favourite, or is one no more."""
+        if (entry := self.of(document).find(id)) is not None:
+            self.of(document).favour(id, not entry.favourite)
+
     def last_layer(self, document: Document, layers: Collection[str] | None = None) -> str:
         """The newest result that is a layer still; "" for none. layers: the ids of those there are, where known."""
         there = {layer.id for layer in document.layers()} if layers is None else layers

@@ -112,5 +112,9 @@ def count_of_strengths(count: int) -> str:
     return ONE_OF_THEM if count == 1 else SOME_OF_THEM.format(count=count)
 
 
+def discarded(count: int) -> str:
+    return DISCARDED if count <= 1 else DISCARDED_SOME.format(count=count)
+
+
 def in_steps(steps: int) -> str:
     return ONE_STEP if steps == 1 else SOME_STEPS.format(count=steps)

@@ -13,13 +13,13 @@ from .preview import Preview
 from .qt import QAbstractButton, QEvent, QLabel, QMenu, QPoint, Qt, QToolButton, QVBoxLayout, QWidget, pyqtSignal
 from .tile_view import TileView, key_of
 from .tiles import Tile
-from .widgets import TEXT, name_parts, row
+from .widgets import TEXT, name_parts, row, set_text
 
 MOST_LARGE = 8  # large pictures that are kept here, 1 MiB each at most
 
 
 class ResultStrip(QWidget):
-    """Every signal carries the id of a result or of a job on its way."""
+    """What the signals carry are ids of results or of jobs on their way."""
 
     chosen = pyqtSignal(str)  # show this one large; "": none
     picture_wanted = pyqtSignal(str)  # a large picture of it, if it can be had: answered by `show_picture`
@@ -27,14 +27,14 @@ class ResultStrip(QWidget):
     replace = pyqtSignal(str)
     copy_settings = pyqtSignal(str)
     favour = pyqtSignal(str)  # or not any more
-    discard = pyqtSignal(str)
-    restore = pyqtSignal(str)  # the one that was discarded last
+    discard = pyqtSignal(tuple)  # these
+    restore = pyqtSignal()  # what was discarded last
     cancel = pyqtSignal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self._large: OrderedDict[str, Thumb | None] = OrderedDict()  # None: asked for
-        self._selected, self._pointed, self._discarded = "", "", ""
+        self._selected, self._pointed = "", ""
         self._can_replace = False
         self.preview = Preview()
         self.preview.pressed.connect(lambda word: self._mean(word, self._selected))
@@ -50,7 +50,7 @@ class ResultStrip(QWidget):
         self.undo_button = QToolButton()
         self.undo_button.setText(sentences.UNDO_DISCARD)
         self.undo_button.setToolTip(sentences.TIP_UNDO_DISCARD)
-        self.undo_button.clicked.connect(lambda *_: self.restore.emit(self._discarded))
+        self.undo_button.clicked.connect(lambda *_: self.restore.emit())
         self.undo_row = row(self.undo_text, self.undo_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -61,17 +61,16 @@ class ResultStrip(QWidget):
         self.hide()
         name_parts(self)
 
-    def show_tiles(
-        self, tiles: tuple[Tile, ...], selected: str, can_replace: bool = False, discarded: str = ""
-    ) -> None:
+    def show_tiles(self, tiles: tuple[Tile, ...], selected: str, can_replace: bool = False, discarded: int = 0) -> None:
         """In this order; `selected` large, "" for none. can_replace: whether there is a layer to replace. discarded:
-        one that may be brought back. Takes no room when there is nothing to show."""
+        how many may be brought back. Takes no room when there is nothing to show."""
         self.view.show_tiles(tiles, selected)
-        self._selected, self._can_replace, self._discarded = selected, can_replace, discarded
+        self._selected, self._can_replace = selected, can_replace
         for id in [id for id in self._large if self.view.find(id) is None]:
             del self._large[id]
         self.view.setVisible(bool(tiles))
-        self.undo_row.setVisible(bool(discarded))
+        set_text(self.undo_text, sentences.discarded(discarded))
+        self.undo_row.setVisible(discarded > 0)
         self.setVisible(bool(tiles or discarded))
         self._show_preview()
 
@@ -123,14 +122,21 @@ class ResultStrip(QWidget):
         elif tile is None:
             return
         elif word in ("cancel", "discard"):
-            after = self.view.neighbour(id) if id == self._selected else ""
-            (self.discard if tile.is_done else self.cancel).emit(id)
-            if after and self.view.find(id) is None:  # the arrows go on from there
-                self.view.show_tiles(self.view.tiles, after)
-                self._choose(after)
+            self._let_go((id,), is_done=tile.is_done)
         elif tile.is_done and (word != "replace" or self._can_replace):
             said = {"add": self.add, "replace": self.replace, "copy": self.copy_settings, "favour": self.favour}
             said[word].emit(id)
+
+    def _let_go(self, ids: tuple[str, ...], is_done: bool = True) -> None:
+        had = self._selected
+        after = self.view.neighbour(had, ids) if had in ids else ""
+        if is_done:
+            self.discard.emit(ids)
+        else:
+            self.cancel.emit(*ids)
+        if after and self.view.find(had) is None:  # the arrows go on from there
+            self.view.show_tiles(self.view.tiles, after)
+            self._choose(after)
 
     def _menu(self, id: str, point: QPoint) -> None:
         tile = self.view.find(id)
@@ -154,6 +160,12 @@ class ResultStrip(QWidget):
             if word == "favour":
                 action.setCheckable(True)
                 action.setChecked(tile.favourite)
+        if tile.is_done:
+            # Those that are seen now: one that comes while the menu is open was not looked at yet.
+            plain = tuple(other.id for other in self.view.tiles if other.is_done and not other.favourite)
+            action = menu.addAction(sentences.DISCARD_PLAIN)
+            action.triggered.connect(lambda *_: self._let_go(plain))
+            action.setEnabled(bool(plain))
         menu.popup(point)
 
     def event(self, event: Any) -> bool:

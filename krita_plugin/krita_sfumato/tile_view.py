@@ -115,11 +115,11 @@ class TileView(QListView):
         row = self._model.row(id)
         return self.tiles[row] if row >= 0 else None
 
-    def neighbour(self, id: str) -> str:
-        """The one to go on with when that one goes."""
+    def neighbour(self, id: str, gone: tuple[str, ...]) -> str:
+        """The one to go on with when that one is among those that go, "" when none stays."""
         row = self._model.row(id)
-        beside = self.tiles[row + 1 : row + 2] or self.tiles[max(0, row - 1) : row]
-        return beside[0].id if row >= 0 and beside else ""
+        beside = (*self.tiles[row + 1 :], *reversed(self.tiles[: max(0, row)]))
+        return next((tile.id for tile in beside if tile.id not in gone), "") if row >= 0 else ""
 
     def show_tiles(self, tiles: tuple[Tile, ...], current: str) -> None:
         """What is seen stays where it is when something comes in front of it."""

@@ -73,6 +73,7 @@ def _maps(app: Application, panel: Panel) -> Iterator[Slot]:
     yield menu.from_selection, beside, lambda: control.make_map(lambda d: making.from_selection(d, app.compute))
     yield menu.falloff, beside, around
     yield menu.from_brightness, beside, of_brightness
+    yield menu.leave_out, beside, control.leave_out
 
 
 def _settings(app: Application, panel: Panel) -> Iterator[Slot]:
@@ -125,12 +126,23 @@ def _settings(app: Application, panel: Panel) -> Iterator[Slot]:
 
 def _results(app: Application, panel: Panel) -> Iterator[Slot]:
     control, strip, work, beside = app.controller, panel.footer.strip, app.guard, app.guard.beside
+    results = control.results
+
+    def here(call: Callable[..., None]) -> Callable[..., None]:
+        """Of the active picture, if there is one."""
+
+        def act(*said: Any) -> None:
+            if (document := app.host.document()) is not None:
+                call(document, *said)
+
+        return act
+
     yield strip.add, beside, control.use
     yield strip.replace, beside, lambda id: control.use(id, in_place=True)
     yield strip.copy_settings, beside, control.settings_of
-    yield strip.favour, beside, control.favour
-    yield strip.discard, beside, control.discard
-    yield strip.restore, beside, lambda _: control.restore()
+    yield strip.favour, beside, here(results.favour)
+    yield strip.discard, beside, here(lambda document, ids: results.of(document).remove(*ids))
+    yield strip.restore, beside, here(lambda document: results.of(document).restore())
     yield strip.cancel, work, control.cancel
     yield strip.picture_wanted, beside, lambda id: control.large(id, lambda thumb: strip.show_picture(id, thumb))
 

@@ -208,20 +208,90 @@ def test_what_was_removed_can_be_restored_until_the_next_is() -> None:
         history.add(made(name))
     history.favour("b")
     history.remove("b")
-    assert history.removed == "b"
+    assert history.removed == ("b",)
     assert ids(history) == ids(History(document)) == ["c", "a"]
     history.restore()
     assert ids(history) == ids(History(document)) == ["c", "b", "a"]
     assert History(document).load("b") == replace(made("b"), favourite=True)
-    assert history.removed == ""
+    assert history.removed == ()
     history.remove("c")
     history.add(made("d"))
-    assert history.removed == "c", "another result is no reason to lose it"
+    assert history.removed == ("c",), "another result is no reason to lose it"
     history.restore()
-    assert ids(history) == ["c", "d", "b", "a"]
+    assert ids(history) == ["d", "c", "b", "a"], "what came since is newer"
     history.remove("c")
     history.remove("nothing")
     assert ids(history) == ["d", "b", "a"]
+
+
+def test_several_come_back_together_in_their_places() -> None:
+    document = Annotations()
+    history = History(document)
+    for name in "abcde":
+        history.add(made(name))
+    history.favour("d")
+    history.favour("b")
+    history.mark_placed("c", "{layer}")
+    before = history.entries
+    history.remove("c", "a", "e", "nothing")
+    assert history.removed == ("e", "c", "a")
+    assert ids(history) == ids(History(document)) == ["d", "b"]
+    document.writes.clear()
+    history.restore()
+    assert document.writes.count(INDEX) == 1
+    assert history.entries == History(document).entries == before
+    assert History(document).load("a") == made("a")
+    history.remove(*"edcba")
+    history.add(made("f"))
+    history.restore()
+    assert ids(history) == ids(History(document)) == ["f", "e", "d", "c", "b", "a"]
+    assert history.find("b").favourite
+    assert history.find("c").placed == "{layer}"
+    assert history.removed == ()
+
+
+def test_what_is_in_memory_alone_comes_back_with_the_others() -> None:
+    document = Annotations()
+    size = len(to_note(made("a", noise(128))))
+    history = History(document, limit=2 * size + 50)
+    for name in "abcd":
+        history.add(made(name, noise(128)))
+    history.mark_placed("a", "{layer}")  # one in memory may be a layer, too
+    before = history.entries
+    assert not history.is_kept("a")
+    history.remove(*"abcd")
+    assert document.notes.keys() == {INDEX}
+    assert history.is_all_kept
+    history.restore()
+    assert history.entries == before
+    assert ids(History(document)) == ["d", "c"], "the newest are saved, as before"
+    assert history.load("a").pixels() == noise(128)
+
+
+def test_what_comes_back_sends_away_nothing_that_came_since() -> None:
+    document = Annotations()
+    size = len(to_note(made("a", noise(128))))
+    history = History(document, limit=2 * size + 50)
+    for name in "abcd":
+        if name == "c":
+            history.favour("a")
+            history.remove("a", "b")
+        history.add(made(name, noise(128)))
+        history.mark_placed(name, name)
+    history.restore()
+    assert ids(history) == ["d", "b", "a"], "but for a favourite, which is always saved"
+    assert ids(History(document)) == ["d", "a"]
+    assert history.load("b").pixels() == noise(128)
+
+
+def test_one_that_was_made_again_does_not_come_back_beside_itself() -> None:
+    history = History(Annotations())
+    for name in "abc":
+        history.add(made(name))
+    history.remove("a", "b")
+    history.add(made("a"))
+    history.restore()
+    assert ids(history) == ["a", "c", "b"]
 
 
 def test_the_same_again_takes_the_place_of_the_first() -> None:
@@ -231,16 +301,6 @@ def test_the_same_again_takes_the_place_of_the_first() -> None:
     history.add(made("a", bytes(128)))
     assert ids(history) == ["a", "b"]
     assert history.load("a").pixels() == bytes(128)
-
-
-def test_clear_leaves_only_what_is_not_ours() -> None:
-    document = Annotations()
-    document.notes |= {"maps": b"{}", RESULT + "../damaged": b"x"}
-    history = History(document)
-    history.add(made("a"))
-    history.clear()
-    assert history.entries == ()
-    assert document.notes == {"maps": b"{}"}
 
 
 # ---------------------------------------------------------------------- damage

@@ -195,6 +195,35 @@ def test_live_paints_again_what_changed_and_only_then() -> None:
     assert len(desk.link.submitted) == 3
 
 
+def test_live_sees_that_a_layer_goes_out_of_the_picture() -> None:
+    desk = Desk().ready()
+    desk.controller.live.turn(True)
+    look(desk)
+    desk.controller.leave_out("background", True)
+    look(desk)
+    assert [without for _, without in desk.document.read] == [("map",), ("map", "background")]
+
+
+def test_several_results_go_and_come_back_and_their_layers_stay() -> None:
+    desk = Desk().ready()
+    first, second, third = choose(desk, 3)
+    results, document = desk.controller.results, desk.document
+    desk.controller.use(first)
+    desk.settle()
+    results.favour(document, second)
+    tiles = desk.controller.tiles(document)
+    results.of(document).remove(first, third)
+    assert [tile.id for tile in desk.controller.tiles(document)] == [second]
+    assert len(document.added) == 1
+    assert document.has("result 1")
+    results.of(document).restore()
+    assert desk.controller.tiles(document) == tiles
+    assert history(desk).find(first).placed == "result 1"
+    results.favour(document, second)
+    results.favour(document, "nothing")
+    assert not any(tile.favourite for tile in desk.controller.tiles(document))
+
+
 def test_a_live_draft_is_not_taken_to_another_picture() -> None:
     desk = Desk().ready()
     desk.controller.live.turn(True)

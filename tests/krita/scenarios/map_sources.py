@@ -9,6 +9,7 @@ from math import cos, pi, sin
 from krita import Selection
 from krita_sfumato import curves, falloff, host, making, map_menu
 from krita_sfumato.alpha import read_alpha
+from krita_sfumato.beside import Beside
 from krita_sfumato.draft import Picture
 from krita_sfumato.interfaces import SELECTION
 from krita_sfumato.selection import read_selection, selection_box
@@ -296,16 +297,19 @@ def menu(kit, painter):
     shown.from_selection.connect(lambda: heard.append(("selection",)))
     shown.falloff.connect(lambda *what: heard.append(("falloff", *what)))
     shown.from_brightness.connect(lambda *what: heard.append(("brightness", *what)))
+    shown.leave_out.connect(lambda *what: heard.append(("leave out", *what)))
     kit.check("menu: nothing without a picture", not any(a.isEnabled() for a in shown.actions() if a.text()))
     shown.show_sources(making.Sources(True, False, "", ""))
     kit.check(
-        "menu: no selection, no layer", [a.isEnabled() for a in shown.actions() if a.text()] == [True] + [False] * 4
+        "menu: no selection, no layer", [a.isEnabled() for a in shown.actions() if a.text()] == [True] + [False] * 5
     )
     shown.popup(window.mapToGlobal(QPoint(900, 300)))
     yield 0.3
     kit.screenshot("menu nothing", shown)
     shown.close()
-    shown.show_sources(making.Sources(True, True, "id", "Tree & its shadow, in front of the old house"))
+    shown.show_sources(
+        making.Sources(True, True, "id", "Tree & its shadow, in front of the old house", Beside(False, ""))
+    )
     key = Qt.Key
     for keys, wanted in (
         ([key.Key_N], ("empty",)),
@@ -314,6 +318,7 @@ def menu(kit, painter):
         ([key.Key_Down] * 4 + [key.Key_Right, key.Key_Up, key.Key_Return], ("falloff", "id", 256, True)),
         ([key.Key_B, key.Key_M], ("brightness", "id", "midtones")),
         ([key.Key_B, key.Key_I], ("brightness", "id", "inverted")),
+        ([key.Key_P], ("leave out", "id", True)),
     ):
         heard.clear()
         shown.popup(window.mapToGlobal(QPoint(900, 300)))

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+from krita_sfumato import sentences
 from sfumato_driver.colours import noise
 from sfumato_driver.exact import Sent, apply, close, history, pixels_of
 from sfumato_driver.painter import Painter
 
 if "PyQt6.QtCore" in __import__("sys").modules:
+    from PyQt6.QtCore import QPoint
     from PyQt6.QtGui import QColor, QImage
 else:
+    from PyQt5.QtCore import QPoint
     from PyQt5.QtGui import QColor, QImage
 
 from krita import InfoObject, Selection
@@ -26,6 +29,7 @@ def scenario(kit):
     yield from kinds(kit, painter, sent)
     yield from reopened(kit, painter, sent)
     yield from frames(kit, painter, sent)
+    yield from way_back(kit, painter, sent)
     sent.write()
 
 
@@ -235,5 +239,76 @@ def frames(kit, painter, sent):
         node.setVisible(True)
         document.refreshProjection()
         yield from history(kit, document, "undo")
+    close(document)
+    yield 0.3
+
+
+def way_back(kit, painter, sent):
+    """A layer that was once the map is sent with the picture again when the painter unticks it, and not before."""
+    width, height = CANVAS
+    count = width * height
+    document = painter.canvas(width, height, pixels=bytes([50, 50, 50, 255]) * count)
+    yield 0.5
+    once = painter.layer(document, bytes([90, 90, 90, 255]) * count, 0, 0, width, height, "once the map")
+    now = painter.layer(document, bytes([255] * 4) * count, 0, 0, width, height, "the map now")
+    group = document.createGroupLayer("group")
+    document.rootNode().addChildNode(group, None)
+    inside = document.createNode("inside", "paintlayer")
+    group.addChildNode(inside, None)
+    menu = painter.new.menu()
+    entry = menu.actions()[-1]
+
+    def check(node, what, is_beside, why=""):
+        """The entry for a layer, as it is when its menu opens."""
+        document.setActiveNode(node)
+        text = sentences.MAP_MENU_BESIDE.format(name=node.name())
+        yield kit.until(lambda: entry.text() == text, f"the entry for {node.name()}", 5)
+        yield 0.6
+        about = sentences.WHY_BESIDE[why] if why else sentences.TIP_MAP_MENU_BESIDE
+        said = (entry.isChecked(), entry.isEnabled(), entry.toolTip())
+        kit.check(f"way back, {what}", said == (is_beside, not why, about), said)
+        menu.popup(painter.new.mapToGlobal(QPoint(-200, painter.new.height())))
+        yield 0.3
+        kit.screenshot(f"menu {what}", menu)
+        menu.close()
+
+    def once_more(what, canvas):
+        """Edits by the map now; the picture is of one grey."""
+        yield from apply(kit, painter, document, what)
+        sent.expect(what, width, height, [(255, 255)] * count, canvas=canvas)
+
+    yield from painter.choose("once the map")
+    yield from check(once, "chosen", True, "map")
+    yield from apply(kit, painter, document, "by the one")
+    sent.expect("by the one", width, height, [(90, 255)] * count)
+    yield from history(kit, document, "redo")
+    next(node for node in document.rootNode().childNodes() if node.name() == "later, by the map").remove()
+    yield from painter.choose("the map now")
+    yield from check(now, "chosen now", True, "map")
+    yield from check(once, "no part", True)
+    yield from once_more("once the map, and no part", 50)
+    document.setModified(False)
+    entry.trigger()
+    yield 0.7
+    said = sentences.TAKEN_IN.format(name="once the map")
+    kit.check("way back: it is said", painter.says == said, painter.says)
+    kit.check("way back: the picture is not touched", not document.modified())
+    kit.resize(300, 700)
+    yield 0.5
+    kit.screenshot("docker way back", kit.docker())
+    yield from check(once, "part again", False)
+    yield from once_more("part of the picture again", 90)
+    yield from once_more("and the edit did not take it out again", 90)
+    entry.trigger()
+    yield 0.7
+    said = sentences.LEFT_OUT.format(name="once the map")
+    kit.check("way back: and out", painter.says == said, painter.says)
+    yield from once_more("taken out by hand", 50)
+
+    yield from check(inside, "in a group", False)
+    yield from check(group, "a group", False)
+    entry.trigger()
+    yield 0.7
+    yield from check(inside, "in a group that is out", True, "group")
     close(document)
     yield 0.3

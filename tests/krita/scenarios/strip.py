@@ -19,12 +19,12 @@ if "PyQt6.QtCore" in sys.modules:
     from PyQt6.QtCore import QByteArray, QEvent, QPoint, QPointF, QSize, Qt
     from PyQt6.QtGui import QColor, QImage, QLinearGradient, QMouseEvent, QPainter, QPixmap, QPolygonF
     from PyQt6.QtTest import QTest
-    from PyQt6.QtWidgets import QApplication, QDialog, QDockWidget, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
+    from PyQt6.QtWidgets import QApplication, QDialog, QDockWidget, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 else:
     from PyQt5.QtCore import QByteArray, QEvent, QPoint, QPointF, QSize, Qt
     from PyQt5.QtGui import QColor, QImage, QLinearGradient, QMouseEvent, QPainter, QPixmap, QPolygonF
     from PyQt5.QtTest import QTest
-    from PyQt5.QtWidgets import QApplication, QDialog, QDockWidget, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
+    from PyQt5.QtWidgets import QApplication, QDialog, QDockWidget, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -196,9 +196,7 @@ class Docker:
         column.setContentsMargins(4, 4, 4, 4)
         column.addStretch(1)
         self.strip = ResultStrip()
-        self.button = QToolButton()
-        self.button.setText(sentences.PRESETS)
-        self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.button = QPushButton(sentences.PRESETS)
         self.menu = PresetMenu(self.button)
         self.button.setMenu(self.menu)
         column.addWidget(self.button)
@@ -207,10 +205,10 @@ class Docker:
         self.window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
         self.heard = []
         for name in SIGNALS:
-            getattr(self.strip, name).connect(lambda id, name=name: self.hear(name, id))
-        self.tiles, self.selected, self.gone = [], "", None
+            getattr(self.strip, name).connect(lambda *said, name=name: self.hear(name, *said))
+        self.tiles, self.selected, self.gone, self.before = [], "", [], []
 
-    def hear(self, name, id):
+    def hear(self, name, id=""):
         self.heard.append((name, id))
         if name == "chosen":
             self.selected = id
@@ -222,19 +220,18 @@ class Docker:
         elif name == "favour":
             self.change(id, lambda t: {"favourite": not t.favourite})
         elif name in ("discard", "cancel"):
-            self.gone = next(tile for tile in self.tiles if tile.id == id) if name == "discard" else None
-            self.tiles = [tile for tile in self.tiles if tile.id != id]
+            self.before = list(self.tiles)
+            self.gone = id if name == "discard" else ()
+            self.tiles = [tile for tile in self.tiles if tile.id not in (id if name == "discard" else (id,))]
         elif name == "restore":
-            self.tiles.insert(1, self.gone)
-            self.gone = None
+            self.tiles, self.gone = self.before, ()
         self.show()
 
     def change(self, id, changes):
         self.tiles = [Tile(**{**vars(t), **changes(t)}) if t.id == id else t for t in self.tiles]
 
     def show(self):
-        discarded = self.gone.id if self.gone else ""
-        self.strip.show_tiles(tuple(self.tiles), self.selected, can_replace=True, discarded=discarded)
+        self.strip.show_tiles(tuple(self.tiles), self.selected, can_replace=True, discarded=len(self.gone))
 
     def said(self):
         """All but what is asked for by itself."""
@@ -306,7 +303,7 @@ def check_strip(kit):
         (Qt.Key.Key_Return, [("add", "r1")]),
         (Qt.Key.Key_F, [("favour", "r1")]),
         (Qt.Key.Key_X, []),
-        (Qt.Key.Key_Delete, [("discard", "r1"), ("chosen", "r2")]),
+        (Qt.Key.Key_Delete, [("discard", ("r1",)), ("chosen", "r2")]),
     ):
         docker.key(key)
         heard = docker.said()
@@ -316,7 +313,7 @@ def check_strip(kit):
     kit.check("discarded: it can be undone", strip.undo_row.isVisible())
     kit.screenshot("discarded", docker.dock)
     QTest.mouseClick(strip.undo_button, LEFT)
-    kit.check("undone", docker.said() == [("restore", "r1")] and not strip.undo_row.isVisible())
+    kit.check("undone", docker.said() == [("restore", "")] and not strip.undo_row.isVisible())
 
     # The preview's buttons.
     preview = strip.preview
@@ -348,12 +345,13 @@ def check_strip(kit):
     yield 0.3
     menu = strip.findChild(QMenu)
     texts = [action.text() for action in menu.actions()]
-    kit.check("menu", texts[:2] == [sentences.ADD_RESULT, sentences.REPLACE_RESULT] and len(texts) == 6, texts)
+    kit.check("menu", texts[:2] == [sentences.ADD_RESULT, sentences.REPLACE_RESULT] and len(texts) == 7, texts)
     kit.screenshot("menu", menu)
     docker.said()
     menu.actions()[0].trigger()
     menu.close()
     kit.check("menu: add", docker.said() == [("add", "r2")])
+    yield from check_discard_all(kit, docker)
 
     # Jobs on their way; what is seen stays where it is when they come.
     docker.key(Qt.Key.Key_End)
@@ -414,6 +412,49 @@ def check_strip(kit):
     yield 0.5
     kit.screenshot("high", docker.dock)
     return docker.menu
+
+
+def check_discard_all(kit, docker):
+    """What is seen when the menu is opened goes, but for what has a star; one row brings all of it back."""
+    strip, view = docker.strip, docker.strip.view
+    docker.click("r3")
+    yield 0.3
+    before = list(docker.tiles)
+    plain = tuple(tile.id for tile in before if not tile.favourite)
+    kit.check("some have stars", 0 < len(plain) < len(before), plain)
+    action = yield from open_discard_all(docker, "r3")
+    kit.check("all can go", action.isEnabled() and action.text() == sentences.DISCARD_PLAIN, action.text())
+    kit.screenshot("menu_discard_all", action.parent())
+    stars = [tile.id for tile in before if tile.favourite]
+    docker.tiles.insert(0, Tile("r99", "7", words="one that came meanwhile"))
+    docker.show()
+    docker.said()
+    action.trigger()
+    action.parent().close()
+    yield 0.3
+    heard = docker.said()
+    kit.check("those go that were seen", heard == [("discard", plain), ("chosen", stars[-1])], heard)
+    left = [tile.id for tile in view.tiles]
+    kit.check("stars stay", left == ["r99", *stars], left)
+    kit.check("how many", strip.undo_text.text() == f"Discarded {len(plain)}.", strip.undo_text.text())
+    kit.screenshot("discarded_all", docker.dock)
+    QTest.mouseClick(strip.undo_button, LEFT)
+    kit.check("all are back", [t.id for t in view.tiles] == ["r99", *(t.id for t in before)], view.tiles)
+    kit.check("by one press", docker.said() == [("restore", "")] and not strip.undo_row.isVisible())
+    docker.tiles = [tile for tile in docker.tiles if tile.favourite]
+    docker.show()
+    action = yield from open_discard_all(docker, docker.tiles[0].id)
+    kit.check("nothing without a star", not action.isEnabled())
+    action.parent().close()
+    docker.tiles = before
+    docker.show()
+
+
+def open_discard_all(docker, id):
+    """The entry in the menu of that tile; all before is closed."""
+    docker.strip.view.customContextMenuRequested.emit(docker.at(id).center())
+    yield 0.3
+    return docker.strip.findChildren(QMenu)[-1].actions()[-1]
 
 
 def twice(kit, widget, name):
