@@ -36,6 +36,7 @@ from .wiring import wire
 VERSION = "0.1.0"
 NEWS_DELAY = 15  # ms: news of the client are shown at most that often
 STEP_DELAY = 2  # ms between the steps of an edit: room for the painter's brush
+WAIT_DELAY = 250  # ms between looks at what an edit waits for
 WATCH = 500  # ms between looks at layers and backend
 
 
@@ -194,12 +195,16 @@ class Application(QObject):
         )
 
     def _hear(self) -> None:
+        self._work.setInterval(STEP_DELAY)
         for event in self.client.events():
             self.guard(partial(self.controller.hear, event))()  # one that fails does not take others along
         self._show()
 
     def _step(self) -> None:
         self.controller.advance()
+        delay = WAIT_DELAY if self.controller.is_waiting else STEP_DELAY
+        if self._work.interval() != delay:
+            self._work.setInterval(delay)
         if not self.controller.is_working:
             self._work.stop()
             self.refresh()  # what came is perhaps a map

@@ -20,6 +20,7 @@ from .draft import Draft
 from .events import Ended, Event, Linked, Moved, Queued, Told, Unlinked
 from .job import Job
 from .journal import Journal
+from .outbox import Outbox
 from .vendor.sfumato_wire import (
     Accepted,
     Ack,
@@ -39,13 +40,14 @@ from .vendor.sfumato_wire import (
     Submit,
     Welcome,
 )
+from .vendor.sfumato_wire.limits import MAX_JOBS
 from .vendor.websockets.exceptions import WebSocketException
 from .vendor.websockets.sync.client import ClientConnection
 
 GIVE_WAY = 0.001  # seconds for which these threads may keep Python from Krita's, at most; usually it is 0.005
 RETRY = (0.25, 0.5, 1.0, 2.0)  # seconds between attempts, the last one again and again: a look at a small file
 AHEAD = 64  # frames the reader may be ahead of the protocol
-MOST_NEWS = 1000  # events nobody has fetched; beyond that only what ends something is kept
+MOST_RESUMED = MAX_JOBS // 2  # of those a connection begins with, so that there is room for new ones
 TRIES = 3  # how often a job is sent to backends that do not know it
 
 
@@ -53,16 +55,16 @@ class Client:
     """All methods may be called from any thread and never wait. `wake` is called when there are new events."""
 
     def __init__(self, home: Path, wake: Callable[[], None], software: str) -> None:
-        self._home, self._wake, self._software = home, wake, software
+        self._home, self._software = home, software
         self._journal = Journal(home, os.getpid())
         self._inbox: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._room = threading.Semaphore(AHEAD)
-        self._lock = threading.Lock()
-        self._outbox: list[Event] = []
+        self._outbox = Outbox(wake)
         self._jobs: dict[str, Job] = {}
         self._given_up: set[str] = set()
         self._closing = False
         self._session = 0
+        self._named: set[str] = set()  # the jobs that this connection knows
         self._welcomed = False
         self._thread = threading.Thread(target=self._run, name="sfumato-client", daemon=True)
 
@@ -101,28 +103,9 @@ class Client:
 
     def events(self) -> list[Event]:
         """What happened since the last call."""
-        with self._lock:
-            events, self._outbox = self._outbox, []
-        return events
+        return self._outbox.take()
 
     # ------------------------------------------------------------------ on the client's thread
-
-    def _say(self, event: Event) -> None:
-        with self._lock:
-            was_empty = not self._outbox
-            last = self._outbox[-1] if self._outbox else None
-            # A backend that chatters must not fill the memory or drown the UI: the newest news are enough.
-            if len(self._outbox) > MOST_NEWS and isinstance(event, (Told, Moved, Queued)):
-                return
-            if type(last) is type(event) and (
-                isinstance(event, (Told, Unlinked))
-                or (isinstance(event, Moved) and isinstance(last, Moved) and last.job == event.job)
-            ):
-                self._outbox[-1] = event
-            else:
-                self._outbox.append(event)
-        if was_empty:
-            self._wake()
 
     def _run(self) -> None:
         for wire, entry in self._journal.take_over().items():
@@ -130,7 +113,7 @@ class Client:
         attempt = 0
         while not self._closing:
             socket, news = dial(self._home)
-            self._say(news)
+            self._outbox.put(news)
             if socket is None:
                 attempt = 0 if self._idle(RETRY[min(attempt, len(RETRY) - 1)]) else attempt + 1
                 continue
@@ -141,8 +124,8 @@ class Client:
             except (OSError, WebSocketException, ProtocolError) as error:
                 why = Unlinked("lost", str(error) if isinstance(error, ProtocolError) else "")
             if not self._closing:
-                self._say(why)
-                if why.why == "refused":
+                self._outbox.put(why)
+                if why.why == "refused" or why.sentence:  # another try would not end otherwise at once
                     self._idle(RETRY[-1])
 
     def _idle(self, seconds: float) -> bool:
@@ -163,8 +146,11 @@ class Client:
         wire = Connection(Role.CLIENT)
         self._session += 1
         self._welcomed = False
-        resumed = tuple(job.wire for job in self._jobs.values() if job.told)
-        socket.send(wire.send(Hello(self._software, jobs=resumed)))
+        # Those that the plugin has already come last: on the shelf there may be any number of them.
+        told = sorted((job for job in self._jobs.values() if job.told), key=lambda job: job.delivered and not job.done)
+        resumed = [job.wire for job in told[:MOST_RESUMED]]
+        self._named = set(resumed)
+        socket.send(wire.send(Hello(self._software, jobs=tuple(resumed))))
         reader = threading.Thread(target=self._read, args=(socket, self._session), name="sfumato-reader", daemon=True)
         reader.start()
         while not self._closing:
@@ -203,7 +189,7 @@ class Client:
             try:
                 request, blobs = draft.request()
             except ValueError as error:
-                self._say(Ended(key, "bad_request", str(error)))
+                self._outbox.put(Ended(key, "bad_request", str(error)))
                 return
             self._jobs[key] = job = Job.begun(key, request, blobs)
             if wire and socket and self._welcomed:
@@ -213,23 +199,23 @@ class Client:
             job.done, job.blobs = True, {}
             if not job.told:
                 del self._jobs[what]
-            elif kind == "cancel" and wire and socket and self._welcomed:
+            elif kind == "cancel" and wire and socket and self._welcomed and job.wire in self._named:
                 socket.send(wire.send(Cancel(job.wire)))
             self._settle(wire, socket)
 
     def _hear(self, event: Any, wire: Connection, socket: ClientConnection) -> None:
         """What the backend says."""
         if isinstance(event, Welcome):
-            self._say(Linked(event))
+            self._outbox.put(Linked(event))
             if not self._welcomed:
                 self._welcomed = True
                 for job in self._jobs.values():
                     if not job.told:
                         self._submit(job, wire, socket)
-                    elif job.done:  # perhaps cancelled without a connection; one that has ended does not mind
+                    elif job.done and job.wire in self._named:  # one that has ended does not mind
                         socket.send(wire.send(Cancel(job.wire)))
         elif isinstance(event, Status):
-            self._say(Told(event))
+            self._outbox.put(Told(event))
         elif isinstance(event, BlobReceived):
             for job in self._jobs.values():
                 if job.result and job.result.layer and job.result.layer.digest == event.digest:
@@ -246,9 +232,9 @@ class Client:
                 for frame in wire.send_blob(job.blobs[digest], digest):
                     socket.send(frame)
         elif isinstance(event, Accepted):
-            self._say(Queued(job.key, event.position))
+            self._outbox.put(Queued(job.key, event.position))
         elif isinstance(event, Progress):
-            self._say(Moved(job.key, event))
+            self._outbox.put(Moved(job.key, event))
         elif isinstance(event, Result):
             job.result = event
             if event.layer is None:
@@ -256,14 +242,14 @@ class Client:
         elif isinstance(event, Failed) and event.code == "unknown_job" and job.request and job.tries < TRIES:
             # The backend was restarted: the same request again, under a new name.
             socket.send(wire.send(Ack(job.wire)))
-            job.tries += 1
+            job.tries, job.told = job.tries + 1, False
             job.wire = f"{job.key}.{job.tries}"
             self._submit(job, wire, socket)
         elif isinstance(event, Failed):
-            self._say(Ended(job.key, event.code, event.sentence))
+            self._outbox.put(Ended(job.key, event.code, event.sentence))
             job.done = True
         elif isinstance(event, Cancelled):
-            self._say(Ended(job.key, "cancelled"))
+            self._outbox.put(Ended(job.key, "cancelled"))
             job.done = True
         self._settle(wire, socket)
 
@@ -271,11 +257,14 @@ class Client:
         """Once: a result that was not acknowledged comes again with the next connection."""
         if not job.done and not job.delivered and job.result:
             job.delivered = True
-            self._say(job.finished(data))
+            self._outbox.put(job.finished(data))
 
     def _submit(self, job: Job, wire: Connection, socket: ClientConnection) -> None:
         assert job.request is not None
+        if len(wire.open_jobs) >= MAX_JOBS:
+            return  # until there is room
         job.told = True
+        self._named.add(job.wire)
         self._note()
         socket.send(wire.send(Submit(job.wire, job.request)))
 
@@ -283,9 +272,13 @@ class Client:
         """Acknowledge what has come to its end; without a connection that waits for the next one."""
         if wire is None or socket is None or not self._welcomed:
             return
-        for job in [job for job in self._jobs.values() if job.done and job.wire not in wire.open_jobs]:
+        ended = self._named.difference(wire.open_jobs)
+        for job in [job for job in self._jobs.values() if job.done and job.wire in ended]:
             socket.send(wire.send(Ack(job.wire)))
             del self._jobs[job.key]
+        for job in self._jobs.values():
+            if not job.told:
+                self._submit(job, wire, socket)
         self._note()
 
     def _note(self) -> None:

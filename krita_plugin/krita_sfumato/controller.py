@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import sentences
+from . import errands, sentences
 from .backend_watch import BackendWatch
 from .draft import Picture
 from .edit import Trouble, check, name_of
@@ -14,9 +14,8 @@ from .entry import Thumb
 from .events import Event, Finished, Greeting, Linked, Told, Unlinked
 from .interfaces import Compute, Document, Link, Process
 from .live import Live
-from .making import Making, NothingToMake
+from .making import Making
 from .memory import Memory
-from .placing import add, settle
 from .queue import Steps
 from .results import Results
 from .screen import Screen
@@ -61,6 +60,11 @@ class Controller:
         return self._edits.queue.is_working or self.live.is_working
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether all that does is wait for a backend or for the painter's brush."""
+        return self._edits.queue.is_waiting and not self.live.is_working
+
+    @property
     def said(self) -> Sequence[str]:
         """The last sentences, for a report."""
         return tuple(self._screen.said)
@@ -94,7 +98,7 @@ class Controller:
             return
         self.live.pause()
         if self.view.stalled:
-            self._edits.give_up(self._edits.edits, "")
+            self._edits.give_up([edit for edit in self._edits.edits if edit.result is None], "")
         self.backend.rouse()
         if task == "edit":  # who applies an edit has chosen it for this picture
             self.memory.change(document, settings=settings)
@@ -122,7 +126,7 @@ class Controller:
         if document is None:
             self._screen.tell(sentences.NO_DOCUMENT, is_trouble=True)
             return
-        self._edits.do(self._make_map(document, make))
+        self._edits.do(errands.make_map(document, make, self.memory, self._screen))
         self.advance()
 
     def leave_out(self, layer: str, is_out: bool) -> None:
@@ -140,20 +144,25 @@ class Controller:
         if document is None:
             self._screen.tell(sentences.NO_DOCUMENT, is_trouble=True)
         elif self._shelf.next_name:
-            self._edits.do(self._place(document, self._shelf.take()))
-            self._screen.tell("")
+            self._edits.do(errands.place(document, self._shelf, self.memory, self._link, self._screen))
             self.advance()
+
+    def drop(self) -> None:
+        """The painter does not want the edit that waits to be placed."""
+        if self._shelf.next_name:
+            self._link.acknowledge(self._shelf.take().job)
+            self._screen.tell(sentences.DROPPED)
 
     def use(self, id: str, in_place: bool = False) -> None:
         """A result of the active document becomes a layer, `in_place` of the last one that is."""
         if (document := self._active()) is not None:
-            self._edits.do(self._use(document, id, in_place))
+            self._edits.do(errands.use(document, id, in_place, self.results, self.memory, self._screen))
             self.advance()
 
     def large(self, id: str, shown: Callable[[Thumb], None]) -> None:
         """A large picture of a result, as soon as it is made."""
         if (document := self._active()) is not None and self.results.of(document).find(id) is not None:
-            self._edits.do(self._show_large(document, id, shown))
+            self._edits.do(errands.show_large(document, id, shown, self.results), is_placing=False)
             self.advance()
 
     def settings_of(self, id: str) -> None:
@@ -162,6 +171,14 @@ class Controller:
         if document is not None and (settings := self.results.settings(document, id)) is not None:
             self.memory.change(document, settings=settings)
             self._screen.tell(sentences.SETTINGS_COPIED)
+
+    def restore(self) -> None:
+        """What was discarded last."""
+        if (document := self._active()) is not None:
+            history = self.results.of(document)
+            history.restore()
+            if not history.is_all_kept:
+                self._screen.tell(sentences.RESULT_NOT_SAVED, is_trouble=True)
 
     def turn_live(self, is_on: bool) -> None:
         self.live.turn(is_on)
@@ -177,8 +194,8 @@ class Controller:
         self._screen.tell(sentence, is_trouble)
 
     def do(self, steps: Steps) -> None:
-        """Something beside the edits that takes steps."""
-        self._edits.do(steps)
+        """Something that takes steps and leaves the pictures alone."""
+        self._edits.do(steps, is_placing=False)
 
     def start(self) -> None:
         if self.backend.is_installed:
@@ -225,7 +242,7 @@ class Controller:
             self._show_live()
 
     def mishap(self, log: str) -> None:
-        """An error nobody foresaw, in an edit's own work, was written to the log. What is done already is kept."""
+        """An error nobody foresaw was written to the log. It ends the edit whose work it was; what that has is kept."""
         self._edits.mishap(log)
 
     def mishap_beside(self, log: str) -> None:
@@ -243,44 +260,6 @@ class Controller:
             live_sentence=sentence if live.is_on else "",
             can_keep_live=live.result is not None,
         )
-
-    def _make_map(self, document: Document, make: Callable[[Document], Making]) -> Steps:
-        try:
-            made = yield from make(document)
-        except NothingToMake as nothing:
-            raise Trouble(str(nothing)) from None
-        with document.new_layer(made.name, Picture(made.box, "bgra8", made.bgra)) as new:
-            for _ in new.fill():
-                yield "making"
-            while document.is_open() and not document.is_idle():
-                yield "pause_to_place"
-            if not document.is_open():
-                return
-            self.memory.keep_map(document, document.add_map(new))
-        self._screen.tell(sentences.MAP_MADE)
-        yield from settle(document)
-
-    def _place(self, document: Document, painted: Painted) -> Steps:
-        """Only when it is there it is off the shelf for good."""
-        try:
-            yield from add(document, painted, self.memory, lambda: self.memory.of(document).maps)
-        except BaseException:
-            self._shelf.put_back(painted)
-            raise
-        self._link.acknowledge(painted.job)
-        self._screen.tell(sentences.placed(painted.task))
-        yield from settle(document)
-
-    def _use(self, document: Document, id: str, in_place: bool) -> Steps:
-        painted = yield from self.results.take(document, id)
-        replaces = self.results.last_layer(document) if in_place else ""
-        layer = yield from add(document, painted, self.memory, lambda: self.memory.of(document).maps, replaces)
-        self.results.of(document).mark_placed(id, layer)
-        self._screen.tell(sentences.placed(painted.task))
-        yield from settle(document)
-
-    def _show_large(self, document: Document, id: str, shown: Callable[[Thumb], None]) -> Steps:
-        shown((yield from self.results.picture(document, id)))
 
     def _found(self, event: Finished) -> None:
         """An edit that a Krita which is gone had begun."""

@@ -11,6 +11,7 @@ from .qt import (
     QProgressBar,
     QPushButton,
     Qt,
+    QToolButton,
     QVBoxLayout,
     QWidget,
     pyqtSignal,
@@ -19,13 +20,14 @@ from .state import View
 from .status import StatusLine
 from .strip import ResultStrip
 from .trouble_bar import TroubleBar
-from .widgets import TEXT, Thumbnail, name_parts, set_text
+from .widgets import TEXT, Thumbnail, name_parts, row, set_text
 
 
 class Footer(QWidget):
     """Shows a View and says what was pressed."""
 
     place = pyqtSignal()
+    drop = pyqtSignal()  # what waits to be placed
     keep_live = pyqtSignal()
 
     def __init__(self, version: str) -> None:
@@ -43,7 +45,12 @@ class Footer(QWidget):
         self.place_button = QPushButton(sentences.PLACE)
         self.place_button.setToolTip(sentences.TIP_PLACE)
         self.place_button.clicked.connect(lambda *_: self.place.emit())
-        self.place_button.hide()
+        self.drop_button = QToolButton()
+        self.drop_button.setText(sentences.DISCARD)
+        self.drop_button.setToolTip(sentences.TIP_DROP)
+        self.drop_button.clicked.connect(lambda *_: self.drop.emit())
+        self.place_row = row(self.place_button, self.drop_button)
+        self.place_row.hide()
         self.status_line = StatusLine(version)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -52,7 +59,7 @@ class Footer(QWidget):
         for part in (self.progress, self.thumbnail, self.keep_button, self.strip):
             column.addWidget(part)
         column.addLayout(self._build_message())
-        for part in (self.place_button, self.row, self.status_line):
+        for part in (self.place_row, self.row, self.status_line):
             column.addWidget(part)
         name_parts(self)
 
@@ -84,5 +91,5 @@ class Footer(QWidget):
         set_text(self.message, text)
         self.message.setVisible(bool(text))
         self.trouble.setVisible(view.is_trouble and bool(view.sentence))
-        self.place_button.setVisible(bool(view.kept))
+        self.place_row.setVisible(bool(view.kept))
         self.place_button.setText(sentences.PLACE_NAMED.format(name=view.kept) if view.kept else sentences.PLACE)

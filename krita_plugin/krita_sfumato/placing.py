@@ -68,15 +68,23 @@ def settle(document: Document) -> Generator[str, None, None]:
             break
 
 
-def wait_for_home(document: Document, painted: Painted) -> Generator[str, None, None]:
-    """Until the document can take something; Homeless where it cannot any more. The document is as it was read."""
+def wait_for(document: Document, closed: str, resized: str) -> Generator[str, None, None]:
+    """Until the document can take something: it must be as it was read. Else Trouble, with one of the sentences."""
     yield "placing"
     while document.is_open() and not document.is_idle():
         yield "pause_to_place"
     if not document.is_open():
-        raise Homeless(sentences.DOCUMENT_CLOSED.format(name=document.name), painted)
+        raise Trouble(closed.format(name=document.name))
     if document.size() != (document.width, document.height):
-        raise Homeless(sentences.DOCUMENT_RESIZED.format(name=document.name), painted)
+        raise Trouble(resized.format(name=document.name))
+
+
+def wait_for_home(document: Document, painted: Painted) -> Generator[str, None, None]:
+    """The same for a result; Homeless where the document cannot take it any more."""
+    try:
+        yield from wait_for(document, sentences.DOCUMENT_CLOSED, sentences.DOCUMENT_RESIZED)
+    except Trouble as trouble:
+        raise Homeless(str(trouble), painted) from None
 
 
 def _is_beside_picture(document: Document, layer: str, maps: Sequence[str]) -> bool:

@@ -1,4 +1,5 @@
-"""The edits that are not through yet: in order, one reads from Krita at a time, and one is placed at a time."""
+"""The edits that are not through yet: in order, one reads from Krita at a time, and one is placed at a time; beside
+them something may go on that leaves the picture alone."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 from .edit import Edit, Trouble
 
+WAITS = ("waiting", "pause_to_read", "pause_to_place")  # stages in which nothing is done
 Steps = Generator[str, None, None]
 
 
@@ -21,15 +23,17 @@ class Work:
 class Queue:
     def __init__(self) -> None:
         self.edits: list[Edit] = []
-        self.acting: list[Edit] | None = None  # whose step runs now, or failed as nobody foresaw; [] for no edit's
+        self.acting: list[Edit] = []  # whose step runs now, or failed as nobody foresaw
+        self.is_waiting = False  # all that was done in the last step was to wait
         self._at: Work | None = None
         self._reading: list[Work] = []
         self._placing: list[Work] = []
+        self._beside: list[Work] = []
 
     @property
     def is_working(self) -> bool:
         """Whether `advance` wants to be called."""
-        return bool(self._reading or self._placing)
+        return bool(self._reading or self._placing or self._beside)
 
     @property
     def front(self) -> Edit | None:
@@ -47,15 +51,15 @@ class Queue:
         """Its result is here."""
         self._placing.append(Work([edit], steps))
 
-    def do(self, steps: Steps) -> None:
-        """What belongs to no edit."""
-        self._placing.append(Work([], steps))
+    def do(self, steps: Steps, is_placing: bool) -> None:
+        """What belongs to no edit. What leaves the picture alone need not wait for the painter's brush."""
+        (self._placing if is_placing else self._beside).append(Work([], steps))
 
     def forget(self) -> None:
         """What failed in a way nobody foresaw is not tried again."""
-        self._placing = [work for work in self._placing if work is not self._at]
-        self._reading = [work for work in self._reading if work is not self._at]
-        self.acting = None
+        for lane in (self._placing, self._reading, self._beside):
+            lane[:] = [work for work in lane if work is not self._at]
+        self.acting = []
 
     def drop(self, edit: Edit) -> None:
         """It is through, whatever it was doing."""
@@ -69,7 +73,8 @@ class Queue:
 
     def advance(self) -> Iterator[tuple[list[Edit], str | Trouble]]:
         """A step of each of the first ones; the stage they are in, or why they cannot go on."""
-        for lane in (self._placing, self._reading):
+        self.is_waiting = True
+        for lane in (self._placing, self._reading, self._beside):
             if not lane:
                 continue
             work = lane[0]
@@ -80,7 +85,8 @@ class Queue:
                 outcome = ""
             except Trouble as trouble:
                 outcome = trouble
-            edits, self._at, self.acting = work.edits[:], None, None
+            edits, self._at, self.acting = work.edits[:], None, []
+            self.is_waiting &= outcome in WAITS
             if (isinstance(outcome, Trouble) or not outcome) and work in lane:
                 lane.remove(work)
             if outcome:

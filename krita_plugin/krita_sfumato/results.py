@@ -28,14 +28,16 @@ class Results:
         """clock: seconds since 1970."""
         self.large = large
         self._compute, self._small, self._clock = compute, small, clock
-        self._histories: dict[str, History] = {}
+        self._histories: dict[str, tuple[Document, History]] = {}
         self._canvases: OrderedDict[str, Picture] = OrderedDict()
         self._shown: tuple[Any, tuple[Tile, ...]] = (None, ())
 
     def of(self, document: Document) -> History:
         if document.id not in self._histories:
-            self._histories[document.id] = History(document.notes)
-        return self._histories[document.id]
+            # A picture that was closed does not come back as the same one, nor do its results that wait in memory.
+            self._histories = {id: kept for id, kept in self._histories.items() if kept[0].is_open()}
+            self._histories[document.id] = document, History(document.notes)
+        return self._histories[document.id][1]
 
     def keep(self, edit: Edit, painted: Painted) -> Generator[str, None, bool]:
         """In its picture. False where not all of them can be saved there: some wait in memory."""

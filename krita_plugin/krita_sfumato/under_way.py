@@ -80,9 +80,9 @@ class UnderWay:
         self.queue.edits.append(edit)
         self.queue.end(edit, self._end(edit))
 
-    def do(self, steps: Steps) -> None:
-        """Something else that takes steps and ends in the picture."""
-        self.queue.do(steps)
+    def do(self, steps: Steps, is_placing: bool = True) -> None:
+        """Something else that takes steps. is_placing: it ends in the picture."""
+        self.queue.do(steps, is_placing)
 
     def cancel(self, job: str = "") -> None:
         """An edit, or those in front that were begun together; what the backend has of it is the link's affair."""
@@ -110,6 +110,7 @@ class UnderWay:
         self.show_way()
 
     def hear(self, edit: Edit, event: Queued | Moved | Finished | Ended) -> None:
+        self.queue.acting = [edit]
         if isinstance(event, Queued):
             edit.way.stage, edit.way.fraction = sentences.STAGES["queued"], None
         elif isinstance(event, Moved):
@@ -125,12 +126,12 @@ class UnderWay:
             self.finish([edit], sentences.CANCELLED)
         else:
             self.finish([edit], event.sentence, is_trouble=True)
+        self.queue.acting = []
         self.show_way()
 
     def mishap(self, log: str) -> None:
-        """What is done already is kept."""
-        acting = self.queue.acting
-        edits, sentence = self.edits[:1] if acting is None else acting, sentences.MISHAP
+        """It ends those whose work it was; what they have is kept."""
+        edits, sentence = self.queue.acting, sentences.MISHAP
         self.queue.forget()
         for edit in edits:
             painted = edit.painted()
@@ -213,6 +214,7 @@ class UnderWay:
         try:
             if edit.places:
                 yield from place(edit, self._memory)
+                self._hand_on(edit)
             elif painted is None:
                 raise Trouble(sentences.WRONG_RESULT)
             if painted is not None and edit.task == "edit":
@@ -227,6 +229,12 @@ class UnderWay:
         self._link.acknowledge(edit.job)
         said = closing(edit, self._clock() - edit.began, self._active())
         self.finish([edit], said if is_kept or edit.layer else sentences.RESULT_NOT_SAVED)
+
+    def _hand_on(self, edit: Edit) -> None:
+        """Those that were to replace the same layer replace the one that did."""
+        for other in [other for other in self.edits if other is not edit and other.document.id == edit.document.id]:
+            if edit.replaces and other.replaces == edit.replaces:
+                other.replaces = edit.layer
 
     def _keep(self, edit: Edit, painted: Painted) -> Generator[str, None, bool]:
         yield from wait_for_home(edit.document, painted)

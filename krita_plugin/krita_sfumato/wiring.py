@@ -56,6 +56,7 @@ def _edits(app: Application, panel: Panel) -> Iterator[Slot]:
     yield panel.maps.new_map, beside, control.new_map
     yield from _maps(app, panel)
     yield panel.footer.place, beside, control.place
+    yield panel.footer.drop, beside, control.drop
     yield panel.footer.keep_live, work, control.take_live
 
 
@@ -142,7 +143,7 @@ def _results(app: Application, panel: Panel) -> Iterator[Slot]:
     yield strip.copy_settings, beside, control.settings_of
     yield strip.favour, beside, here(results.favour)
     yield strip.discard, beside, here(lambda document, ids: results.of(document).remove(*ids))
-    yield strip.restore, beside, here(lambda document: results.of(document).restore())
+    yield strip.restore, beside, control.restore
     yield strip.cancel, work, control.cancel
     yield strip.picture_wanted, beside, lambda id: control.large(id, lambda thumb: strip.show_picture(id, thumb))
 

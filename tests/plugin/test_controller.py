@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from krita_sfumato import sentences
 from krita_sfumato.backend_watch import PATIENCE
 from krita_sfumato.controller import MOST
 from krita_sfumato.events import Ended, Finished, Greeting, Linked, Moved, Queued, Told, Unlinked
+from krita_sfumato.making import Made, Making
 from krita_sfumato.memory import NOTE, Note
 from krita_sfumato.settings import Choice, Guide, Settings
 from krita_sfumato.vendor.sfumato_wire import Box, Extra, Pixels, Preview, Progress, Status
@@ -364,10 +366,25 @@ def test_a_new_map_is_remembered_and_no_part_of_any_picture() -> None:
 def test_a_mishap_ends_the_edit_with_one_sentence() -> None:
     desk = Desk().ready()
     job = desk.apply()
+    with pytest.raises(AttributeError):
+        desk.controller.hear(Moved(job, None))  # type: ignore[arg-type]
     desk.controller.mishap("plugin.log")
     assert "plugin.log" in desk.view.sentence
     assert desk.link.cancelled == [job]
     assert not desk.view.busy
+
+
+def test_a_mishap_of_another_press_ends_no_edit(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    monkeypatch.setattr(desk.document, "map_box", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        desk.controller.apply(SETTINGS)
+    desk.controller.mishap("plugin.log")
+    assert "plugin.log" in desk.view.sentence
+    assert desk.link.cancelled == []
+    desk.finish(job)
+    assert len(desk.document.added) == 1
 
 
 def test_a_random_seed_is_shown() -> None:
@@ -641,8 +658,10 @@ def test_a_mishap_after_the_layer_is_there_keeps_no_second_one() -> None:
     desk = Desk().ready()
     job = desk.apply()
     desk.controller.hear(Finished(job, LAYER, ROWS))
-    while not desk.document.added:
-        desk.controller.advance()
+    desk.document.restore_active = lambda: 1 / 0  # type: ignore[assignment]
+    with pytest.raises(ZeroDivisionError):
+        desk.settle()
+    assert desk.document.added
     desk.controller.mishap("plugin.log")
     assert not desk.view.kept
     assert (desk.link.cancelled, desk.link.acknowledged) == ([], [job])
@@ -694,6 +713,89 @@ def test_a_picture_may_go_while_its_layer_is_filled(gone: str) -> None:
     assert not desk.document.making.is_open
     assert (desk.document.added, desk.link.acknowledged) == ([], [])
     assert desk.view.kept == "snow on the hills"
+
+
+def test_what_came_while_the_backend_died_is_placed_all_the_same() -> None:
+    desk = Desk().ready()
+    first, second = desk.apply(), desk.apply()
+    desk.document.idle = False
+    desk.controller.hear(Finished(first, LAYER, ROWS))
+    desk.settle(20)
+    desk.process.running = False
+    desk.controller.hear(Unlinked("absent"))
+    assert desk.view.stalled
+    desk.controller.apply(SETTINGS)
+    assert desk.link.cancelled == [second], "only what has not come gives way"
+    desk.document.idle = True
+    desk.settle(50)
+    assert len(desk.document.added) == 1
+
+
+def test_two_that_replace_the_same_leave_one() -> None:
+    desk = Desk().ready()
+    desk.finish(desk.apply())
+    desk.controller.apply(SETTINGS, in_place=True)
+    desk.controller.apply(SETTINGS, in_place=True)
+    desk.settle()
+    for job, _ in desk.link.submitted[1:]:
+        desk.finish(job)
+    assert desk.document.replaced == ["result 1", "result 2"]
+    assert [layer.id for layer in desk.document.list] == ["result 3", "map", "background"]
+
+
+def test_a_result_from_the_shelf_goes_only_where_it_is_seen() -> None:
+    desk = Desk().ready()
+    desk.controller.hear(Finished("old", LAYER, ROWS, "rain", True))
+    desk.document = FakeDocument(8, 8)
+    desk.controller.place()
+    desk.settle()
+    assert desk.view.sentence == sentences.PLACE_OUTSIDE.format(name="rain")
+    assert (desk.document.added, desk.view.kept, desk.link.acknowledged) == ([], "rain", [])
+    desk.controller.drop()
+    assert (desk.view.kept, desk.link.acknowledged) == ("", ["old"])
+
+
+def test_what_leaves_the_picture_alone_waits_for_no_brush() -> None:
+    desk = Desk().ready()
+    job = desk.apply()
+    desk.document.idle = False
+    desk.controller.hear(Finished(job, LAYER, ROWS))
+    desk.settle(20)
+    assert desk.controller.is_waiting
+    done: list[int] = []
+
+    def steps() -> Generator[str, None, None]:
+        yield "showing"
+        done.append(1)
+
+    desk.controller.do(steps())
+    desk.controller.advance()
+    assert not desk.controller.is_waiting
+    desk.settle(20)
+    assert done
+    assert not desk.document.added
+
+
+@pytest.mark.parametrize("gone", ["closed", "resized"])
+def test_a_picture_may_go_while_its_map_is_made(gone: str) -> None:
+    desk = Desk().ready()
+    box = desk.document.box
+
+    def make(_: Any) -> Making:
+        yield "making"
+        return Made("Brightness", bytes(box.area * 4), box)
+
+    desk.controller.make_map(make)
+    while not (desk.document.making and desk.document.making.is_open):
+        desk.controller.advance()
+    if gone == "closed":
+        desk.document.open = False
+    else:
+        desk.document.now = (8, 8)
+    desk.settle()
+    assert not desk.document.maps_made
+    said = sentences.MADE_FOR_CLOSED if gone == "closed" else sentences.MADE_FOR_RESIZED
+    assert desk.view.sentence == said.format(name="meadow.kra")
 
 
 def test_an_edit_cancelled_while_its_layer_is_filled_leaves_nothing() -> None:
