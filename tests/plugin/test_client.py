@@ -38,6 +38,7 @@ from sfumato_wire import (
     Welcome,
     digest_of,
 )
+from sfumato_wire.limits import MAX_JOBS
 
 WELCOME = Welcome("test", 1, "cpu", (ModelInfo("m", "M", "sd", 64, 20, 5.0),), (EditInfo("e", "E", ""),))
 BOX = Box(0, 0, 600, 400)
@@ -368,6 +369,40 @@ def test_a_result_whose_backend_forgot_it_stays(scripted: Callable[..., Any]) ->
     plugin.client.acknowledge("job")
     settled(plugin)
     assert not any(isinstance(event, Ended) for event in plugin.events)
+
+
+def test_any_number_of_results_may_wait_on_the_shelf(scripted: Callable[..., Any]) -> None:
+    """More than a connection may begin with: those that the plugin does not have yet come first."""
+    count = MAX_JOBS + 6
+
+    def script(talk: Talk, number: int) -> None:
+        talk.say(WELCOME)
+        if number == 1:
+            for _ in range(count):
+                job = talk.hear_of(Submit).job
+                talk.say(Accepted(job, 0))
+                if job != "last":
+                    talk.say(Result(job, None, {}))
+            talk.hang_up()
+        else:
+            talk.say(Accepted("last", 0))
+            talk.say(Result("last", None, {}))
+            talk.hear_of(Ack)
+            talk.hear_of(Submit)
+
+    plugin, server = scripted(script)
+    for n in range(count - 1):
+        plugin.client.submit(f"job {n}", DRAFT)
+    plugin.client.submit("last", DRAFT)
+    assert plugin.until(Finished, lambda event: event.job == "last")
+    assert len(server.hellos) == 2
+    assert len(server.hellos[1].jobs) == MAX_JOBS // 2
+    assert server.hellos[1].jobs[0] == "last"
+    plugin.client.acknowledge("last")
+    plugin.client.acknowledge(f"job {count - 2}")  # which this connection does not know
+    plugin.client.submit("another", DRAFT)
+    soon(lambda: "another" in plugin.client._jobs and plugin.client._jobs["another"].told)
+    assert len(server.hellos) == 2
 
 
 def test_a_request_that_cannot_be_is_told(tmp_path: Path) -> None:
