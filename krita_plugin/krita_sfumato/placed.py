@@ -96,7 +96,7 @@ def sum_of_layer(node: Any, said: str, canvas: Box) -> str:
     for part in parts:
         crc = 0
         for band in pixels.bands(box):
-            crc = zlib.crc32(bytes(part.pixelData(band.x, band.y, band.width, band.height)), crc)
+            crc = zlib.crc32(part.pixelData(band.x, band.y, band.width, band.height), crc)
         sums.append(f"{crc:08x}")
     return ",".join([*said.split(",")[:4], *sums])
 

@@ -64,7 +64,7 @@ def settle(document: Document) -> Generator[str, None, None]:
     """Until the painter can go on where they were."""
     for _ in range(SETTLING):
         yield "placing"
-        if document.restore_active():
+        if not document.is_open() or document.restore_active():
             break
 
 

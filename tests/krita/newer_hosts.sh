@@ -14,7 +14,8 @@
 # however that happens.
 set -eu
 all="trixie forky sid"
-scenarios="painting corners real_edits methods choices status documents maps bands"
+scenarios="painting corners real_edits methods choices status documents maps bands placing map_preview map_sources strip
+    docker"
 python=python3 hosts=$all folder=""
 here=$(cd "$(dirname "$0")" && pwd)
 

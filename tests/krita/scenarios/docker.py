@@ -20,6 +20,16 @@ def map_pixels(width, height):
     return row * height
 
 
+def click(widget):
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def click_tile(strip, number):
+    view = strip.view
+    place = view.visualRect(view.model().index(number)).center()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+
 def tall(kit, width=400):
     """The docker alone on the right, with room for all of it."""
     for docker in kit.app.dockers():
@@ -69,14 +79,15 @@ def scenario(kit):
     kit.check("three tiles", len(tiles) == 3 and all(tile.is_done for tile in tiles), tiles)
     kit.check("no layer yet", painter.names(document) == before, painter.names(document))
     strip = kit.find("sfumato_strip")
-    strip.view.came_to.emit(tiles[1].id)
+    click_tile(strip, 1)
     yield 1.5
     kit.screenshot("docker_variants", kit.docker())
-    strip.add.emit(tiles[1].id)
+    click(strip.preview.add_button)
     yield kit.until(lambda: len(painter.names(document)) == len(before) + 1, "the layer", 10)
     yield 0.7
     kit.check("marked", kit.find("sfumato_strip").view.tiles[1].placed)
-    strip.replace.emit(tiles[0].id)
+    click_tile(strip, 0)
+    click(strip.preview.replace_button)
     yield 1
     names = painter.names(document)
     kit.check("replaced", len(names) == len(before) + 1, names)
@@ -87,22 +98,24 @@ def scenario(kit):
 
     # The settings come back.
     painter.prompt.setPlainText("something else")
-    strip.copy_settings.emit(tiles[2].id)
+    click_tile(strip, 2)
+    click(strip.preview.copy_button)
     yield 0.7
     kit.check("copied", painter.prompt.toPlainText() == "a winter day, snow on the hills", painter.prompt.toPlainText())
 
     # A fan.
-    kit.find("sfumato_row").fan.emit()
+    kit.find("sfumato_row").fan_action.trigger()
     yield from painter.until_done("the fan")
     yield 0.7
     labels = [tile.label for tile in kit.find("sfumato_strip").view.tiles[:5]]
     kit.check("five strengths", labels == ["20 %", "40 %", "60 %", "80 %", "100 %"], labels)
-    strip.view.came_to.emit(kit.find("sfumato_strip").view.tiles[2].id)
+    click_tile(strip, 2)
     yield 1.5
     kit.screenshot("docker_fan", kit.docker())
 
     # Live: a draft after a stroke, nothing in the document until it is kept.
-    strip.view.came_to.emit("")
+    click(strip.preview.close_button)
+    kit.check("the large one is closed", not strip.preview.isVisible())
     document.setModified(False)
     layers = painter.names(document)
     live, keep = kit.find("sfumato_live_button"), kit.find("sfumato_keep_button")
