@@ -157,7 +157,7 @@ class Application(QObject):
             self.controller.memory.keep(document)  # it will be saved anyway, and is not marked by it
         standing, names = self._standing(), {layer.id for layer in layers}
         tiles = self.controller.tiles(document)
-        can_replace = document is not None and self.controller.results.last_layer(document, names) != ""
+        can_replace = document is not None and tiles != () and self.controller.results.last_layer(document, names) != ""
         sources = _sources(document, layers, note, choice.layer, self.controller.maps_at_work(document))
         discarded = len(self.controller.results.of(document).removed) if document is not None else 0
         if any(panel.map_preview.isVisible() for panel in panels):

@@ -20,6 +20,7 @@ from .shelf import Painted
 from .tiles import Tile, tile_of
 
 Render = Callable[[Picture, "Picture | None"], Thumb]  # a result laid over the picture; see `thumbs`
+READING = 0.01  # seconds for which a history is read at a time
 CANVASES = 4  # of the last edits, for their large pictures
 
 
@@ -86,8 +87,9 @@ class Results:
         return next((e.placed for e in self.of(document).entries if e.placed in there and e.task == "edit"), "")
 
     def tiles(self, document: Document | None, edits: Sequence[Edit], names: Mapping[str, str]) -> tuple[Tile, ...]:
-        """Those on their way first, the newest of all to the left. The same tuple as long as nothing changed."""
-        if document is None:
+        """Those on their way first, the newest of all to the left. The same tuple as long as nothing changed; none
+        until all that a picture brings along is read, which goes on with each call."""
+        if document is None or not self._is_read(self.of(document)):
             return ()
         now = self._clock()
         here = [edit for edit in reversed(edits) if edit.document.id == document.id and not edit.layer]
@@ -101,6 +103,14 @@ class Results:
         return self._shown[1]
 
     # ------------------------------------------------------------------ inside
+
+    @staticmethod
+    def _is_read(history: History) -> bool:
+        until = time.perf_counter() + READING
+        while history.read():
+            if time.perf_counter() > until:
+                return False
+        return True
 
     def _packed(self, edit: Edit, painted: Painted, canvas: Picture | None) -> Entry:
         """Not for the UI thread."""

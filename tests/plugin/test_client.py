@@ -389,6 +389,7 @@ def test_any_number_of_results_may_wait_on_the_shelf(scripted: Callable[..., Any
             talk.say(Result("last", None, {}))
             talk.hear_of(Ack)
             talk.hear_of(Submit)
+            talk.hear()  # until the client goes
 
     plugin, server = scripted(script)
     for n in range(count - 1):

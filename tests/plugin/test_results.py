@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from krita_sfumato import sentences
 from krita_sfumato.events import Ended, Finished, Moved
 from krita_sfumato.history import History
@@ -50,6 +51,17 @@ def test_variants_wait_to_be_chosen_from_and_no_layer_is_added() -> None:
     desk.settle()
     assert desk.document.added == [("snow on the hills", ROWS, BOX)]
     assert [entry.placed for entry in history(desk).entries] == ["", "result 1"]
+
+
+def test_a_picture_with_many_results_is_read_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk().ready()
+    choose(desk, 5)
+    opened = Desk().ready()
+    opened.document = desk.document
+    opened.document.id = "opened again"
+    monkeypatch.setattr("krita_sfumato.results.READING", 0.0)
+    seen = [len(opened.controller.tiles(opened.document)) for _ in range(7)]
+    assert seen == [0, 0, 0, 0, 0, 5, 5]
 
 
 def test_the_last_result_is_replaced_by_another_one() -> None:

@@ -121,11 +121,12 @@ def scenario(kit):
     live, keep = kit.find("sfumato_live_button"), kit.find("sfumato_keep_button")
     live.click()
     yield kit.until(keep.isVisible, "the first draft", 30)
+    shown = kit.find("sfumato_thumbnail")
+    yield kit.until(lambda: len(shown._bytes) > 3 * 64 * 64, "the first draft as it is", 20)
     kit.check("live leaves no trace", painter.names(document) == layers and not document.modified())
     kit.screenshot("docker_live", kit.docker())
     node.setPixelData(bytes([255] * 4) * (width * height), 0, 0, width, height)
     document.refreshProjection()
-    shown = kit.find("sfumato_thumbnail")
     first = shown._bytes
     yield kit.until(lambda: shown._bytes not in (first, b""), "the next one", 20)
     yield kit.until(lambda: len(shown._bytes) > 3 * 64 * 64, "the next one as it is", 20)
