@@ -79,7 +79,7 @@ class Pipelines:
         working picture of so many pixels takes, as far as that is known. Raises SfumatoError; a model whose files
         cannot be read makes no other one go."""
         name = model.info.id
-        held = self._held.pop(name, None)
+        held: _Held | None = self._held.pop(name, None)
         if held is not None and held.files != model.files:  # exchanged since
             held = None
             ladder.let_go(None)
@@ -88,10 +88,13 @@ class Pipelines:
             self._fit_out(held, model, guide, vae)
             rung = self._rung(name, held, pixels)
             if held.quantised and not rung.quantised:
+                held = None  # or both would need room at once
+                ladder.let_go(None)
                 held = self._loaded(model)
                 self._fit_out(held, model, guide, vae)
         finally:
-            self._held[name] = held
+            if held is not None:
+                self._held[name] = held
         if held.rung is not rung:
             held.rung = None
             if rung.quantised and not held.quantised:
