@@ -12,6 +12,7 @@ import pytest
 from models import samples
 from models.hub import NEWER, SHA, Hub, running
 from sfumato.errors import InputError
+from sfumato.models.command import AGAIN
 from sfumato.models.getting import chosen
 
 DIFFUSERS = [
@@ -104,7 +105,8 @@ class TestGet:
         size = (hub.repositories["someone/model"] / "mine.safetensors").stat().st_size
         ended = get(hub, "someone/model")
         assert ended.returncode == 0, ended.stderr
-        first, second = ended.stdout.splitlines()[:2]
+        first, second, last = ended.stdout.splitlines()
+        assert last == AGAIN
         assert first == f"someone/model: 1 files, {size / 1e6:.1f} MB, of which 0.0 MB are here already."
         assert second.startswith("someone/model/mine.safetensors: Stable Diffusion 1.x checkpoint")
         assert hub.fetched == ["mine.safetensors"]
