@@ -12,17 +12,21 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
+NEWER = SHA[::-1]
 
 
 class Hub:
     """repositories: by OWNER/NAME, a folder. gated: those that want their licence accepted. cut: the next answer with a
-    file of more bytes than this ends after so many. sizes: what is claimed of files, by name."""
+    file of more bytes than this ends after so many. sizes: what is claimed of files, by name. pushed: what takes the
+    place of the files of main, as a commit of its own, once main was asked about."""
 
     def __init__(self) -> None:
         self.repositories: dict[str, Path] = {}
         self.gated: set[str] = set()
         self.cut: int | None = None
         self.sizes: dict[str, int] = {}
+        self.pushed: Path | None = None
+        self.main = SHA
         self.fetched: list[str] = []  # files that were sent
         self.begun_at: list[int] = []  # where, when not at their beginning
         self.url = ""
@@ -46,21 +50,24 @@ class _Handler(BaseHTTPRequestHandler):
         if parts[:2] == ["api", "models"]:
             parts = parts[2:] if len(parts) > 4 else [*parts[2:], "revision", "main"]
         name, what, revision, file = "/".join(parts[:2]), *parts[2:4], "/".join(parts[4:])
-        folder = self.hub.repositories.get(name)
+        sha = self.hub.main if revision == "main" else revision
+        folder = self.hub.pushed if sha == NEWER else self.hub.repositories.get(name)
         if folder is None:
             self._send(404, b"", body, {"X-Error-Code": "RepoNotFound"})
         elif name in self.hub.gated:
             self._send(403, b"", body, {"X-Error-Code": "GatedRepo"})
-        elif revision not in ("main", SHA):
+        elif sha not in (SHA, NEWER):
             self._send(404, b"", body, {"X-Error-Code": "RevisionNotFound"})
         elif what == "revision":
             files = [self._entry(folder, path) for path in self._files(folder)]
             siblings = [{"rfilename": entry["path"], "size": entry["size"], "blobId": entry["oid"]} for entry in files]
-            self._json({"id": name, "modelId": name, "sha": SHA, "siblings": siblings, "private": False}, body)
+            self._json({"id": name, "modelId": name, "sha": sha, "siblings": siblings, "private": False}, body)
+            if self.hub.pushed:
+                self.hub.main = NEWER
         elif what == "tree":
             self._json([self._entry(folder, path) for path in self._files(folder)], body)
         else:
-            self._file(folder / file, file, body)
+            self._file(folder / file, file, sha, body)
 
     @staticmethod
     def _files(folder: Path) -> list[Path]:
@@ -74,9 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _json(self, data: object, body: bool) -> None:
         self._send(200, json.dumps(data).encode(), body, {"Content-Type": "application/json"})
 
-    def _file(self, path: Path, name: str, body: bool) -> None:
+    def _file(self, path: Path, name: str, sha: str, body: bool) -> None:
         data = path.read_bytes()
-        headers = {"X-Repo-Commit": SHA, "ETag": f'"{hashlib.sha1(data).hexdigest()}"', "Accept-Ranges": "bytes"}
+        headers = {"X-Repo-Commit": sha, "ETag": f'"{hashlib.sha1(data).hexdigest()}"', "Accept-Ranges": "bytes"}
         if not body:
             self._send(200, data, False, headers)
             return

@@ -15,7 +15,7 @@ from models.samples import write
 from sfumato.cli import main
 from sfumato.errors import InputError
 from sfumato.models import CATALOGUE, find
-from sfumato.models.command import KINDS
+from sfumato.models.command import AGAIN, KINDS
 from sfumato.models.families import FAMILIES
 from sfumato.models.places import folders
 
@@ -51,6 +51,7 @@ def test_what_came_along_is_always_listed(capsys: pytest.CaptureFixture[str]) ->
 def test_a_folder_is_added_listed_and_removed(capsys: pytest.CaptureFixture[str], comfy: Path) -> None:
     places = said(capsys, "add-folder", str(comfy))
     assert places.count("ComfyUI") == 3
+    assert places.splitlines()[-1] == AGAIN
     rows = {row["name"]: row for row in json.loads(said(capsys, "--json")) if row["owner"] == "comfyui"}
     assert set(rows) == {"sdxl_lightning_4step", "flux1-dev", "soft", "broken"}
     lightning, flux = rows["sdxl_lightning_4step"], rows["flux1-dev"]

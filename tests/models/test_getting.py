@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from models import samples
-from models.hub import SHA, Hub, running
+from models.hub import NEWER, SHA, Hub, running
 from sfumato.errors import InputError
+from sfumato.models.command import AGAIN
 from sfumato.models.getting import chosen
 
 DIFFUSERS = [
@@ -104,7 +105,8 @@ class TestGet:
         size = (hub.repositories["someone/model"] / "mine.safetensors").stat().st_size
         ended = get(hub, "someone/model")
         assert ended.returncode == 0, ended.stderr
-        first, second = ended.stdout.splitlines()[:2]
+        first, second, last = ended.stdout.splitlines()
+        assert last == AGAIN
         assert first == f"someone/model: 1 files, {size / 1e6:.1f} MB, of which 0.0 MB are here already."
         assert second.startswith("someone/model/mine.safetensors: Stable Diffusion 1.x checkpoint")
         assert hub.fetched == ["mine.safetensors"]
@@ -121,6 +123,19 @@ class TestGet:
         assert hub.fetched == ["mine.safetensors"] * 2
         (got,) = Path(os.environ["XDG_CACHE_HOME"]).rglob("mine.safetensors")
         assert got.read_bytes() == file.read_bytes()
+
+    def test_what_was_told_is_fetched_whatever_is_pushed_meanwhile(self, hub: Hub, tmp_path: Path) -> None:
+        """And the next time the newer one is: it has the plain name then."""
+        told = hub.repositories["someone/model"] / "mine.safetensors"
+        hub.pushed = tmp_path / "pushed"
+        newer = samples.write(hub.pushed / "mine.safetensors", {**samples.SD15, "model.diffusion_model.more": (9,)})
+        for file, commit in ((told, SHA), (newer, NEWER)):
+            ended = get(hub, "someone/model")
+            assert f"1 files, {file.stat().st_size / 1e6:.1f} MB" in ended.stdout, ended.stderr
+            assert ended.stdout.splitlines()[1].startswith("someone/model/mine.safetensors: ")
+            got = next(Path(os.environ["XDG_CACHE_HOME"]).rglob(f"{commit}/mine.safetensors"))
+            assert got.read_bytes() == file.read_bytes()
+            assert (got.parents[2] / "refs" / "main").read_text() == commit
 
     def test_what_is_not_there_or_not_allowed(self, hub: Hub) -> None:
         assert "The hub has no someone/else, or keeps it private." in said(get(hub, "someone/else"))

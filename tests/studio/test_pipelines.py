@@ -76,6 +76,27 @@ def test_one_that_cannot_be_read_makes_no_other_go(loads: list[str], monkeypatch
     assert named("a") in pipes
 
 
+def test_a_rounded_one_goes_before_it_is_loaded_unrounded(loads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memory was short, both would hardly fit."""
+    monkeypatch.setattr(ladder, "quantise", lambda pipe: None)
+    pipes, a = Pipelines("cpu", rungs=(ladder.WHOLE, ladder.QUANTISED)), named("a")
+    pipes(a)
+    pipes.climb(a)
+    rounded = weakref.ref(pipes(a))
+    assert pipes.rung_of(a) is ladder.QUANTISED
+    pipes.begin()
+    there: list[Any] = []
+
+    def load(model: models.Model, device: str) -> Any:
+        there.append(rounded())
+        return Pipe()
+
+    monkeypatch.setattr(models, "load", load)
+    pipes(a)
+    assert pipes.rung_of(a) is ladder.WHOLE
+    assert there == [None]
+
+
 def test_weights_that_parts_share_count_once() -> None:
     assert ladder.bytes_of(ladder.parts_of(Pipe())) == SIZE
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Model:
     """folder: its own weights, and what Sfumato keeps beside them. multiple: sides of the working picture are multiples
     of this. pixels: at most so many are worked on at once; longest: of its longer side, where that is bounded. base:
-    the folder of the model that it shares parts with. row: how it is listed, of the painter's own. cell: pixels of a
+    the folder of the model that it shares parts with. own: the file or folder, of the painter's own. cell: pixels of a
     side of a cell of its latents. lent: the files that lend it what its own does not have."""
 
     info: ModelInfo
@@ -34,9 +34,19 @@ class Model:
     pixels: int
     longest: int | None = None
     base: Path | None = None
-    row: Row | None = None
+    own: Beside | None = None
     cell: int = 8
     lent: tuple[Beside, ...] = ()
+
+    @property
+    def row(self) -> Row | None:
+        """How it is listed, of the painter's own."""
+        return self.own.row if self.own else None
+
+    @property
+    def files(self) -> tuple[Beside, ...]:
+        """Of what its weights are, of the painter's own; other ones where any was replaced."""
+        return (self.own, *self.lent) if self.own else ()
 
     @property
     def is_there(self) -> bool:

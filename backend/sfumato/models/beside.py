@@ -1,4 +1,5 @@
-"""What is used beside a model, LoRAs, ControlNets and VAEs: which one a name means, from how it is listed."""
+"""What is used beside a model, LoRAs, ControlNets and VAEs: which one a name means, from how it is listed; and whether
+any file is still the one that it was."""
 
 from __future__ import annotations
 

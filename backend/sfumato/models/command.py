@@ -22,6 +22,7 @@ from sfumato.models.recognise import dtype_of
 
 KINDS = ("checkpoint", "lora", "vae", "controlnet", "text-encoder", "unknown")
 OWNERS = {"hub": "the hub's cache", "comfyui": "ComfyUI", "a1111": "A1111's web interface", "invokeai": "InvokeAI"}
+AGAIN = "A running backend lists what is new when it starts again: Stop and Start in the bottom line of Krita's docker."
 OWNERS |= {"folder": "a folder of models", "sfumato": "Sfumato"}
 
 
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace, say: Callable[..., None] = print) -> int:
     if options.way == "add-folder":
         for place in add_folder(options.folder):
             say(f"{shown(str(place.path))}: {OWNERS[place.owner]}")
+        say(AGAIN)
     elif options.way == "get":
         from sfumato.models.getting import get
 
@@ -37,6 +39,7 @@ def run(options: argparse.Namespace, say: Callable[..., None] = print) -> int:
         for row in _listed():
             if Path(row.path).is_relative_to(place):
                 say(line(row))
+        say(AGAIN)
     elif options.way == "remove-folder":
         remove_folder(options.folder)
     elif options.json:

@@ -42,8 +42,10 @@ def get(asked: str, revision: str | None = None, say: Callable[[str], None] = pr
         _room(cache, whole - known)
         # A name can mean what is in brackets to the hub's patterns.
         patterns = [name.replace("[", "[[]") for name in wanted]
-        top = snapshot_download(repository, revision=revision, allow_patterns=patterns, cache_dir=cache)
-    return Path(top) / file
+        # Of the commit whose sizes were told, whatever is pushed meanwhile.
+        top = Path(snapshot_download(repository, revision=info.sha, allow_patterns=patterns, cache_dir=cache))
+        _name(top, revision or "main")
+    return top / file
 
 
 def chosen(repository: str, files: list[str], file: str = "") -> list[str]:
@@ -69,6 +71,18 @@ def chosen(repository: str, files: list[str], file: str = "") -> list[str]:
     if not taken:
         raise InputError("which_file", f"{repository} has no weights as .safetensors.{_there(files)}")
     return sorted(texts + taken)
+
+
+def _name(top: Path, revision: str) -> None:
+    """Keep which commit that branch or tag is, as huggingface_hub does where it fetches by its name. top: the folder of
+    the commit."""
+    ref = top.parent.parent / "refs" / revision
+    if revision == top.name or (ref.is_file() and ref.read_text(encoding="utf-8") == top.name):
+        return
+    ref.parent.mkdir(parents=True, exist_ok=True)
+    fresh = ref.with_name(f"{ref.name}.part")
+    fresh.write_text(top.name, encoding="utf-8")
+    fresh.replace(ref)
 
 
 def _there(files: list[str]) -> str:

@@ -53,4 +53,4 @@ def as_model(row: Row) -> Model:
     folder = path if row.layout == "folder" else path.with_name(f"{path.stem}.sfumato")
     pixels, cell = round(LARGER * row.native**2), CELLS.get(row.family, 8)
     lent = tuple(as_it_is(other) for other in row.lent.values())
-    return Model(info, folder, MULTIPLES[row.family], pixels, row=row, cell=cell, lent=lent)
+    return Model(info, folder, MULTIPLES[row.family], pixels, own=as_it_is(row), cell=cell, lent=lent)

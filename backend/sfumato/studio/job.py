@@ -89,7 +89,7 @@ class Job:
         self.info = DECLARED[request.edit]
         check_scheduler_name(request.scheduler, self.model)
         self.loras = weighed(asked, self.studio.find_beside, self.model)
-        self.named = (self.model.info.id, *self.model.lent)
+        self.named = (self.model.info.id, *self.model.files)
         self.reader = (self.named, *sorted((file.mark, weight) for file, weight in self.loras.items()))
         self.guide = self._found_guide()
         self.vae = self._found_vae()

@@ -25,12 +25,12 @@ ALONE = 0.9  # for those of the one that works: whether it works with so little 
 @dataclass
 class _Held:
     """pipe: with the ControlNet `guide` where there is one, else `plain`. vae: the one in place of `own_vae`.
-    lent: the files that its parts are of. bytes: of all weights. rung: where it was placed last; None while that is not
+    files: what its parts were read from. bytes: of all weights. rung: where it was placed last; None while that is not
     certain. quantised: for good."""
 
     plain: Any
     pipe: Any
-    lent: tuple[Beside, ...]
+    files: tuple[Beside, ...]
     bytes: int
     rung: Rung | None = None
     quantised: bool = False
@@ -65,20 +65,22 @@ class Pipelines:
         self._short = 0  # bytes that there were when it last ran short
 
     def __contains__(self, model: Model) -> bool:
-        return model.info.id in self._held
+        """Whether it is loaded, from the files that it is of now."""
+        held = self._held.get(model.info.id)
+        return held is not None and held.files == model.files
 
     def has(self, model: Model, guide: Beside | None, vae: Beside | None) -> bool:
         """Whether a job with that ControlNet and that VAE has nothing to load."""
         held = self._held.get(model.info.id)
-        return held is not None and held.lent == model.lent and guide in (None, held.guide) and vae in (None, held.vae)
+        return held is not None and model in self and guide in (None, held.guide) and vae in (None, held.vae)
 
     def __call__(self, model: Model, pixels: int = 0, guide: Beside | None = None, vae: Beside | None = None) -> Any:
         """The model's pipeline, with that ControlNet and that VAE if any, loaded now if it is not, on the rung that a
         working picture of so many pixels takes, as far as that is known. Raises SfumatoError; a model whose files
         cannot be read makes no other one go."""
         name = model.info.id
-        held = self._held.pop(name, None)
-        if held is not None and held.lent != model.lent:  # exchanged since
+        held: _Held | None = self._held.pop(name, None)
+        if held is not None and held.files != model.files:  # exchanged since
             held = None
             ladder.let_go(None)
         held = held or self._loaded(model)
@@ -86,10 +88,13 @@ class Pipelines:
             self._fit_out(held, model, guide, vae)
             rung = self._rung(name, held, pixels)
             if held.quantised and not rung.quantised:
+                held = None  # or both would need room at once
+                ladder.let_go(None)
                 held = self._loaded(model)
                 self._fit_out(held, model, guide, vae)
         finally:
-            self._held[name] = held
+            if held is not None:
+                self._held[name] = held
         if held.rung is not rung:
             held.rung = None
             if rung.quantised and not held.quantised:
@@ -106,7 +111,7 @@ class Pipelines:
         self._make_room(wanted)
         self._check_room(model, wanted, int(psutil.virtual_memory().available), "free")
         pipe = models.load(model, self._device)
-        return _Held(pipe, pipe, model.lent, ladder.bytes_of(ladder.parts_of(pipe)))
+        return _Held(pipe, pipe, model.files, ladder.bytes_of(ladder.parts_of(pipe)))
 
     def _fit_out(self, held: _Held, model: Model, guide: Beside | None, vae: Beside | None) -> None:
         """Let go of another ControlNet or VAE, and put those beside the model; all are to be placed again."""

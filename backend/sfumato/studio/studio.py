@@ -14,7 +14,7 @@ from torch import Tensor
 from sfumato import models
 from sfumato.errors import InputError, SfumatoError, said_by
 from sfumato.models import ladder, texts
-from sfumato.models.beside import Beside, find_beside
+from sfumato.models.beside import Beside, find_beside, kin
 from sfumato.models.extras import extras, other_vaes
 from sfumato.models.schedulers import SCHEDULERS
 from sfumato.studio.cache import TensorCache
@@ -126,21 +126,33 @@ class Studio:
 
     def find(self, name: str) -> models.Model:
         """The model of that id, or as in `models.find`. The painter's own are looked for only once by id, and again
-        where a file that lends a part has changed or gone; where there is none of a name any more, one that is loaded
-        goes on. Raises InputError."""
+        where one of their files has changed or gone; where there is none of a name any more, one that is loaded goes
+        on. Raises InputError, also where another family's has taken the place of one that was offered."""
         known = self._own.get(name)
-        if known is not None and all(file.is_as_it_was for file in known.lent):
+        if known is not None and all(file.is_as_it_was for file in known.files):
             return known
         try:
             model = models.find(name)
         except InputError as error:
-            loaded = [one for one in self._own.values() if one in self.pipe and name in (one.info.name, one.info.id)]
-            if error.code != "unknown_model" or len(loaded) != 1:
+            gone = [known] if known else [one for one in self._own.values() if one in self.pipe]
+            those = [one for one in gone if name in (one.info.name, one.info.id)]
+            if error.code != "unknown_model" or len(those) != 1:
                 raise
-            return loaded[0]
+            return those[0]  # which is loaded, or loading it says that its files have gone
         if model.row:
+            self._check_is_as_offered(model.info)
             self._own[model.info.id] = model
         return model
+
+    def _check_is_as_offered(self, info: ModelInfo) -> None:
+        """What a docker shows of a model, its steps for one, is of the family that it was of."""
+        for offered in self.models:
+            if offered.id == info.id and offered.family != info.family:
+                raise InputError(
+                    "another_family",
+                    f"{info.name} was replaced by a model of {kin(info.family)} and is listed as one of "
+                    f"{kin(offered.family)}. Stop and start the backend, which lists it anew.",
+                )
 
     def find_beside(self, kind: str, name: str) -> Beside:
         """The LoRA, ControlNet or VAE of that name; looked for anew only where its file has changed. Raises
