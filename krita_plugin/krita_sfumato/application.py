@@ -51,6 +51,7 @@ class Application(QObject):
         self.presets = Presets(home)
         self._panels: list[Panel] = []
         self._stood: tuple[object, ...] = ()
+        self._seen = ""  # the picture that the painter looked at
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sfumato-pixels")
         self.client = Client(home, self.woken.emit, f"krita-sfumato {VERSION} in Krita {self.host.version()}")
         self.backend, self.remote = Backend(home, os.environ), RemoteBackend(home)
@@ -148,6 +149,10 @@ class Application(QObject):
             self._show()
             return
         document = self.host.document()
+        seen = document.id if document is not None else ""
+        if seen != self._seen:
+            self._seen = seen
+            self.controller.turn_to_another()
         layers = document.layers() if document is not None else []
         note = self.controller.memory.of(document)
         choice = note.choice([layer.id for layer in layers] + ([SELECTION] if document is not None else []))
@@ -156,7 +161,7 @@ class Application(QObject):
         if document is not None and document.is_modified() and document.is_idle():
             self.controller.memory.keep(document)  # it will be saved anyway, and is not marked by it
         standing, names = self._standing(), {layer.id for layer in layers}
-        tiles = self.controller.tiles(document)
+        tiles = self.controller.tiles(document, names)
         can_replace = document is not None and tiles != () and self.controller.results.last_layer(document, names) != ""
         sources = _sources(document, layers, note, choice.layer, self.controller.maps_at_work(document))
         discarded = len(self.controller.results.of(document).removed) if document is not None else 0

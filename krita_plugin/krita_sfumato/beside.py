@@ -9,6 +9,8 @@ from typing import Any
 from .memory import Note
 from .tree import MASKS
 
+PAINTED = ("paintlayer", "vectorlayer", "filllayer", "filelayer", "clonelayer")  # what a picture can be made of
+
 
 @dataclass(frozen=True)
 class Beside:
@@ -17,6 +19,12 @@ class Beside:
 
     is_beside: bool = False
     why: str = "layer"
+
+
+def is_seen(layers: Sequence[Any], note: Note, chosen: str) -> bool:
+    """Whether edits see anything of the picture; True where there is nothing but maps."""
+    painted = [layer for layer in reversed(layers) if layer.visible and layer.kind in PAINTED and layer.id != chosen]
+    return not painted or any(not beside(layers, layer.id, note, chosen).is_beside for layer in painted)
 
 
 def beside(layers: Sequence[Any], layer: str, note: Note, chosen: str, at_work: Container[str] = ()) -> Beside:

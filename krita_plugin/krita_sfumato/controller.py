@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from . import errands, sentences
 from .backend_watch import BackendWatch
+from .beside import is_seen
 from .draft import Picture
 from .edit import Trouble, check, name_of
 from .entry import Thumb
@@ -48,6 +49,7 @@ class Controller:
         self._edits = UnderWay(
             link, compute, self.memory, results, self._screen, self._shelf, active, lambda: self.backend.welcome, clock
         )
+        self._advancing = False
         self.backend = BackendWatch(link, process, self._edits, self._screen, log_folder, clock)
 
     @property
@@ -69,10 +71,10 @@ class Controller:
         """The last sentences, for a report."""
         return tuple(self._screen.said)
 
-    def tiles(self, document: Document | None) -> tuple[Tile, ...]:
-        """The results of a picture, and what is on its way there."""
+    def tiles(self, document: Document | None, there: Container[str] = ()) -> tuple[Tile, ...]:
+        """The results of a picture, and what is on its way there. there: its layers."""
         names = {thing.id: thing.name for thing in (*self.view.models, *self.view.vaes)}
-        return self.results.tiles(document, self._edits.edits, names)
+        return self.results.tiles(document, self._edits.edits, names, there)
 
     def maps_at_work(self, document: Document | None) -> set[str]:
         """Of the edits that are under way there."""
@@ -103,6 +105,8 @@ class Controller:
         if task == "edit":  # who applies an edit has chosen it for this picture
             self.memory.change(document, settings=settings)
         self._edits.begin(document, settings, task, strengths, self.results.last_layer(document) if in_place else "")
+        if not is_seen(document.layers(), self.memory.of(document), settings.map.layer):
+            self._screen.tell(sentences.NOTHING_SEEN, is_trouble=True)
         self.advance()
 
     def cancel(self, job: str = "") -> None:
@@ -134,7 +138,7 @@ class Controller:
         document = self._active()
         if document is not None and document.has(layer):
             others = tuple(other for other in self.memory.of(document).maps if other != layer)
-            self.memory.change(document, maps=(*others, layer) if is_out else others)
+            self.memory.keep(document, maps=(*others, layer) if is_out else others)
             said = sentences.LEFT_OUT if is_out else sentences.TAKEN_IN
             self._screen.tell(said.format(name=name_of(document, layer)))
 
@@ -182,6 +186,7 @@ class Controller:
 
     def turn_live(self, is_on: bool) -> None:
         self.live.turn(is_on)
+        self._screen.tell("")  # what it has to say is to be seen
         self._show_live()
 
     def take_live(self) -> None:
@@ -189,6 +194,12 @@ class Controller:
         if (edit := self.live.take()) is not None:
             self._edits.place(edit)
             self.advance()
+
+    def turn_to_another(self) -> None:
+        """The painter looks at another picture: what was said of the one before is not about it."""
+        view = self.view
+        if not (view.busy or view.kept) and (not view.is_trouble or view.sentence == sentences.NO_DOCUMENT):
+            self._screen.tell("")
 
     def tell(self, sentence: str, is_trouble: bool = False) -> None:
         self._screen.tell(sentence, is_trouble)
@@ -212,14 +223,21 @@ class Controller:
     # ------------------------------------------------------------------ what happens
 
     def advance(self) -> None:
-        """The next step of what takes steps."""
-        self._edits.advance()
+        """The next step of what takes steps. Krita handles what is pressed inside of some of its calls, so a step may
+        ask for another one: that comes later."""
+        if self._advancing:
+            return
+        self._advancing = True
         try:
-            self.live.advance()
-        except Exception:
-            self.live.turn(False)
-            self._edits.queue.acting = []  # no edit's
-            raise
+            self._edits.advance()
+            try:
+                self.live.advance()
+            except Exception:
+                self.live.turn(False)
+                self._edits.queue.acting = []  # no edit's
+                raise
+        finally:
+            self._advancing = False
         self._show_live()
 
     def hear(self, event: Event) -> None:

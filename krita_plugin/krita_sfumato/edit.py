@@ -31,7 +31,8 @@ class Trouble(Exception):
 class Edit:
     """task: as the request's. batch: the edits that were begun with one press have one. label: of its thumbnail.
     places: whether its result becomes a layer by itself; replaces: the layer whose place that takes. in_fan: others of
-    the batch differ in strength. result: what came of it; layer: which it is, "" as long as it is none."""
+    the batch differ in strength. redo: what could be redone when it was wanted. result: what came of it; layer: which
+    it is, "" as long as it is none."""
 
     job: str
     task: str
@@ -43,6 +44,7 @@ class Edit:
     places: bool = True
     replaces: str = ""
     in_fan: bool = False
+    redo: str = ""
     draft: Draft | None = None
     submitted: bool = False
     way: Way = field(default_factory=Way)
@@ -102,7 +104,9 @@ def closing(edit: Edit, seconds: float, active: Document | None) -> str:
     if not edit.places:
         return sentences.PICK.format(seconds=seconds) + where
     said = sentences.DONE.format(seconds=seconds) + where
-    for layer in edit.document.layers():
+    layers = list(edit.document.layers())
+    above = next((at for at, layer in enumerate(layers) if layer.id == edit.layer), 0)
+    for layer in layers[:above]:
         if layer.id == edit.settings.map.layer and layer.visible:
             said += sentences.MAP_IN_FRONT.format(name=layer.name)
     return said

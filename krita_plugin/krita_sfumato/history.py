@@ -42,8 +42,7 @@ class History:
         self._sizes: dict[str, int] = {}  # bytes of their notes
         self._loose: dict[str, Entry] = {}  # those that are in memory alone
         self._fresh: set[str] = set()  # those of this session
-        self._removed: tuple[Entry, ...] = ()  # with their pixels
-        self._rank: dict[str, int] = {}  # where all were when those were removed
+        self._removed: list[_Removed] = []  # the latest last
         self._reading: Iterator[None] | None = self._read()
 
     def read(self) -> bool:
@@ -82,7 +81,8 @@ class History:
         self._read_all()
         self._drop(entry.id)
         self._fresh.add(entry.id)
-        self._rank.pop(entry.id, None)  # it is a new one
+        for removed in self._removed:
+            removed.rank.pop(entry.id, None)  # it is a new one
         fits = self._put(0, entry)
         self._write_index()
         for old in reversed([e for e in self._entries[1:] if e.id in self._loose and not e.favourite]):
@@ -104,12 +104,14 @@ class History:
         self._change(id, placed=layer)
 
     def remove(self, *ids: str) -> None:
-        """`restore` brings them back, all of them, until others are removed."""
+        """`restore` brings them back, together."""
         gone = set(ids)
         there = [entry.id for entry in self.entries if entry.id in gone]
         if there:
-            self._rank = {entry.id: at for at, entry in enumerate(self._entries)}
-            self._removed = tuple(filter(None, map(self.load, there)))
+            rank = {entry.id: at for at, entry in enumerate(self._entries)}
+            self._removed.append(_Removed(tuple(filter(None, map(self.load, there))), rank))
+            while len(self._removed) > 1 and sum(removed.size for removed in self._removed) > LOOSE:
+                self._removed.pop(0)
             for id in there:
                 self._drop(id)
             self._write_index()
@@ -117,16 +119,17 @@ class History:
     @property
     def removed(self) -> tuple[str, ...]:
         """The ids of those that `restore` would bring back."""
-        return tuple(entry.id for entry in self._removed)
+        return tuple(entry.id for entry in self._removed[-1].entries) if self._removed else ()
 
     def restore(self) -> None:
-        """In their places, behind what came since. Those for which no room is left wait in memory."""
-        removed, self._removed = self._removed, ()
-        if removed:
-            for entry in removed:
+        """Those that were removed last, in their places, behind what came since. They send no other away: those for
+        which no room is left wait in memory."""
+        if self._removed:
+            removed = self._removed.pop()
+            for entry in removed.entries:
                 if self.find(entry.id) is None:
                     self._put(0, entry, is_back=True)
-            self._entries.sort(key=lambda entry: self._rank.get(entry.id, -1))
+            self._entries.sort(key=lambda entry: removed.rank.get(entry.id, -1))
             self._write_index()
 
     # ------------------------------------------------------------------ inside
@@ -153,11 +156,10 @@ class History:
             pass
 
     def _put(self, at: int, entry: Entry, is_back: bool = False) -> bool:
-        """In the document if there is room or room can be made. One that comes back sends no other away, unless it is
-        a favourite. To be followed by `_write_index`."""
+        """In the document if there is room or room can be made; one that comes back makes none. To be followed by
+        `_write_index`."""
         note = to_note(entry)
-        stays = is_back and not entry.favourite
-        firm = [e for e in self._entries if (stays or e.favourite) and e.id in self._sizes]
+        firm = [e for e in self._entries if (is_back or e.favourite) and e.id in self._sizes]
         fits = sum(self._sizes[e.id] for e in firm) + len(note) <= self._limit and len(firm) < MAX_ENTRIES
         self._entries.insert(at, replace(entry, packed=b""))
         if fits:
@@ -200,6 +202,18 @@ class History:
             {entry.id: entry.placed for entry in kept if entry.placed},
         )
         self._notes.write(INDEX, index.to_bytes())
+
+
+@dataclass(frozen=True)
+class _Removed:
+    """entries: with their pixels; rank: where all were when those were removed."""
+
+    entries: tuple[Entry, ...]
+    rank: dict[str, int]
+
+    @property
+    def size(self) -> int:
+        return sum(len(entry.packed) for entry in self.entries)
 
 
 @dataclass(frozen=True)

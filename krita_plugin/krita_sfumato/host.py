@@ -1,5 +1,4 @@
-"""The only file that imports Krita: its documents as the controller knows them. `reading` says how pixels come out,
-`writing` how layers come in.
+"""The only file that imports Krita: its documents as the controller knows them; see `reading` and `writing`.
 
 What libkis does was measured in 5.1.5, 5.2.9, 5.3.4 and 6.0.4; the comments say where it is not what its names suggest.
 Everything here runs on the UI thread and leaves the document as it was, except where it adds a layer.
@@ -24,7 +23,6 @@ from .tree import id_of
 from .vendor.sfumato_wire import Box
 
 GREY_LABEL = 8  # colour label
-
 
 __all__ = ["DockWidget", "Document", "Host", "Layer"]
 
@@ -241,6 +239,14 @@ class Document:
             self._active = new.node
         return layer
 
+    def added_layers(self) -> Sequence[str]:
+        """Those that `add_layer` and `replace_layer` added, the latest last; some may be gone."""
+        return self._placed.added(self.notes)
+
+    def redo(self) -> str:
+        """What a new layer would make an end of; "" for nothing."""
+        return self._next("edit_redo")
+
     def is_untouched(self, layer: str) -> bool:
         """Whether a layer that was placed here is as it was placed; False for all others."""
         node = tree.find(self._document, layer)
@@ -249,7 +255,7 @@ class Document:
     def restore_active(self) -> bool:
         """The painter goes on where they were, or on the new map. Krita chooses an active layer of its own a moment
         after one was added, so this is to be called until it is True."""
-        self._placed.heard(self._added, self._undo_text())
+        self._placed.heard(self._added, self._next("edit_undo"))
         now = self._document.activeNode()
         if self._active is None or (now is not None and id_of(now) == id_of(self._active)):
             return False
@@ -276,13 +282,13 @@ class Document:
 
     def _take_back(self, node: Any) -> bool:
         """Undo works on the document that the painter looks at, and during a stroke it would cancel that."""
-        likely = self._placed.is_last_step(self._document, id_of(node), self._undo_text())
+        likely = self._placed.is_last_step(self._document, id_of(node), self._next("edit_undo"))
         return likely and self.is_idle() and writing.take_back(self._app, self._document, node)
 
-    def _undo_text(self) -> str:
-        """What the Undo action says; "" when it is another document's."""
-        active = self._app.activeDocument()
-        return str(self._app.action("edit_undo").text()) if active == self._document else ""
+    def _next(self, action: str) -> str:
+        """What Undo or Redo would do; "" for nothing, and when that is another document's."""
+        said = self._app.action(action)
+        return str(said.text()) if self._app.activeDocument() == self._document and said.isEnabled() else ""
 
     def _map(self, layer: str) -> Any | None:
         return selection.AsNode(self._document) if layer == SELECTION else tree.find(self._document, layer)

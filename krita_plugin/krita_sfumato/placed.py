@@ -38,6 +38,10 @@ class Placed:
         known[layer] = said
         notes.write(KEY, json.dumps(dict(list(known.items())[-REMEMBERED:])).encode("ascii"))
 
+    def added(self, notes: Notes) -> tuple[str, ...]:
+        """The latest last; in other sessions, too."""
+        return tuple(_read(notes))
+
     def heard(self, layer: str, undo: str) -> None:
         """Krita names its last step a moment after it was made; what counts is what it says first."""
         step = self._steps.get(layer)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 
 from . import sentences
+from .beside import PAINTED
 from .edit import Edit, Trouble
 from .interfaces import SELECTION, Document
 from .memory import Memory
 from .shelf import Painted
 
-PAINTED = ("paintlayer", "vectorlayer", "filllayer", "filelayer", "clonelayer")  # what a picture can be made of
 SETTLING = 40  # steps that Krita is given to make another layer the active one
 
 
@@ -29,6 +29,8 @@ def place(edit: Edit, memory: Memory) -> Generator[str, None, None]:
         raise Trouble(sentences.WRONG_RESULT)
 
     def maps() -> Sequence[str]:
+        if (redo := document.redo()) and redo != edit.redo:  # the painter took something back meanwhile
+            raise Homeless(sentences.REDO_WAITS, painted)
         known, chosen = memory.of(document).maps, edit.settings.map.layer
         if _is_beside_picture(document, chosen, known):
             memory.change(document, maps=(*known, chosen))
@@ -42,7 +44,8 @@ def add(
     document: Document, painted: Painted, memory: Memory, maps: Callable[[], Sequence[str]], replaces: str = ""
 ) -> Generator[str, None, str]:
     """A layer below `maps`, in the place of another one if that is there; its id. One that is itself a map goes on top
-    and becomes the chosen one. To be followed by `settle`."""
+    and becomes the chosen one. maps: asked for just before it is added; may say with a Trouble that it must not be. To
+    be followed by `settle`."""
     yield from wait_for_home(document, painted)
     mask = painted.as_mask and document.can_mask()
     with document.new_layer(painted.name, painted.picture, mask, replaces) as new:

@@ -181,7 +181,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "model": _is_text(MAX_NAME),
     "vae": _is_text(MAX_NAME),
     "steps": _is_number(0, MAX_STEPS, int),
-    "guidance": _is_number(0, 100, int, float),
+    "guidance": lambda value: value is None or _is_number(0, 100, int, float)(value),
     "scheduler": _is_text(MAX_NAME),
     "strength": _is_number(0, 100, int, float),
     "tuning": _is_tuning,

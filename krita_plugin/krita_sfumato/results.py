@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from . import sentences
@@ -82,11 +83,14 @@ class Results:
             self.of(document).favour(id, not entry.favourite)
 
     def last_layer(self, document: Document, layers: Collection[str] | None = None) -> str:
-        """The newest result that is a layer still; "" for none. layers: the ids of those there are, where known."""
+        """The result that was added last and is a layer still; "" for none. layers: the ids of those there are, where
+        known."""
         there = {layer.id for layer in document.layers()} if layers is None else layers
-        return next((e.placed for e in self.of(document).entries if e.placed in there and e.task == "edit"), "")
+        return next((layer for layer in reversed(document.added_layers()) if layer in there), "")
 
-    def tiles(self, document: Document | None, edits: Sequence[Edit], names: Mapping[str, str]) -> tuple[Tile, ...]:
+    def tiles(
+        self, document: Document | None, edits: Sequence[Edit], names: Mapping[str, str], there: Container[str]
+    ) -> tuple[Tile, ...]:
         """Those on their way first, the newest of all to the left. The same tuple as long as nothing changed; none
         until all that a picture brings along is read, which goes on with each call."""
         if document is None or not self._is_read(self.of(document)):
@@ -95,8 +99,8 @@ class Results:
         here = [edit for edit in reversed(edits) if edit.document.id == document.id and not edit.layer]
         chosen_from = len(here) > 1 or any(not edit.places for edit in here)
         pending = tuple(map(_on_its_way, here)) if chosen_from else ()  # one alone is seen large already
-        entries = self.of(document).entries
-        state = (document.id, pending, entries, int(now / 30), tuple(names))
+        entries = [entry if entry.placed in there else replace(entry, placed="") for entry in self.of(document).entries]
+        state = (document.id, pending, tuple(entries), int(now / 30), tuple(names))
         if state != self._shown[0]:
             done = tuple(tile_of(entry, now, names, entry.said.get("fan") is True) for entry in entries)
             self._shown = (state, pending + done)

@@ -11,7 +11,7 @@ from .tuning import Tuning
 from .vendor.sfumato_wire import Levels
 
 MOST_VARIANTS = 16
-MOST_TEXT = 8_192  # characters, as the wire
+MOST_TEXT = 1_000_000  # characters; what is too long for the wire is said when it is sent, and stays written here
 GREY = 257  # an 8-bit grey in the wire's 16 bits
 
 

@@ -65,9 +65,21 @@ class UnderWay:
         wanted = [(replace(settings, seed=one), str(one)) for one in seeds]
         if strengths:
             wanted = [(replace(wanted[0][0], strength=s), sentences.PERCENT.format(number=s)) for s in strengths]
-        began, alone = self._clock(), len(wanted) == 1
+        began, alone, redo = self._clock(), len(wanted) == 1, document.redo()
         edits = [
-            Edit(uuid.uuid4().hex, task, document, one, began, self._batches, label, alone, replaces, bool(strengths))
+            Edit(
+                uuid.uuid4().hex,
+                task,
+                document,
+                one,
+                began,
+                self._batches,
+                label,
+                alone,
+                replaces,
+                bool(strengths),
+                redo,
+            )
             for one, label in wanted
         ]
         self.queue.begin(edits, self._read(edits))
@@ -76,7 +88,7 @@ class UnderWay:
 
     def place(self, edit: Edit) -> None:
         """One whose result is here becomes a layer, behind what is placed already."""
-        edit.places = True
+        edit.places, edit.redo = True, edit.document.redo()
         self.queue.edits.append(edit)
         self.queue.end(edit, self._end(edit))
 

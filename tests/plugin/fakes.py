@@ -89,6 +89,8 @@ class FakeDocument:
         self.formats: list[tuple[str, bool]] = []  # of the added layers
         self.replaced: list[str] = []
         self.below: list[tuple[str, ...]] = []  # what the added layers went below
+        self.placed: list[str] = []
+        self.redoes = ""
         self.making: FakeNew | None = None  # the last that was begun
         self.refuses = False  # Krita raises when something is added
         self.read: list[tuple[Box, tuple[str, ...]]] = []
@@ -166,8 +168,16 @@ class FakeDocument:
         self.formats.append((new.picture.format, new.mask))
         self.below.append(tuple(maps))
         layer = f"result {len(self.added)}"
-        self.list.insert(0, FakeLayer(layer, new.name))
+        on_top = next((at for at, other in enumerate(self.list) if other.id not in maps), len(self.list))
+        self.list.insert(on_top, FakeLayer(layer, new.name))
+        self.placed.append(layer)
         return layer
+
+    def added_layers(self) -> Sequence[str]:
+        return self.placed
+
+    def redo(self) -> str:
+        return self.redoes
 
     def replace_layer(self, old: str, new: FakeNew, maps: Sequence[str]) -> str:
         self.replaced.append(old)

@@ -64,10 +64,9 @@ def test_a_layer_that_was_the_map_is_sent_with_the_picture_again() -> None:
     other = replace(SETTINGS, map=Choice("other"))
     desk.finish(desk.apply(other))
     assert desk.document.read[-1][1] == ("other", "map")
-    kept = desk.document.notes.read(NOTE)
     desk.controller.leave_out("map", False)
     assert desk.view.sentence == sentences.TAKEN_IN.format(name="Change map")
-    assert desk.document.notes.read(NOTE) == kept, "saved beside the next change only"
+    assert Note.from_bytes(desk.document.notes.read(NOTE)).maps == ("other",), "saved with the picture"
     desk.finish(desk.apply(other))
     assert desk.document.read[-1][1] == ("other",), "and the edit by another map does not take it out again"
     assert Note.from_bytes(desk.document.notes.read(NOTE)).maps == ("other",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -740,7 +740,96 @@ def test_two_that_replace_the_same_leave_one() -> None:
     for job, _ in desk.link.submitted[1:]:
         desk.finish(job)
     assert desk.document.replaced == ["result 1", "result 2"]
-    assert [layer.id for layer in desk.document.list] == ["result 3", "map", "background"]
+    assert [layer.id for layer in desk.document.list] == ["map", "result 3", "background"]
+
+
+def test_a_press_inside_of_a_step_waits_for_its_end() -> None:
+    """Krita handles events inside of some of its calls."""
+    desk = Desk().ready()
+    read = desk.document.read_picture
+
+    def pressed(*how: Any) -> Iterator[bytes]:
+        if not desk.link.submitted:
+            desk.controller.apply(SETTINGS)
+            desk.controller.advance()
+        yield from read(*how)
+
+    desk.document.read_picture = pressed  # type: ignore[method-assign]
+    desk.controller.apply(SETTINGS)
+    desk.settle()
+    assert len(desk.link.submitted) == 2
+    assert not desk.view.is_trouble
+
+
+@pytest.mark.parametrize("task", ["edit", "map"])
+def test_a_result_makes_no_end_of_redo(task: str) -> None:
+    desk = Desk().ready()
+    job = desk.apply() if task == "edit" else desk.find()
+    desk.document.redoes = "Redo Brush stroke"
+    desk.finish(job, LAYER if task == "edit" else WHOLE)
+    assert (desk.document.added, desk.document.maps_made, desk.link.acknowledged) == ([], [], [])
+    assert desk.view.sentence == sentences.REDO_WAITS
+    desk.controller.place()
+    desk.settle()
+    assert len(desk.document.added) + len(desk.document.maps_made) == 1
+    assert desk.link.acknowledged == [job]
+
+
+def test_who_takes_a_result_back_and_applies_again_gets_the_next_one() -> None:
+    desk = Desk().ready()
+    desk.document.redoes = "Redo Add layer"
+    desk.finish(desk.apply())
+    assert len(desk.document.added) == 1
+
+
+def test_a_picture_of_which_nothing_is_seen_is_told_of() -> None:
+    desk = Desk().ready()
+    desk.controller.leave_out("background", True)
+    desk.apply()
+    assert desk.view.sentence == sentences.NOTHING_SEEN
+    assert desk.view.busy
+    desk.controller.leave_out("background", False)
+    desk.apply()
+    assert desk.view.sentence != sentences.NOTHING_SEEN
+
+
+def test_what_was_said_of_another_picture_goes() -> None:
+    desk = Desk().ready()
+    desk.finish(desk.apply())
+    assert "Done" in desk.view.sentence
+    desk.controller.turn_to_another()
+    assert not desk.view.sentence
+    desk.controller.hear(Finished("old", LAYER, ROWS, "rain", True))
+    desk.controller.turn_to_another()
+    assert "rain" in desk.view.sentence, "what is kept is said until it is placed"
+
+
+def test_a_map_behind_the_result_is_not_to_be_hidden() -> None:
+    desk = Desk().ready()
+    desk.document.list = [
+        FakeLayer("group", "Group", kind="grouplayer"),
+        FakeLayer("map", "Map", depth=1),
+        *desk.document.list[1:],
+    ]
+    desk.finish(desk.apply())
+    assert desk.view.sentence.startswith("Done")
+    assert "Hide" not in desk.view.sentence
+
+
+def test_the_layer_that_was_added_last_is_replaced_whichever_result_is_the_newest() -> None:
+    desk = Desk().ready()
+    desk.apply(replace(SETTINGS, variants=3))
+    jobs = [job for job, _ in desk.link.submitted]
+    for job in jobs:
+        desk.finish(job)
+    for job in (jobs[0], jobs[2], jobs[1]):
+        desk.controller.use(job)
+        desk.settle()
+    desk.controller.results.of(desk.document).remove(*jobs)
+    desk.controller.apply(SETTINGS, in_place=True)
+    desk.settle()
+    desk.finish(desk.link.submitted[-1][0])
+    assert desk.document.replaced == ["result 3"]
 
 
 def test_a_result_from_the_shelf_goes_only_where_it_is_seen() -> None:

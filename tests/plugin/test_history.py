@@ -224,6 +224,33 @@ def test_what_was_removed_can_be_restored_until_the_next_is() -> None:
     assert ids(history) == ["d", "b", "a"]
 
 
+def test_what_was_removed_comes_back_step_by_step() -> None:
+    document = Annotations()
+    history = History(document)
+    for name in "abcd":
+        history.add(made(name))
+    history.remove("b")
+    history.remove("d", "a")
+    assert history.removed == ("d", "a")
+    history.restore()
+    assert (history.removed, ids(history)) == (("b",), ["d", "c", "a"])
+    history.restore()
+    assert (history.removed, ids(history)) == ((), ["d", "c", "b", "a"])
+    assert ids(History(document)) == ["d", "c", "b", "a"]
+
+
+def test_so_much_that_was_removed_that_the_first_cannot_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("krita_sfumato.history.LOOSE", 100)
+    history = History(Annotations())
+    for name in "ab":
+        history.add(made(name, noise(128)))
+    history.remove("a")
+    history.remove("b")
+    history.restore()
+    history.restore()
+    assert ids(history) == ["b"]
+
+
 def test_several_come_back_together_in_their_places() -> None:
     document = Annotations()
     history = History(document)
@@ -279,9 +306,9 @@ def test_what_comes_back_sends_away_nothing_that_came_since() -> None:
         history.add(made(name, noise(128)))
         history.mark_placed(name, name)
     history.restore()
-    assert ids(history) == ["d", "b", "a"], "but for a favourite, which is always saved"
-    assert ids(History(document)) == ["d", "a"]
-    assert history.load("b").pixels() == noise(128)
+    assert ids(history) == ["d", "c", "b", "a"]
+    assert ids(History(document)) == ["d", "c"], "not even for a favourite"
+    assert history.load("a").pixels() == history.load("b").pixels() == noise(128)
 
 
 def test_one_that_was_made_again_does_not_come_back_beside_itself() -> None:

@@ -36,8 +36,10 @@ def test_a_result_that_became_a_layer_is_in_the_history_and_survives_krita() -> 
     (entry,) = history(desk).entries
     assert (entry.id, entry.box, entry.placed, entry.said["seed"]) == (job, BOX, "result 1", 7)
     assert history(desk).load(job).pixels() == ROWS
-    (tile,) = desk.controller.tiles(desk.document)
+    (tile,) = desk.controller.tiles(desk.document, ["result 1"])
     assert (tile.label, tile.placed) == ("7", True)
+    (tile,) = desk.controller.tiles(desk.document, [])
+    assert not tile.placed, "undone, or merged into another one"
 
 
 def test_variants_wait_to_be_chosen_from_and_no_layer_is_added() -> None:

@@ -90,6 +90,20 @@ def scenario(kit):
     kit.check("all are back", strip.view.tiles == tiles and not strip.undo_row.isVisible(), strip.view.tiles)
     kit.check("layers stay", painter.names(first) == names, painter.names(first))
 
+    # Krita handles what is pressed inside of some of its calls: every press counts all the same.
+    before = len(painter.names(first))
+    for n in range(6):
+        painter.press_apply()
+        if n % 2:
+            yield 0.05
+    yield from painter.until_done("six more")
+    yield 1
+    kit.check("every press is an edit", len(painter.names(first)) == before + 6, painter.names(first))
+    for _ in range(6):
+        kit.app.action("edit_undo").trigger()
+        yield 0.3
+    kit.check("and one step of Undo", len(painter.names(first)) == before, painter.names(first))
+
     # A value that the declaration does not take is seen to go back.
     painter.choose_edit("Soft inpainting")
     yield 0.2
