@@ -8,10 +8,12 @@ from sfumato_driver.painter import GREY, LINEAR, SRGB, Painter
 if "PyQt6.QtCore" in __import__("sys").modules:
     from PyQt6.QtCore import QPoint, QPointF, Qt
     from PyQt6.QtGui import QWheelEvent
+    from PyQt6.QtTest import QTest
     from PyQt6.QtWidgets import QApplication
 else:
     from PyQt5.QtCore import QPoint, QPointF, Qt
     from PyQt5.QtGui import QWheelEvent
+    from PyQt5.QtTest import QTest
     from PyQt5.QtWidgets import QApplication
 
 SIZE = (120, 80)
@@ -81,6 +83,16 @@ def scenario(kit):
         before = shown(painter.knob(name))
         wheel(painter.knob(name))
         kit.check(f"wheel: {name}", shown(painter.knob(name)) == before, shown(painter.knob(name)))
+    for name in ("tuner_transition_contrast", "finder_samples"):
+        knob = painter.knob(name)
+        knob.setFocus()
+        before = knob.value()
+        wheel(knob)
+        kit.check(f"wheel over a focused {name}", knob.hasFocus() and knob.value() == before, knob.value())
+        knob.stepUp()
+        kit.check(f"its arrows: {name}", knob.value() > before)
+        QTest.keyClick(knob, Qt.Key.Key_Down)
+        kit.check(f"its keys: {name}", knob.value() == before, knob.value())
     before = painter.edit.currentText()
     wheel(painter.edit)
     kit.check("wheel: edit", painter.edit.currentText() == before)
