@@ -7,7 +7,7 @@ from dataclasses import replace
 from krita_sfumato import sentences
 from krita_sfumato.events import Ended, Finished, Moved
 from krita_sfumato.history import History
-from krita_sfumato.settings import Settings
+from krita_sfumato.settings import Choice, Settings
 from krita_sfumato.vendor.sfumato_wire import Preview, Progress
 from plugin.desk import BOX, LAYER, ROWS, SETTINGS, Desk, request_of
 from plugin.fakes import FakeDocument
@@ -87,6 +87,35 @@ def test_its_settings_are_copied_back() -> None:
     settings = desk.controller.memory.of(desk.document).settings
     assert (settings.prompt, settings.seed, settings.variants) == (SETTINGS.prompt, 7, 2)
     assert desk.view.sentence == sentences.SETTINGS_COPIED
+
+
+def test_its_map_is_chosen_again_and_read_as_it_was() -> None:
+    desk = Desk(FakeDocument(grey=180)).ready()
+    memory = desk.controller.memory
+    read = Choice("map", inverted=True, black=40, white=200, gamma=2.0, soften=30)
+    job = desk.apply(replace(SETTINGS, map=read))
+    asked = request_of(desk)
+    desk.finish(job)
+    memory.change(desk.document, choices=(Choice("background"), Choice("map")), settings=Settings(prompt="else"))
+    desk.controller.settings_of(job)
+    note = memory.of(desk.document)
+    assert note.choices == (read, Choice("background"))
+    desk.document.list = [layer for layer in desk.document.list if layer.id != "result 1"]
+    desk.apply(replace(note.settings, map=note.choice(["map", "background"])))
+    assert request_of(desk) == asked, "the same request can be made again"
+
+
+def test_without_its_map_the_settings_alone_come_back() -> None:
+    desk = Desk().ready()
+    job = desk.apply(replace(SETTINGS, map=Choice("map", soften=30)))
+    desk.finish(job)
+    desk.document.list = [layer for layer in desk.document.list if layer.id != "map"]
+    desk.controller.memory.change(desk.document, choices=(Choice("background"),), settings=Settings(prompt="else"))
+    desk.controller.settings_of(job)
+    note = desk.controller.memory.of(desk.document)
+    assert note.settings.prompt == SETTINGS.prompt
+    assert note.choices == (Choice("background"),)
+    assert desk.view.sentence == sentences.SETTINGS_COPIED_NO_MAP
 
 
 def test_a_damaged_result_is_told_of() -> None:
