@@ -2,6 +2,7 @@
 
 import os
 
+from krita_sfumato.client import Client
 from sfumato_driver.painter import Painter
 
 if "PyQt6.QtCore" in __import__("sys").modules:
@@ -117,9 +118,28 @@ def scenario(kit):
     yield kit.until(lambda: shown._bytes not in (first, b""), "the next one", 20)
     yield kit.until(lambda: len(shown._bytes) > 3 * 64 * 64, "the next one as it is", 20)
     kit.screenshot("docker_live_again", kit.docker())
+    sent, submit = [], Client.submit
+
+    def count(self, job, draft):
+        sent.append(job)
+        submit(self, job, draft)
+
+    Client.submit = count
     keep.click()
     yield kit.until(lambda: len(painter.names(document)) == len(layers) + 1, "the kept draft", 20)
+    yield 4
+    kit.check("the kept layer is no reason for another draft", not sent, sent)
+    kit.check("it can be kept once", not keep.isVisible())
+    node.setPixelData(bytes([200] * 3 + [255]) * (width * (height // 2)), 0, 0, width, height // 2)
+    document.refreshProjection()
+    yield kit.until(lambda: sent and keep.isVisible(), "a draft of what was painted then", 30)
+    kit.check("one draft", len(sent) == 1, sent)
+    keep.click()
+    node.setPixelData(bytes([90] * 3 + [255]) * (width * (height // 4)), 0, 0, width, height // 4)
+    document.refreshProjection()
+    yield kit.until(lambda: len(sent) == 2, "a stroke right after Keep is seen", 30)
     live.click()
+    Client.submit = submit
 
     names = [part.objectName() for part in kit.docker().findChildren(QWidget)]
     twice = {name for name in names if name.startswith("sfumato_") and names.count(name) > 1}
