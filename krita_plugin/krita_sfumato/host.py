@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita, ManagedColor, Selection
@@ -161,10 +162,10 @@ class Document:
         return "gray8" if layer == SELECTION or self._need(layer).type() in tree.MASKS else "graya16"
 
     def read_map(self, layer: str, box: Box) -> Iterator[bytes]:
-        """The layer's grey and alpha (a mask's or the selection's values), band by band."""
+        """The layer's grey and alpha (a mask's or the selection's values), as it is at the first step, band by band."""
         if layer == SELECTION:
             return selection.read_selection(self._document, box)
-        return reading.read_map(self._app, self._need(layer), box)
+        return self._still(layer, box, reading.read_map)
 
     def read_picture(self, box: Box, without: Sequence[str]) -> Iterator[bytes]:
         """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden: as it is
@@ -173,11 +174,11 @@ class Document:
 
     def read_layer(self, layer: str, box: Box) -> Iterator[bytes]:
         """What is on the layer alone as straight BGRA, sRGB, 8 bits, band by band."""
-        return reading.read_layer(self._app, self._need(layer), box)
+        return self._still(layer, box, reading.read_layer)
 
     def read_alpha(self, layer: str, box: Box) -> Iterator[bytes]:
         """How opaque what is on the layer is, band by band."""
-        return alpha.read_alpha(self._app, self._need(layer), box)
+        return self._still(layer, box, alpha.read_alpha)
 
     def look(self, layer: str) -> looking.Steps:
         """A small picture of the canvas and of that map, "" for none, in steps; only while nothing else goes on."""
@@ -283,6 +284,9 @@ class Document:
         """What the Undo action says; "" when it is another document's."""
         active = self._app.activeDocument()
         return str(self._app.action("edit_undo").text()) if active == self._document else ""
+
+    def _still(self, layer: str, box: Box, read: Callable[[Any, Any, Box], Iterator[bytes]]) -> Iterator[bytes]:
+        return reading.still(self._document, self._need(layer), box, partial(read, self._app))
 
     def _map(self, layer: str) -> Any | None:
         return selection.AsNode(self._document) if layer == SELECTION else tree.find(self._document, layer)
