@@ -83,6 +83,8 @@ def scenario(kit):
         before = shown(painter.knob(name))
         wheel(painter.knob(name))
         kit.check(f"wheel: {name}", shown(painter.knob(name)) == before, shown(painter.knob(name)))
+    QApplication.setActiveWindow(kit.docker().window())
+    yield 0.3
     for name in ("tuner_transition_contrast", "finder_samples"):
         knob = painter.knob(name)
         knob.setFocus()
