@@ -67,8 +67,9 @@ class Live:
         the settings, have stayed the same from one watch to the next, and are others than when it was read last."""
         if not self.is_on or document is None:
             return
-        if self.result is not None and self.result.document.id != document.id:
+        if any(edit is not None and edit.document.id != document.id for edit in (self.result, self._running)):
             self._forget()
+            self._looked_into = None
         seen = (document.id, settings, self._memory.of(document).maps, stamp)
         is_calm, self._seen = seen == self._seen, seen
         if not is_calm or seen == self._looked_into or self._steps is not None or not document.is_idle():

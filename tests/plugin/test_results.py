@@ -287,6 +287,19 @@ def test_live_begins_anew_when_what_was_wrong_is_right_again() -> None:
     assert len(desk.link.submitted) == 2
 
 
+def test_a_draft_is_of_the_picture_that_is_seen() -> None:
+    desk = Desk().ready()
+    draft = live_draft(desk)
+    first, desk.document = desk.document, FakeDocument()
+    desk.document.id = "other"
+    desk.controller.watch(desk.document, SETTINGS, 0)
+    assert desk.view.live_picture is None
+    assert desk.link.cancelled == [draft]
+    desk.document = first
+    look(desk)
+    assert len(desk.link.submitted) == 2, "back there it begins anew"
+
+
 def test_a_stroke_right_after_a_draft_was_kept_is_seen() -> None:
     """Whether it is on the map, on the picture or on the new layer itself."""
 
