@@ -131,27 +131,24 @@ class Live:
     # ------------------------------------------------------------------ inside
 
     def _read(self, edit: Edit, welcome: Welcome) -> Steps:
-        taken, self._taken = [one for one in self._taken if one.document.id == edit.document.id and one.layer], []
-        if taken and (yield from self._is_all_new(edit, taken, welcome)):
-            return
         draft: Draft = yield from prepare(edit, welcome, self._memory, self._compute)
         request, _ = yield from waited(self._compute(draft.request), "reading")
         if not self.is_on or self._asked == (edit.document.id, request):
             return
-        self._stop()
+        taken, self._taken = [one for one in self._taken if one.document.id == edit.document.id and one.layer], []
+        if not taken or not (yield from self._are_all_new(taken, edit, welcome)):
+            self._stop()
+            edit.draft, edit.submitted, self._running, self.sentence = draft, True, edit, ""
+            self._link.submit(edit.job, draft)
         self._asked = (edit.document.id, request)
-        edit.draft, edit.submitted, self._running, self.sentence = draft, True, edit, ""
-        self._link.submit(edit.job, draft)
 
-    def _is_all_new(self, edit: Edit, taken: Sequence[Edit], welcome: Welcome) -> Generator[str, None, bool]:
-        """Whether the layers that drafts became are all that is new. Told by the pixels: what else the painter did in
-        the meantime would be swallowed if anything was skipped by count or by time."""
+    def _are_all_new(self, taken: Sequence[Edit], edit: Edit, welcome: Welcome) -> Generator[str, None, bool]:
+        """Whether the layers that drafts became are all that is new since the last draft was asked for. Told by the
+        pixels: what the painter did in the meantime would be swallowed if anything was skipped by count or by time."""
         layers = tuple(one.layer for one in taken)
-        if not all(map(edit.document.is_untouched, layers)):
-            return False
         draft = yield from prepare(replace(edit, left_out=layers), welcome, self._memory, self._compute)
         request, _ = yield from waited(self._compute(draft.request), "reading")
-        return self._asked == (edit.document.id, request)
+        return self._asked == (edit.document.id, request) and all(map(edit.document.is_untouched, layers))
 
     def _stop(self) -> None:
         """No draft is on its way any more."""
