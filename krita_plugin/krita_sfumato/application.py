@@ -18,7 +18,7 @@ from .client import Client
 from .controller import Controller
 from .docker import Panel
 from .drafting import waited
-from .host import Document, Host, Layer
+from .host import Document, Host
 from .interfaces import SELECTION
 from .lookout import Lookout
 from .making import Sources
@@ -246,7 +246,7 @@ class Application(QObject):
         self._pool.shutdown(wait=False)
 
 
-def _sources(document: Document | None, layers: Sequence[Layer], note: Note, chosen: str, at_work: set[str]) -> Sources:
+def _sources(document: Document | None, layers: Sequence[Any], note: Note, chosen: str, at_work: set[str]) -> Sources:
     """What a map can be made of."""
     if document is None:
         return Sources()

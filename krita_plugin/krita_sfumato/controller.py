@@ -173,8 +173,8 @@ class Controller:
         """What a result was made with is what the docker says now."""
         document = self._active()
         if document is not None and (settings := self.results.settings(document, id)) is not None:
-            self.memory.change(document, settings=settings)
-            self._screen.tell(sentences.SETTINGS_COPIED)
+            is_map_there = self.memory.bring_back(document, settings)
+            self._screen.tell(sentences.SETTINGS_COPIED if is_map_there else sentences.SETTINGS_COPIED_NO_MAP)
 
     def restore(self) -> None:
         """What was discarded last."""

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from .vendor.sfumato_wire import Levels
 from .vendor.sfumato_wire.levels import FULL
 
 Curve = Callable[[float], float]  # 0..1 -> 0..1
@@ -43,24 +41,25 @@ def smooth(part: float) -> float:
     return part * part * (3 - 2 * part)
 
 
-# By the names that the menu uses: the levels before the curve, and the curve. The darks are an inverted layer's lights.
-PRESETS: dict[str, tuple[Levels, Curve]] = {
-    "straight": (Levels(), straight),
-    "lights": (Levels(), lights),
-    "midtones": (Levels(), midtones),
-    "darks": (Levels(invert=True), lights),
-    "contrast": (Levels(), contrast),
-    "inverted": (Levels(invert=True), straight),
+def turned(curve: Curve) -> Curve:
+    """The same from the other end."""
+    return lambda grey: curve(1 - grey)
+
+
+PRESETS: dict[str, Curve] = {  # by the names that the menu uses
+    "straight": straight,
+    "lights": lights,
+    "midtones": midtones,
+    "darks": turned(lights),
+    "contrast": contrast,
+    "inverted": turned(straight),
 }
 
 
-def table(preset: str, levels: Levels | None = None) -> bytes:
-    """The 65,536 8-bit greys of a map by the 16-bit greys of a layer. levels: black, white and gamma come before the
-    preset, an inversion turns it round."""
-    own, curve = PRESETS[preset]
-    if levels is not None:
-        own = replace(levels, invert=levels.invert != own.invert)
-    return bytes(round(255 * curve(change / FULL)) for change in own.table())
+def table(preset: str) -> bytes:
+    """The 65,536 8-bit greys of a map by the 16-bit greys of a layer."""
+    curve = PRESETS[preset]
+    return bytes(round(255 * curve(grey / FULL)) for grey in range(FULL + 1))
 
 
 def through(bands: Sequence[bytes], pixel_format: str, greys: bytes) -> tuple[bytes, bool]:

@@ -31,8 +31,8 @@ class Trouble(Exception):
 class Edit:
     """task: as the request's. batch: the edits that were begun with one press have one. label: of its thumbnail.
     places: whether its result becomes a layer by itself; replaces: the layer whose place that takes. in_fan: others of
-    the batch differ in strength. redo: what could be redone when it was wanted. result: what came of it; layer: which
-    it is, "" as long as it is none."""
+    the batch differ in strength. redo: what could be redone when it was wanted; left_out: more layers that are no part
+    of the picture. result: what came of it; layer: which it is, "" as long as it is none."""
 
     job: str
     task: str
@@ -45,6 +45,7 @@ class Edit:
     replaces: str = ""
     in_fan: bool = False
     redo: str = ""
+    left_out: tuple[str, ...] = ()
     draft: Draft | None = None
     submitted: bool = False
     way: Way = field(default_factory=Way)
@@ -53,9 +54,8 @@ class Edit:
 
     def maps(self, memory: Memory) -> tuple[str, ...]:
         """The layers that are no part of the picture; asked for when needed, as the painter may add some any time."""
-        return tuple(
-            dict.fromkeys(filter(None, [self.settings.map.layer, self._guide, *memory.of(self.document).maps]))
-        )
+        known = memory.of(self.document).maps
+        return tuple(dict.fromkeys(filter(None, [self.settings.map.layer, self._guide, *known, *self.left_out])))
 
     @property
     def _guide(self) -> str:

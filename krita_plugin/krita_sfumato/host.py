@@ -7,7 +7,7 @@ Everything here runs on the UI thread and leaves the document as it was, except 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from krita import DockWidget, DockWidgetFactory, DockWidgetFactoryBase, Krita, ManagedColor, Selection
@@ -19,23 +19,12 @@ from .interfaces import SELECTION
 from .notes import Notes
 from .placed import Placed
 from .qt import QIcon
-from .tree import id_of
+from .tree import Layer, id_of
 from .vendor.sfumato_wire import Box
 
 GREY_LABEL = 8  # colour label
 
-__all__ = ["DockWidget", "Document", "Host", "Layer"]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer as the chooser shows it; depth: how deeply it is nested."""
-
-    id: str
-    name: str
-    kind: str
-    depth: int
-    visible: bool
+__all__ = ["DockWidget", "Document", "Host"]
 
 
 class Host:
@@ -129,8 +118,7 @@ class Document:
 
     def layers(self) -> list[Layer]:
         """What can be a map, topmost first as in Krita's layer docker."""
-        nodes = tree.walk(self._document)
-        return [Layer(id_of(n), str(n.name()), str(n.type()), d, bool(n.visible())) for n, d, _ in nodes]
+        return tree.layers(self._document)
 
     def active(self) -> tuple[str, str]:
         """Id and name of the layer that the painter is on; "" for none."""
@@ -159,10 +147,10 @@ class Document:
         return "gray8" if layer == SELECTION or self._need(layer).type() in tree.MASKS else "graya16"
 
     def read_map(self, layer: str, box: Box) -> Iterator[bytes]:
-        """The layer's grey and alpha (a mask's or the selection's values), band by band."""
+        """The layer's grey and alpha (a mask's or the selection's values), as it is at the first step, band by band."""
         if layer == SELECTION:
             return selection.read_selection(self._document, box)
-        return reading.read_map(self._app, self._need(layer), box)
+        return self._still(layer, box, reading.read_map)
 
     def read_picture(self, box: Box, without: Sequence[str]) -> Iterator[bytes]:
         """The picture within the box as straight BGRA, sRGB, 8 bits, as if the layers `without` were hidden: as it is
@@ -171,11 +159,11 @@ class Document:
 
     def read_layer(self, layer: str, box: Box) -> Iterator[bytes]:
         """What is on the layer alone as straight BGRA, sRGB, 8 bits, band by band."""
-        return reading.read_layer(self._app, self._need(layer), box)
+        return self._still(layer, box, reading.read_layer)
 
     def read_alpha(self, layer: str, box: Box) -> Iterator[bytes]:
         """How opaque what is on the layer is, band by band."""
-        return alpha.read_alpha(self._app, self._need(layer), box)
+        return self._still(layer, box, alpha.read_alpha)
 
     def look(self, layer: str) -> looking.Steps:
         """A small picture of the canvas and of that map, "" for none, in steps; only while nothing else goes on."""
@@ -289,6 +277,9 @@ class Document:
         """What Undo or Redo would do; "" for nothing, and when that is another document's."""
         said = self._app.action(action)
         return str(said.text()) if self._app.activeDocument() == self._document and said.isEnabled() else ""
+
+    def _still(self, layer: str, box: Box, read: Callable[[Any, Any, Box], Iterator[bytes]]) -> Iterator[bytes]:
+        return reading.still(self._document, self._need(layer), box, partial(read, self._app))
 
     def _map(self, layer: str) -> Any | None:
         return selection.AsNode(self._document) if layer == SELECTION else tree.find(self._document, layer)

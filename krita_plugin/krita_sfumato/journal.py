@@ -51,13 +51,21 @@ class Journal:
         for file in self._home.glob(f"{PREFIX}*{SUFFIX}"):
             pid = file.name[len(PREFIX) : -len(SUFFIX)]
             if file == self._file or not pid.isdigit() or not is_alive(int(pid)):
-                with contextlib.suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
-                    left = json.loads(file.read_text(encoding="utf-8"))
-                    jobs |= {str(job): _entry(said) for job, said in left.items()}
+                jobs |= _read(file)
                 with contextlib.suppress(OSError):
                     file.unlink()
         self.write(jobs)
         return jobs
+
+
+def _read(file: Path) -> dict[str, Entry]:
+    """What of it can be read."""
+    jobs = {}
+    with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
+        for job, said in json.loads(file.read_text(encoding="utf-8")).items():
+            with contextlib.suppress(KeyError, TypeError):
+                jobs[job] = _entry(said)
+    return jobs
 
 
 def _entry(said: Any) -> Entry:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,18 +61,19 @@ class Pace:
 
 def held(document: Any, steps: Steps) -> Steps:
     """The same, with Krita's own work on the document held off in each step, and none while it is at work."""
-    while True:
-        if not document.tryBarrierLock():
+    with closing(steps):
+        while True:
+            if not document.tryBarrierLock():
+                yield
+                continue
+            try:
+                next(steps)
+            except StopIteration as end:
+                found: Look = end.value
+                return found
+            finally:
+                document.unlock()
             yield
-            continue
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: Look = end.value
-            return found
-        finally:
-            document.unlock()
-        yield
 
 
 def look(app: Any, document: Any, node: Any | None, side: int = SIDE) -> Steps:

@@ -69,8 +69,10 @@ class Lookout(QObject):
         self._lay_over()
 
     def stop(self) -> None:
-        """Nobody looks."""
+        """Nobody looks. A look under way is taken anew when somebody does."""
         self._timer.stop()
+        if self._look.give_up():
+            self._glanced = None
         self._overlay.hide()
 
     # ------------------------------------------------------------------ inside

@@ -13,7 +13,7 @@ from . import curves, sentences
 from .beside import Beside
 from .drafting import waited
 from .interfaces import SELECTION, Compute, Document
-from .vendor.sfumato_wire import Box, Levels
+from .vendor.sfumato_wire import Box
 
 
 class NothingToMake(Exception):
@@ -57,15 +57,13 @@ def from_selection(document: Document, compute: Compute) -> Making:
     return Made(sentences.MADE_FROM_SELECTION, data, box)
 
 
-def from_brightness(
-    document: Document, layer: str, preset: str, compute: Compute, levels: Levels | None = None
-) -> Making:
+def from_brightness(document: Document, layer: str, preset: str, compute: Compute) -> Making:
     """A layer's greys, as seen, through one of `curves.PRESETS`; nothing where the layer is transparent."""
     yield from pause(document)
     name, box = find(document, layer)
     kind = document.map_format(layer)
     bands = yield from read(lambda: document.read_map(layer, box), sentences.SOURCE_GONE)
-    greys = yield from waited(compute(curves.table, preset, levels), "making")
+    greys = yield from waited(compute(curves.table, preset), "making")
     data, is_some = yield from waited(compute(curves.through, bands, kind, greys), "making")
     if not is_some:
         raise NothingToMake(sentences.ONLY_BLACK.format(name=name, what=sentences.BRIGHTNESS[preset]))

@@ -56,9 +56,17 @@ class Preview:
 
     def see(self, steps: Generator[None, None, Any]) -> None:
         """Take a new look (`looking.look`), instead of one under way."""
-        if self._looking is not None:
-            self._looking.close()
+        self.give_up()
         self._looking, self._pending = steps, None
+
+    def give_up(self) -> bool:
+        """End a look under way, with all that it opened; whether there was one."""
+        if self._looking is None:
+            return False
+        if not self._looking.gi_running:  # timers go on where a step opens a document; `advance` closes it then
+            self._looking.close()
+        self._looking = None
+        return True
 
     def read(self, reading: Reading) -> None:
         """The map is read in another way; what was looked at holds."""
@@ -67,9 +75,8 @@ class Preview:
 
     def forget(self) -> None:
         """There is no picture any more."""
-        if self._looking is not None:
-            self._looking.close()
-        self._looking = self._below = self._pending = None
+        self.give_up()
+        self._below = self._pending = None
 
     def advance(self) -> None:
         """One step, a few milliseconds at most. What a look raises ends it and comes out here."""
@@ -78,16 +85,22 @@ class Preview:
                 pending, self._pending = self._pending, None
                 self._show(pending.result())
         elif self._looking is not None:
-            try:
-                next(self._looking)
-            except StopIteration as end:
-                self._looking, self._below, self._is_stale = None, _Seen(end.value), True
-            except Exception:
-                self._looking = None
-                raise
+            self._step(self._looking)
         elif self._is_stale and self._below is not None:
             self._is_stale = False
             self._pending = self._compute(self._below, self._reading)
+
+    def _step(self, looking: Generator[None, None, Any]) -> None:
+        try:
+            next(looking)
+        except StopIteration as end:
+            if looking is self._looking:
+                self._looking, self._below, self._is_stale = None, _Seen(end.value), True
+        except Exception:
+            self._looking = None
+            raise
+        if looking is not self._looking:  # it was given up in the middle of the step
+            looking.close()
 
 
 class _Seen:

@@ -86,6 +86,15 @@ class Memory:
             self._borrowed.discard(key)
         return note
 
+    def bring_back(self, document: Document, settings: Settings) -> bool:
+        """What an edit was made with, its map too: the same layer, read in the same way. False when that is gone: then
+        the map stays as it is chosen."""
+        note, choice = self.change(document, settings=settings), settings.map
+        if not document.has(choice.layer):
+            return False
+        self.change(document, choices=note.choosing(choice))
+        return True
+
     def keep(self, document: Document, **changes: Any) -> None:
         """In the picture: only beside another change."""
         note = self.change(document, **changes)

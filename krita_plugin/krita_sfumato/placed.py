@@ -57,8 +57,10 @@ class Placed:
         """Whether there is nothing on it but what was placed."""
         said = _read(notes).get(tree.id_of(node), "")
         step = self._steps.get(tree.id_of(node))
-        if node.locked() or (step is not None and step.name and step.name != str(node.name())):
+        if node.locked() or node.alphaLocked() or _has_style(node):
             return False  # it was made the painter's own
+        if step is not None and step.name and step.name != str(node.name()):
+            return False
         return said != "" and said == sum_of_layer(node, said, Box(0, 0, document.width(), document.height()))
 
 
@@ -103,6 +105,12 @@ def sum_of_layer(node: Any, said: str, canvas: Box) -> str:
             crc = zlib.crc32(part.pixelData(band.x, band.y, band.width, band.height), crc)
         sums.append(f"{crc:08x}")
     return ",".join([*said.split(",")[:4], *sums])
+
+
+def _has_style(node: Any) -> bool:
+    """Whether it has a layer style, as far as Krita tells."""
+    style = getattr(node, "layerStyleToAsl", None)
+    return style is not None and bool(style())
 
 
 def _within(node: Any, box: Box) -> bool:

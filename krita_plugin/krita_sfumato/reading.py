@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -87,6 +87,38 @@ def map_box(node: Any, canvas: Box) -> Box:
     return Box(bounds.x(), bounds.y(), max(0, bounds.width()), max(0, bounds.height())).intersection(canvas)
 
 
+@contextmanager
+def clone_of(document: Any) -> Iterator[Any]:
+    """The document as it is now: what is painted while it is read does not get in between. Its tiles are shared, its
+    time is the same, and the painter's document is never touched."""
+    clone = document.clone()
+    try:
+        clone.setBatchmode(True)
+        yield clone
+    finally:
+        clone.setModified(False)
+        clone.close()
+
+
+def settled(clone: Any) -> Iterator[bytes]:
+    """Empty bands as long as Krita is still busy with it."""
+    while not clone.tryBarrierLock():
+        yield b""
+    clone.unlock()
+
+
+def still(document: Any, node: Any, box: Box, read: Callable[[Any, Box], Iterator[bytes]]) -> Iterator[bytes]:
+    """What `read` gives of a layer, whatever its kind, as it is at the first step. Some bands are empty."""
+    if box.area <= BAND:  # in one piece
+        yield from read(node, box)
+        return
+    layer = tree.id_of(node)
+    path = next(path for other, _, path in tree.walk(document) if tree.id_of(other) == layer)
+    with clone_of(document) as clone:
+        yield from settled(clone)
+        yield from read(tree.at(clone, path), box)
+
+
 def read_map(app: Any, node: Any, box: Box) -> Iterator[bytes]:
     """The layer's grey and alpha (a mask's values), band by band.
 
@@ -138,25 +170,17 @@ def read_picture(document: Any, box: Box, without: Sequence[str]) -> Iterator[by
         yield read_bgra(document, box)
         return
     # Hiding a layer through libkis does not refresh the picture, and refreshing all of it takes seconds on a large
-    # canvas. So: a clone (its tiles are shared, its time is the same), the layer hidden in it, and its blending mode
-    # set to what it is, which repaints exactly the pixels below the layer. The painter's document is never touched,
-    # and what is painted while the bands are read does not get in between.
-    clone = document.clone()
-    try:
-        clone.setBatchmode(True)
+    # canvas. So: a clone, the layer hidden in it, and its blending mode set to what it is, which repaints exactly the
+    # pixels below the layer.
+    with clone_of(document) as clone:
         for path in seen:
             node = tree.at(clone, path)
             node.setVisible(False)
             node.setBlendingMode(node.blendingMode())
             yield b""
-        while not clone.tryBarrierLock():
-            yield b""
-        clone.unlock()
+        yield from settled(clone)
         for part in bands(box):
             yield read_bgra(clone, part)
-    finally:
-        clone.setModified(False)
-        clone.close()
 
 
 def read_bgra(document: Any, box: Box) -> bytes:

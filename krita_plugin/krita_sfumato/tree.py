@@ -4,11 +4,23 @@ call, so layers are known by their ids."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 MASKS = ("transparencymask", "selectionmask", "filtermask")  # one byte per pixel
 NOT_MAPS = ("transformmask", "colorizemask", "referenceimages")
 Path = tuple[int, ...]  # child indices from the root
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer as the chooser shows it; depth: how deeply it is nested."""
+
+    id: str
+    name: str
+    kind: str
+    depth: int
+    visible: bool
 
 
 def id_of(node: Any) -> str:
@@ -27,6 +39,11 @@ def walk(document: Any) -> Iterator[tuple[Any, int, Path]]:
 
     root = document.rootNode()
     return below(root, 0, ()) if root is not None else iter(())
+
+
+def layers(document: Any) -> list[Layer]:
+    """What can be a map, topmost first as in Krita's layer docker."""
+    return [Layer(id_of(n), str(n.name()), str(n.type()), d, bool(n.visible())) for n, d, _ in walk(document)]
 
 
 def find(document: Any, layer: str) -> Any | None:

@@ -40,13 +40,10 @@ NARROW = 44  # pixels that a value needs at least, so that a narrow docker does 
 
 
 class _Calm:
-    """Ignores the wheel until it was clicked."""
+    """Ignores the wheel always, focus or not: it would go on changing a value while the docker is scrolled."""
 
     def wheelEvent(self, event: Any) -> None:
-        if self.hasFocus():  # type: ignore[attr-defined]
-            super().wheelEvent(event)  # type: ignore[misc]
-        else:
-            event.ignore()
+        event.ignore()
 
 
 class CalmSpinBox(_Calm, QSpinBox):
@@ -71,20 +68,13 @@ class CalmDoubleSpinBox(_Calm, QDoubleSpinBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
 
-class _Still:
-    """Ignores the wheel always: it would go on changing what was chosen while the docker is scrolled."""
-
-    def wheelEvent(self, event: Any) -> None:
-        event.ignore()
-
-
-class CalmSlider(_Still, QSlider):
+class CalmSlider(_Calm, QSlider):
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
 
-class CalmComboBox(_Still, QComboBox):
+class CalmComboBox(_Calm, QComboBox):
     """May be narrower than its entries; what does not fit ends in an ellipsis."""
 
     def __init__(self, tip: str) -> None:

@@ -79,7 +79,8 @@ class FakeDocument:
         self.width, self.height = width, height
         self.now = (width, height)
         self.box = Box(20, 30, 40, 10) if box is None else box
-        self.grey = grey
+        self.grey, self.colour = grey, 0  # of the map, and of the picture
+        self.touched: set[str] = set()  # layers that the painter did something to
         self.list = [FakeLayer("map", "Change map"), FakeLayer("background", "Background")]
         self.open, self.idle, self.modified = True, True, False
         self.added: list[tuple[str, bytes, Box]] = []
@@ -148,8 +149,9 @@ class FakeDocument:
     def read_picture(self, box: Box, without: Sequence[str]) -> Iterator[bytes]:
         self.read.append((box, tuple(without)))
         yield b""
+        seen = sum(layer.id.startswith("result ") and layer.id not in without for layer in self.list)
         for _ in range(box.height):
-            yield bytes(box.width * 4)
+            yield bytes([self.colour + seen]) * (box.width * 4)
 
     def read_layer(self, layer: str, box: Box) -> Iterator[bytes]:
         for _ in range(box.height):
@@ -185,7 +187,7 @@ class FakeDocument:
         return self.add_layer(new, maps)
 
     def is_untouched(self, layer: str) -> bool:
-        return True
+        return layer not in self.touched
 
     def restore_active(self) -> bool:
         return True

@@ -542,3 +542,15 @@ def test_what_a_journal_calls_by_an_unknown_task_comes_back_as_a_layer(tmp_path:
     jobs = {"a": {"prompt": "rain", "task": "tiling"}, "b": {"prompt": "snow", "task": "map"}, "c": "sun"}
     (tmp_path / "krita-1234.jobs.json").write_text(json.dumps(jobs))
     assert Journal(tmp_path, 1234).take_over() == {"a": Entry("rain"), "b": Entry("snow", "map"), "c": Entry("sun")}
+
+
+def test_one_damaged_entry_of_a_journal_takes_no_other_along(tmp_path: Path) -> None:
+    jobs = {"a": "rain", "b": {"task": "edit"}, "c": None, "d": {"prompt": "sun", "task": "edit"}, "e": 5}
+    (tmp_path / "krita-1234.jobs.json").write_text(json.dumps(jobs))
+    assert Journal(tmp_path, 1234).take_over() == {"a": Entry("rain"), "d": Entry("sun")}
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '"a"', "[" * 100_000])
+def test_a_damaged_journal_counts_as_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "krita-1234.jobs.json").write_text(text)
+    assert Journal(tmp_path, 1234).take_over() == {}

@@ -224,6 +224,43 @@ def test_a_newer_look_takes_the_place_of_one_under_way() -> None:
     assert [heat.counts[7] for heat in shown] == [4]
 
 
+def test_a_look_that_nobody_waits_for_is_closed_and_the_next_one_goes_on() -> None:
+    later, shown = Later(), []
+    view = map_look.Preview(later, shown.append)
+    assert not view.give_up()
+    first = looks()
+    view.see(first)
+    view.advance()
+    assert view.give_up()
+    assert first.gi_frame is None, "what it opened is closed"
+    assert not view.is_working
+    view.see(looks())
+    done(view, later)
+    assert not view.give_up(), "it is through"
+    view.read(map_look.Reading(strength=500))
+    done(view, later)
+    assert len(shown) == 2, "and what was seen holds"
+
+
+def test_a_look_that_is_given_up_in_the_middle_of_a_step_is_closed_after_it() -> None:
+    def opens() -> Generator[None, None, Any]:
+        yield
+        view.give_up()  # Krita lets timers go on meanwhile
+        yield
+
+    later, shown = Later(), []
+    view = map_look.Preview(later, shown.append)
+    look = opens()
+    view.see(look)
+    view.advance()
+    view.advance()
+    assert look.gi_frame is None
+    assert not view.is_working
+    view.see(looks())
+    done(view, later)
+    assert len(shown) == 1
+
+
 def test_a_look_that_fails_ends_and_the_next_one_goes_on() -> None:
     def fails() -> Generator[None, None, Any]:
         yield

@@ -66,6 +66,8 @@ class Node:
     frames: bool = False
     named: str = "snow"
     is_locked: bool = False
+    is_alpha_locked: bool = False
+    style: str = ""
 
     def uniqueId(self) -> Id:
         return Id(self.id)
@@ -81,6 +83,12 @@ class Node:
 
     def locked(self) -> bool:
         return self.is_locked
+
+    def alphaLocked(self) -> bool:
+        return self.is_alpha_locked
+
+    def layerStyleToAsl(self) -> str:
+        return self.style
 
     def bounds(self) -> Bounds:
         return Bounds(self.box)
@@ -197,8 +205,8 @@ def test_a_note_cannot_have_more_read_than_the_picture(box: str) -> None:
     assert not Placed().is_untouched(paper, notes, node)
 
 
-@pytest.mark.parametrize("what", [{"named": "mine"}, {"is_locked": True}])
-def test_what_was_renamed_or_locked_is_the_painters_own(what: dict[str, object]) -> None:
+@pytest.mark.parametrize("what", [{"named": "mine"}, {"is_locked": True}, {"is_alpha_locked": True}, {"style": "a"}])
+def test_what_was_renamed_locked_or_given_a_style_is_the_painters_own(what: dict[str, object]) -> None:
     known, paper, notes, node = placing()
     for name, value in what.items():
         setattr(node, name, value)

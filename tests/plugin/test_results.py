@@ -8,7 +8,7 @@ import pytest
 from krita_sfumato import sentences
 from krita_sfumato.events import Ended, Finished, Moved
 from krita_sfumato.history import History
-from krita_sfumato.settings import Settings
+from krita_sfumato.settings import Choice, Settings
 from krita_sfumato.vendor.sfumato_wire import Preview, Progress
 from plugin.desk import BOX, LAYER, ROWS, SETTINGS, Desk, request_of
 from plugin.fakes import FakeDocument
@@ -103,6 +103,35 @@ def test_its_settings_are_copied_back() -> None:
     assert desk.view.sentence == sentences.SETTINGS_COPIED
 
 
+def test_its_map_is_chosen_again_and_read_as_it_was() -> None:
+    desk = Desk(FakeDocument(grey=180)).ready()
+    memory = desk.controller.memory
+    read = Choice("map", inverted=True, black=40, white=200, gamma=2.0, soften=30)
+    job = desk.apply(replace(SETTINGS, map=read))
+    asked = request_of(desk)
+    desk.finish(job)
+    memory.change(desk.document, choices=(Choice("background"), Choice("map")), settings=Settings(prompt="else"))
+    desk.controller.settings_of(job)
+    note = memory.of(desk.document)
+    assert note.choices == (read, Choice("background"))
+    desk.document.list = [layer for layer in desk.document.list if layer.id != "result 1"]
+    desk.apply(replace(note.settings, map=note.choice(["map", "background"])))
+    assert request_of(desk) == asked, "the same request can be made again"
+
+
+def test_without_its_map_the_settings_alone_come_back() -> None:
+    desk = Desk().ready()
+    job = desk.apply(replace(SETTINGS, map=Choice("map", soften=30)))
+    desk.finish(job)
+    desk.document.list = [layer for layer in desk.document.list if layer.id != "map"]
+    desk.controller.memory.change(desk.document, choices=(Choice("background"),), settings=Settings(prompt="else"))
+    desk.controller.settings_of(job)
+    note = desk.controller.memory.of(desk.document)
+    assert note.settings.prompt == SETTINGS.prompt
+    assert note.choices == (Choice("background"),)
+    assert desk.view.sentence == sentences.SETTINGS_COPIED_NO_MAP
+
+
 def test_a_damaged_result_is_told_of() -> None:
     desk = Desk().ready()
     job, _ = choose(desk)
@@ -172,8 +201,9 @@ def test_a_result_that_cannot_be_kept_in_the_history_is_kept_on_the_shelf() -> N
 
 def look(desk: Desk, settings: Settings = SETTINGS) -> None:
     """Twice the same: the painter has paused."""
+    document = desk.document
     for _ in range(2):
-        desk.controller.watch(desk.document, settings, desk.document.grey)
+        desk.controller.watch(document, settings, (document.grey, document.colour, len(document.list)))
     desk.settle()
 
 
@@ -201,12 +231,116 @@ def test_live_paints_again_what_changed_and_only_then() -> None:
     assert desk.document.added == [("snow on the hills", ROWS, BOX)]
     assert [entry.id for entry in history(desk).entries] == [second]
     assert desk.controller.live.result is None
-    desk.document.grey = 201  # its own layer is seen
     look(desk)
-    assert len(desk.link.submitted) == 2
+    assert len(desk.link.submitted) == 2, "its own layer is seen, and no reason for another"
+    for stamp in range(4):  # Krita tells more than once that something happened
+        desk.controller.watch(desk.document, SETTINGS, stamp // 2)
+        desk.settle()
+    assert len(desk.link.submitted) == 2, "and is none later on"
     desk.document.grey = 150
     look(desk)
     assert len(desk.link.submitted) == 3
+
+
+def live_draft(desk: Desk) -> str:
+    """Live, with a draft on its way that is half painted; its job."""
+    if not desk.view.live:
+        desk.controller.turn_live(True)
+    look(desk)
+    (job, _) = desk.link.submitted[-1]
+    desk.controller.hear(Moved(job, Progress(job, "painting", 5, 20, Preview(1, 1), b"abc")))
+    assert desk.view.live_picture == (1, 1, b"abc")
+    return job
+
+
+def test_live_goes_on_after_an_edit_that_places_nothing() -> None:
+    desk = Desk().ready()
+    draft = live_draft(desk)
+    choose(desk)
+    assert desk.link.cancelled == [draft]
+    assert desk.view.live_picture is None, "half a picture is none"
+    assert desk.view.live_sentence == sentences.LIVE_WAITING
+    before = len(desk.link.submitted)
+    look(desk)
+    assert len(desk.link.submitted) == before + 1
+    desk.finish(desk.link.submitted[-1][0])
+    assert desk.view.can_keep_live
+    choose(desk)
+    look(desk)
+    assert desk.view.can_keep_live, "a whole one stays"
+    assert len(desk.link.submitted) == before + 3
+
+
+def test_live_shows_the_last_whole_draft_while_an_edit_goes_on() -> None:
+    desk = Desk().ready()
+    desk.finish(live_draft(desk))
+    whole = desk.view.live_picture
+    assert whole is not None
+    desk.document.grey = 200
+    live_draft(desk)
+    choose(desk)
+    assert desk.view.live_picture == whole
+    assert desk.view.can_keep_live
+
+
+def test_a_draft_that_is_being_read_waits_for_the_edit() -> None:
+    desk = Desk().ready()
+    desk.controller.turn_live(True)
+    for _ in range(2):
+        desk.controller.watch(desk.document, SETTINGS, 0)
+    desk.apply(replace(SETTINGS, variants=2))
+    assert [draft.fields["seed"] for _, draft in desk.link.submitted] == [7, 8]
+    for job, _ in list(desk.link.submitted):
+        desk.finish(job)
+    look(desk)
+    assert len(desk.link.submitted) == 3
+
+
+def test_live_begins_anew_when_what_was_wrong_is_right_again() -> None:
+    desk = Desk().ready()
+    desk.finish(live_draft(desk))
+    look(desk, replace(SETTINGS, strength=0))
+    assert desk.view.live_picture is None
+    look(desk)
+    assert len(desk.link.submitted) == 2
+
+
+def test_a_draft_is_of_the_picture_that_is_seen() -> None:
+    desk = Desk().ready()
+    draft = live_draft(desk)
+    first, desk.document = desk.document, FakeDocument()
+    desk.document.id = "other"
+    desk.controller.watch(desk.document, SETTINGS, 0)
+    assert desk.view.live_picture is None
+    assert desk.link.cancelled == [draft]
+    desk.document = first
+    look(desk)
+    assert len(desk.link.submitted) == 2, "back there it begins anew"
+
+
+def test_a_stroke_right_after_a_draft_was_kept_is_seen() -> None:
+    """Whether it is on the map, on the picture or on the new layer itself."""
+
+    def paint_map(document: FakeDocument) -> None:
+        document.grey = 99
+
+    def paint_picture(document: FakeDocument) -> None:
+        document.colour = 99
+
+    def paint_result(document: FakeDocument) -> None:
+        document.touched.add("result 1")
+
+    for paint in (paint_map, paint_picture, paint_result):
+        desk = Desk().ready()
+        desk.finish(live_draft(desk))
+        desk.controller.take_live()
+        desk.settle()
+        assert len(desk.document.added) == 1
+        paint(desk.document)
+        look(desk)
+        assert len(desk.link.submitted) == 2, paint.__name__
+        canvas = desk.link.submitted[-1][1].canvas.data
+        assert canvas[0] == desk.document.colour + 1, "the draft that was kept is part of the picture now"
 
 
 def test_live_sees_that_a_layer_goes_out_of_the_picture() -> None:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from sfumato_driver.exact import history
 from sfumato_driver.painter import SRGB, Painter
 
 if "PyQt6.QtCore" in __import__("sys").modules:
@@ -99,9 +100,7 @@ def scenario(kit):
     yield from painter.until_done("six more")
     yield 1
     kit.check("every press is an edit", len(painter.names(first)) == before + 6, painter.names(first))
-    for _ in range(6):
-        kit.app.action("edit_undo").trigger()
-        yield 0.3
+    yield from history(kit, first, "undo", 6)
     kit.check("and one step of Undo", len(painter.names(first)) == before, painter.names(first))
 
     # A value that the declaration does not take is seen to go back.

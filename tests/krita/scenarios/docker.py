@@ -2,6 +2,7 @@
 
 import os
 
+from krita_sfumato.client import Client
 from sfumato_driver.painter import Painter
 
 if "PyQt6.QtCore" in __import__("sys").modules:
@@ -119,6 +120,7 @@ def scenario(kit):
     document.setModified(False)
     layers = painter.names(document)
     live, keep = kit.find("sfumato_live_button"), kit.find("sfumato_keep_button")
+    drafts = Drafts()
     live.click()
     yield kit.until(keep.isVisible, "the first draft", 30)
     shown = kit.find("sfumato_thumbnail")
@@ -131,9 +133,23 @@ def scenario(kit):
     yield kit.until(lambda: shown._bytes not in (first, b""), "the next one", 20)
     yield kit.until(lambda: len(shown._bytes) > 3 * 64 * 64, "the next one as it is", 20)
     kit.screenshot("docker_live_again", kit.docker())
+    yield kit.until(lambda: len(drafts.sent) > 1 and drafts.ended[-1] == drafts.sent[-1], "all of it", 30)
+    drafts.sent.clear()
     keep.click()
     yield kit.until(lambda: len(painter.names(document)) == len(layers) + 1, "the kept draft", 20)
+    yield 4
+    kit.check("the kept layer is no reason for another draft", not drafts.sent, drafts.sent)
+    kit.check("it can be kept once", not keep.isVisible())
+    node.setPixelData(bytes([200] * 3 + [255]) * (width * (height // 2)), 0, 0, width, height // 2)
+    document.refreshProjection()
+    yield kit.until(lambda: drafts.sent and keep.isVisible(), "a draft of what was painted then", 30)
+    kit.check("one draft", len(drafts.sent) == 1, drafts.sent)
+    keep.click()
+    node.setPixelData(bytes([90] * 3 + [255]) * (width * (height // 4)), 0, 0, width, height // 4)
+    document.refreshProjection()
+    yield kit.until(lambda: len(drafts.sent) == 2, "a stroke right after Keep is seen", 30)
     live.click()
+    drafts.close()
 
     names = [part.objectName() for part in kit.docker().findChildren(QWidget)]
     twice = {name for name in names if name.startswith("sfumato_") and names.count(name) > 1}
@@ -150,3 +166,24 @@ def scenario(kit):
     kit.screenshot("window_docker")
     log = kit.state() / "logs" / "krita-plugin.log"
     kit.check("no mishap", not log.exists(), log.read_text() if log.exists() else "")
+
+
+class Drafts:
+    """What is sent to the backend, and what has come back."""
+
+    def __init__(self):
+        self.sent, self.ended = [], []
+        self._was = Client.submit, Client.acknowledge
+
+        def submit(client, job, draft):
+            self.sent.append(job)
+            self._was[0](client, job, draft)
+
+        def acknowledge(client, job):
+            self.ended.append(job)
+            self._was[1](client, job)
+
+        Client.submit, Client.acknowledge = submit, acknowledge
+
+    def close(self):
+        Client.submit, Client.acknowledge = self._was

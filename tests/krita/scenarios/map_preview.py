@@ -11,6 +11,8 @@ import time
 from krita import Selection
 from krita_sfumato import looking, sentences
 from krita_sfumato.heat import painted
+from krita_sfumato.host import Host
+from krita_sfumato.lookout import Lookout
 from krita_sfumato.map_look import Preview, Reading
 from krita_sfumato.map_preview import MapPreview
 from krita_sfumato.noticing import Noticing, glance
@@ -26,7 +28,10 @@ from krita_sfumato.qt import (
     Qt,
     QWheelEvent,
 )
+from krita_sfumato.settings import Choice, Settings
+from krita_sfumato.state import View
 from krita_sfumato.strengths import strengths_sentence
+from krita_sfumato.tree import id_of
 from krita_sfumato.vendor.sfumato_wire import Levels
 from sfumato_driver.painter import GREY, LINEAR, SRGB, Painter
 
@@ -52,6 +57,7 @@ def scenario(kit):
     painter = Painter(kit)
     yield from every_kind(kit, painter)
     yield from every_layer(kit, painter)
+    yield from given_up(kit, painter)
     yield from costs(kit, painter)
     yield from noticed(kit, painter)
     yield from widget(kit, painter)
@@ -195,6 +201,49 @@ def every_layer(kit, painter):
 
 def at_bytes(look, x, y):
     return bytes(at(look, look.layer, x, y))
+
+
+def given_up(kit, painter):
+    """The docker is hidden in the middle of a look that opened a document of its own."""
+    kit.docker().setVisible(False)
+    document = painter.canvas(640, 480)
+    node = painter.layer(document, bytes([255] * 4) * 640 * 480, 0, 0, 640, 480)
+    node.setColorSpace("GRAYA", "U16", GREY)
+    document.waitForDone()
+    yield 1
+    before = len(kit.app.documents())
+    lookout = Lookout(Host(), lambda call, *said: Done(call(*said)), lambda call: call, lambda: None)
+    settings, seen = Settings(map=Choice(id_of(node))), Host().document()
+    lookout.watch(seen, settings, View())
+    lookout._timer.stop()
+    for _ in range(1000):
+        lookout._advance()
+        if len(kit.app.documents()) > before:
+            break
+    kit.check("a look opens a document", len(kit.app.documents()) == before + 1)
+    lookout.stop()
+    kit.check("and closes it when nobody looks", len(kit.app.documents()) == before, len(kit.app.documents()))
+    lookout.watch(seen, settings, View())
+    yield kit.until(lambda: lookout.heat is not None, "a look when somebody does again", 10)
+    kit.check("then, too", len(kit.app.documents()) == before, len(kit.app.documents()))
+    lookout.stop()
+    yield 0.5
+    lookout.deleteLater()
+    kit.docker().setVisible(True)
+    yield 0.5
+
+
+class Done:
+    """Computed at once."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def done(self):
+        return True
+
+    def result(self):
+        return self.value
 
 
 def costs(kit, painter):

@@ -13,7 +13,7 @@ from krita_sfumato.beside import Beside
 from krita_sfumato.draft import Picture
 from krita_sfumato.interfaces import SELECTION
 from krita_sfumato.selection import read_selection, selection_box
-from krita_sfumato.vendor.sfumato_wire import Box, Levels
+from krita_sfumato.vendor.sfumato_wire import Box
 from sfumato_driver.painter import GREY, SRGB, Painter
 
 if "PyQt6.QtCore" in __import__("sys").modules:
@@ -104,21 +104,6 @@ def one_kind(kit, painter, model, depth, profile, same):
         off = max(abs(a - b) for a, b in zip(made.bgra[0::4], wanted, strict=True))
         kit.check(f"{name} {preset}: exact", off <= (depth == "U16"), off)
         kit.check(f"{name} {preset}: opaque greys, all over", is_opaque_grey(made) and made.box == CANVAS, made.box)
-    levels = Levels(black=20_000, white=50_000)
-    made = yield from make(
-        kit,
-        picture,
-        f"{name} levels",
-        lambda: making.from_brightness(document, host_id(background), "straight", POOL.submit, levels),
-    )
-    node = yield from add(kit, picture, document, made, f"{name} levels")
-    table = levels.table()
-    wanted = [round(table[257 * v] / 257) for v in ramp()]
-    off = max(abs(p - v) for p, v in zip(node_bytes(node, CANVAS)[::4], wanted, strict=True))
-    kit.check(f"{name} levels: exact", off <= (depth == "U16"), off)
-    yield from shot(kit, picture, node, f"levels {name}")
-    yield from undone(kit, picture, node, f"{name} levels")
-
     ways = ((64, False), (20, True))
     more = () if same else ((1, False), (3, False), (8, False), (100, False))
     for radius, inwards in (*ways, *more):

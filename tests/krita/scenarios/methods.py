@@ -3,15 +3,18 @@
 import os
 from pathlib import Path
 
+from sfumato_driver.exact import history
 from sfumato_driver.painter import GREY, LINEAR, SRGB, Painter
 
 if "PyQt6.QtCore" in __import__("sys").modules:
     from PyQt6.QtCore import QPoint, QPointF, Qt
     from PyQt6.QtGui import QWheelEvent
+    from PyQt6.QtTest import QTest
     from PyQt6.QtWidgets import QApplication
 else:
     from PyQt5.QtCore import QPoint, QPointF, Qt
     from PyQt5.QtGui import QWheelEvent
+    from PyQt5.QtTest import QTest
     from PyQt5.QtWidgets import QApplication
 
 SIZE = (120, 80)
@@ -81,6 +84,18 @@ def scenario(kit):
         before = shown(painter.knob(name))
         wheel(painter.knob(name))
         kit.check(f"wheel: {name}", shown(painter.knob(name)) == before, shown(painter.knob(name)))
+    QApplication.setActiveWindow(kit.docker().window())
+    yield 0.3
+    for name in ("tuner_transition_contrast", "finder_samples"):
+        knob = painter.knob(name)
+        knob.setFocus()
+        before = knob.value()
+        wheel(knob)
+        kit.check(f"wheel over a focused {name}", knob.hasFocus() and knob.value() == before, knob.value())
+        knob.stepUp()
+        kit.check(f"its arrows: {name}", knob.value() > before)
+        QTest.keyClick(knob, Qt.Key.Key_Down)
+        kit.check(f"its keys: {name}", knob.value() == before, knob.value())
     before = painter.edit.currentText()
     wheel(painter.edit)
     kit.check("wheel: edit", painter.edit.currentText() == before)
@@ -143,8 +158,7 @@ def scenario(kit):
             kit.screenshot("window_found_map")
             kit.screenshot("docker_found_map", kit.docker())
         found = bytes(node.pixelData(0, 0, *SIZE))
-        kit.app.action("edit_undo").trigger()
-        yield 0.3
+        yield from history(kit, document, "undo")
         names = painter.names(document)
         kit.check(f"{name}: one undo step", names == ["Background"], names)
         kit.check(f"{name}: and no other", kit.undo_text() == undo, f"{undo} -> {kit.undo_text()}")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-from krita import Selection
+from krita import Node, Selection
 from krita_sfumato import writing
 from krita_sfumato.draft import Picture
 from krita_sfumato.host import Host
@@ -19,6 +19,13 @@ from sfumato_driver.painter import SRGB, Painter
 
 W, H = 40, 30
 BOX = Box(5, 6, 20, 10)
+STYLE = (  # a drop shadow
+    '<asl><node type="Descriptor" name="" classId="null">'
+    '<node type="UnitFloat" key="Scl " unit="#Prc" value="100"/><node type="Boolean" key="masterFXSwitch" value="1"/>'
+    '<node type="Descriptor" name="" key="DrSh" classId="DrSh"><node type="Boolean" key="enab" value="1"/></node>'
+    '</node><node type="Descriptor" name="" classId="Styl">'
+    '<node type="Descriptor" name="" key="documentMode" classId="documentMode"/></node></asl>'
+)
 COLOUR = (60, 30, 200)  # BGR
 RED = bytes([*COLOUR, 255]) * BOX.area
 
@@ -31,7 +38,7 @@ def scenario(kit):
     for space in SPACES:
         yield from sixteen(kit, painter, host, *space)
     yield from masks(kit, painter, host)
-    for case in (at_once, on_it, twice_at_once, after_a_step, painted_on, in_a_group, below_the_painters, deleted):
+    for case in CASES:
         yield from replaced(kit, painter, host, case)
     yield from misled(kit, painter, host)
     yield from behind(kit, painter, host)
@@ -224,6 +231,25 @@ def painted_on(kit, node, host, old):
     return ["Background", "old", "new", "map"], 1, ["Background", "old", "map"]
 
 
+def alpha_locked(kit, node, host, old):
+    find(node, old).setAlphaLocked(True)
+    yield 0.3
+    return ["Background", "old", "new", "map"], 1, ["Background", "old", "map"]
+
+
+def styled(kit, node, host, old):
+    layer, can_tell = find(node, old), hasattr(Node, "layerStyleToAsl")
+    kit.note("tells layer styles", can_tell)
+    if can_tell:
+        kit.check("no style at first", not layer.layerStyleToAsl(), layer.layerStyleToAsl())
+        layer.setLayerStyleFromAsl(STYLE)
+        kit.check("a style", "DrSh" in layer.layerStyleToAsl(), layer.layerStyleToAsl())
+    yield 0.3
+    if can_tell:
+        return ["Background", "old", "new", "map"], 1, ["Background", "old", "map"]
+    return ["Background", "new", "map"], 1, ["Background", "map"]
+
+
 def in_a_group(kit, node, host, old):
     """Moved there by the painter and blended in another way: the new one is, too."""
     group = node.createGroupLayer("group")
@@ -248,6 +274,20 @@ def below_the_painters(kit, node, host, old):
 def deleted(kit, node, host, old):
     yield from history(kit, node, "undo")
     return ["Background", "new", "map"], 1, ["Background", "map"]
+
+
+CASES = (
+    at_once,
+    on_it,
+    twice_at_once,
+    after_a_step,
+    painted_on,
+    alpha_locked,
+    styled,
+    in_a_group,
+    below_the_painters,
+    deleted,
+)
 
 
 def misled(kit, painter, host):
