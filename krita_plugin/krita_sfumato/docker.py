@@ -11,18 +11,19 @@ from . import sentences, tuning
 from .choosers import Chooser
 from .footer import Footer
 from .knobs import Tuner
+from .labels import SmallPrint
 from .map_look import Heat
 from .map_preview import MapPreview
 from .map_rows import MapRows
 from .model_rows import ModelRows
 from .preset_menu import PresetMenu
 from .prompts import Prompts
-from .qt import QEvent, QFormLayout, QIcon, QPushButton, Qt, QVBoxLayout, QWidget, pyqtSignal
+from .qt import QEvent, QFormLayout, QIcon, QPushButton, QSize, Qt, QVBoxLayout, QWidget, pyqtSignal
 from .settings import Choice, Settings
 from .state import View
 from .tiles import Tile
 from .vendor.sfumato_wire import EditInfo
-from .widgets import Fold, SmallPrint, UpDown, form, name_parts, row, set_text, tip
+from .widgets import LOWEST, Fold, UpDown, form, name_parts, row, set_text, tip
 
 
 class Panel(QWidget):
@@ -71,7 +72,8 @@ class Panel(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 4, 4, 4)
         outer.setSpacing(4)
-        outer.addWidget(UpDown(inner), 1)
+        self.controls = UpDown(inner)
+        outer.addWidget(self.controls, 1)
         outer.addWidget(self.footer)
         for signal in (self.prompts.changed, self.maps.changed, self.how.changed):
             signal.connect(self.changed)
@@ -136,10 +138,32 @@ class Panel(QWidget):
             self.how.show_seed(view.seed)
         self.footer.show_view(view)
 
+    # ------------------------------------------------------------------ room
+
+    def minimumSizeHint(self) -> QSize:
+        """Of all that may be seen at once; a docker that asked for more would make Krita's window taller."""
+        width = super().minimumSizeHint().width()
+        return QSize(width, LOWEST + self._beside_controls())
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """Pictures in the footer give way first, then the controls, which scroll."""
+        self.controls.leave_room(self.height() - self._beside_controls())
+
+    def _beside_controls(self) -> int:
+        """Pixels of height that the rest needs at least."""
+        margins, spacing = self.layout().contentsMargins(), self.layout().spacing()
+        return int(self.footer.minimumSizeHint().height() + margins.top() + margins.bottom() + spacing)
+
     # ------------------------------------------------------------------ what the painter does
 
     def event(self, event: Any) -> bool:
         """Ctrl+Enter is ours, whatever Krita does with it, while one of our controls has the focus."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._share_room()
         if event.type() == QEvent.Type.ShortcutOverride and _applies(event):
             event.accept()
             return True
