@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import sentences, tuning
-from .choosers import Chooser
+from . import declared, sentences, tuning
+from .choosers import Chooser, Thing
 from .footer import Footer
 from .knobs import Tuner
 from .labels import SmallPrint
@@ -100,7 +100,7 @@ class Panel(QWidget):
     def show_settings(self, settings: Settings) -> None:
         self._settings = settings
         edits = self._view.edits
-        self.edit.show_things(tuple((info.id, info.name, info.help) for info in edits), settings.edit)
+        self.edit.show_things(_things(edits), settings.edit)
         self.prompts.show_settings(settings, tuning.asks_source(edits, self.edit.current()))
         self.maps.show_strength(settings.strength)
         self.how.show_models(self._view, settings)
@@ -108,12 +108,14 @@ class Panel(QWidget):
         self.footer.row.show_mask(settings.as_mask)
         for tuner, task in ((self.tuner, "edit"), (self.finder, "map")):
             info = self._info(task)
-            tuner.show_parameters(tuning.declared(info, task), tuning.values_for(settings.tuning, info, task))
+            values = tuning.values_for(settings.tuning, info, task)
+            tuner.show_parameters(info.id if info else "", tuning.declared(info, task), values)
         info = self._info("edit")
         self.maps.find.setVisible(self._info("map") is not None or not edits)
-        set_text(self.edit_help, tuning.first_sentence(info.help) if info else "")
-        self.edit_help.setToolTip(tip(info.help) if info else "")
-        self.edit_help.setVisible(bool(info and info.help))
+        help = declared.edit_help(info) if info else ""
+        set_text(self.edit_help, tuning.first_sentence(help))
+        self.edit_help.setToolTip(tip(help))
+        self.edit_help.setVisible(bool(help))
 
     def show_map(self, layers: Sequence[Any], choice: Choice) -> None:
         self.maps.show_map(layers, choice)
@@ -197,6 +199,11 @@ class Panel(QWidget):
         if task == "map":
             return tuning.finder(edits, chosen)
         return next((info for info in edits if info.id == chosen), None)
+
+
+def _things(edits: Sequence[EditInfo]) -> tuple[Thing, ...]:
+    """What there is to choose from."""
+    return tuple((info.id, declared.edit_name(info), declared.edit_help(info)) for info in edits)
 
 
 def _offered(view: View) -> tuple[Any, ...]:
