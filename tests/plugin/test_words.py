@@ -218,6 +218,26 @@ def test_what_a_backend_declares_is_said_in_the_language_or_as_the_backend_does(
     assert declared.unit(level) == "times"
 
 
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("snow\n on\tthe  hills", "snow on the hills"),
+        ("a \u202edlo\u202c house", "a dlo house"),
+        ("a\0b\x07c\x7f", "abc"),
+        ("\ufeffsnow\u00ad\u200e", "snow"),
+        ("half \ud83d of one", "half of one"),
+        ("\u2066\0\u2069", "Sfumato"),
+        ("a \U0001f469\u200d\U0001f3a8 at work", "a \U0001f469\u200d\U0001f3a8 at work"),
+        ("\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("\u200dsnow\u200d \u200c and\u200d\u200dice\u200c", "snow andice"),
+        ("\U0001f469\u200d" * 40, ("\U0001f469\u200d" * 24).rstrip("\u200d") + " …"),
+    ],
+)
+def test_a_layers_name_has_nothing_that_is_not_seen(prompt: str, name: str) -> None:
+    assert sentences.layer_name(prompt) == name
+
+
 def test_what_a_language_lacks_or_says_wrongly_stays_english(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = {
         "APPLY": "Appliquer",
