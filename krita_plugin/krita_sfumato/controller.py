@@ -102,6 +102,7 @@ class Controller:
         self.backend.rouse()
         if task == "edit":  # who applies an edit has chosen it for this picture
             self.memory.change(document, settings=settings)
+        self.results.of(document).let_go()  # an offer to bring results back would be taken for one to undo the edit
         self._edits.begin(document, settings, task, strengths, self.results.last_layer(document) if in_place else "")
         self.advance()
 

@@ -104,7 +104,7 @@ class History:
         self._change(id, placed=layer)
 
     def remove(self, *ids: str) -> None:
-        """`restore` brings them back, all of them, until others are removed."""
+        """`restore` brings them back, all of them, until others are removed or `let_go` is called."""
         gone = set(ids)
         there = [entry.id for entry in self.entries if entry.id in gone]
         if there:
@@ -118,6 +118,10 @@ class History:
     def removed(self) -> tuple[str, ...]:
         """The ids of those that `restore` would bring back."""
         return tuple(entry.id for entry in self._removed)
+
+    def let_go(self) -> None:
+        """Of those that `restore` would bring back."""
+        self._removed = ()
 
     def restore(self) -> None:
         """In their places, behind what came since. Those for which no room is left wait in memory."""
