@@ -386,7 +386,7 @@ def check_strip(kit):
     docker.change("j2", lambda t: {"fraction": 0.8})
     docker.show()
     kit.check("what it says aloud", view.model().data(view.model().index(0), Qt.ItemDataRole.AccessibleTextRole)
-              == "a red boat, 7, 80 %")  # fmt: skip
+              == "a red boat, seed 7, 80 %")  # fmt: skip
 
     # As a painter sees it.
     docker.dock.setFloating(True)
