@@ -390,14 +390,14 @@ def test_lists_are_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
             edit["parameters"][0]
         )
         assert edit["finds_map"] == bool(edit["map_parameters"])
-    assert edits["diffedit"]["map_parameters"][0]["unit"] == "noises"
+    assert edits["diffedit"]["map_parameters"][0]["unit"] == "times"
     assert main(["models", "--json"]) == 0
     listed = [model["id"] for model in json.loads(capsys.readouterr().out)]
     assert listed == ["sketchbook", "sketchbook-4", "sketchbook-flow"]
     assert main(["edits"]) == 0
     listing = capsys.readouterr().out
     assert "--set release=fractional" in listing
-    assert "--set noises=10  (1 to 100 noises)" in listing
+    assert "--set noises=10  (1 to 100 times)" in listing
 
 
 @pytest.mark.parametrize("command", ["edits", "models --json", "--help"])

@@ -15,7 +15,7 @@ from sfumato.errors import InputError, SfumatoError
 from sfumato.options import make_parser
 
 if TYPE_CHECKING:
-    from sfumato_wire.messages import Parameter
+    from sfumato_wire.declared import Parameter
 
 BLANK = (
     "No part of the map is lighter than half: the two texts differ about the picture everywhere alike. "
@@ -131,7 +131,9 @@ def _edits(options: argparse.Namespace) -> int:
 
 def _say_parameter(parameter: Parameter) -> None:
     default = f"{parameter.default:g}" if parameter.type == "float" else str(parameter.default).lower()
-    kind = " | ".join(parameter.choices) or parameter.type
+    labels = parameter.choice_labels or parameter.choices
+    said = zip(parameter.choices, labels, strict=True)
+    kind = " | ".join(c if c == label else f"{c}: {label}" for c, label in said) or parameter.type
     if parameter.minimum is not None and parameter.maximum is not None:
         kind = f"{parameter.minimum:g} to {parameter.maximum:g}"
     unit = f" {parameter.unit}" if parameter.unit else ""

@@ -104,6 +104,7 @@ class Controller:
         self.backend.rouse()
         if task == "edit":  # who applies an edit has chosen it for this picture
             self.memory.change(document, settings=settings)
+        self.results.of(document).let_go()  # an offer to bring results back would be taken for one to undo the edit
         self._edits.begin(document, settings, task, strengths, self.results.last_layer(document) if in_place else "")
         if not is_seen(document.layers(), self.memory.of(document), settings.map.layer):
             self._screen.tell(sentences.NOTHING_SEEN, is_trouble=True)

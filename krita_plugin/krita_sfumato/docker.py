@@ -7,22 +7,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import sentences, tuning
-from .choosers import Chooser
+from . import declared, sentences, tuning
+from .choosers import Chooser, Thing
 from .footer import Footer
 from .knobs import Tuner
+from .labels import SmallPrint
 from .map_look import Heat
 from .map_preview import MapPreview
 from .map_rows import MapRows
 from .model_rows import ModelRows
 from .preset_menu import PresetMenu
 from .prompts import Prompts
-from .qt import QEvent, QFormLayout, QIcon, QPushButton, Qt, QVBoxLayout, QWidget, pyqtSignal
+from .qt import QEvent, QFormLayout, QIcon, QPushButton, QSize, Qt, QVBoxLayout, QWidget, pyqtSignal
 from .settings import Choice, Settings
 from .state import View
 from .tiles import Tile
 from .vendor.sfumato_wire import EditInfo
-from .widgets import Fold, SmallPrint, UpDown, form, name_parts, row, set_text, tip
+from .widgets import LOWEST, Fold, UpDown, form, name_parts, row, set_text, tip
 
 
 class Panel(QWidget):
@@ -71,7 +72,8 @@ class Panel(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 4, 4, 4)
         outer.setSpacing(4)
-        outer.addWidget(UpDown(inner), 1)
+        self.controls = UpDown(inner)
+        outer.addWidget(self.controls, 1)
         outer.addWidget(self.footer)
         for signal in (self.prompts.changed, self.maps.changed, self.how.changed):
             signal.connect(self.changed)
@@ -98,7 +100,7 @@ class Panel(QWidget):
     def show_settings(self, settings: Settings) -> None:
         self._settings = settings
         edits = self._view.edits
-        self.edit.show_things(tuple((info.id, info.name, info.help) for info in edits), settings.edit)
+        self.edit.show_things(_things(edits), settings.edit)
         self.prompts.show_settings(settings, tuning.asks_source(edits, self.edit.current()))
         self.maps.show_strength(settings.strength)
         self.how.show_models(self._view, settings)
@@ -106,12 +108,14 @@ class Panel(QWidget):
         self.footer.row.show_mask(settings.as_mask)
         for tuner, task in ((self.tuner, "edit"), (self.finder, "map")):
             info = self._info(task)
-            tuner.show_parameters(tuning.declared(info, task), tuning.values_for(settings.tuning, info, task))
+            values = tuning.values_for(settings.tuning, info, task)
+            tuner.show_parameters(info.id if info else "", tuning.declared(info, task), values)
         info = self._info("edit")
         self.maps.find.setVisible(self._info("map") is not None or not edits)
-        set_text(self.edit_help, tuning.first_sentence(info.help) if info else "")
-        self.edit_help.setToolTip(tip(info.help) if info else "")
-        self.edit_help.setVisible(bool(info and info.help))
+        help = declared.edit_help(info) if info else ""
+        set_text(self.edit_help, tuning.first_sentence(help))
+        self.edit_help.setToolTip(tip(help))
+        self.edit_help.setVisible(bool(help))
 
     def show_map(self, layers: Sequence[Any], choice: Choice) -> None:
         self.maps.show_map(layers, choice)
@@ -136,10 +140,32 @@ class Panel(QWidget):
             self.how.show_seed(view.seed)
         self.footer.show_view(view)
 
+    # ------------------------------------------------------------------ room
+
+    def minimumSizeHint(self) -> QSize:
+        """Of all that may be seen at once; a docker that asked for more would make Krita's window taller."""
+        width = super().minimumSizeHint().width()
+        return QSize(width, LOWEST + self._beside_controls())
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """Pictures in the footer give way first, then the controls, which scroll."""
+        self.controls.leave_room(self.height() - self._beside_controls())
+
+    def _beside_controls(self) -> int:
+        """Pixels of height that the rest needs at least."""
+        margins, spacing = self.layout().contentsMargins(), self.layout().spacing()
+        return int(self.footer.minimumSizeHint().height() + margins.top() + margins.bottom() + spacing)
+
     # ------------------------------------------------------------------ what the painter does
 
     def event(self, event: Any) -> bool:
         """Ctrl+Enter is ours, whatever Krita does with it, while one of our controls has the focus."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._share_room()
         if event.type() == QEvent.Type.ShortcutOverride and _applies(event):
             event.accept()
             return True
@@ -173,6 +199,11 @@ class Panel(QWidget):
         if task == "map":
             return tuning.finder(edits, chosen)
         return next((info for info in edits if info.id == chosen), None)
+
+
+def _things(edits: Sequence[EditInfo]) -> tuple[Thing, ...]:
+    """What there is to choose from."""
+    return tuple((info.id, declared.edit_name(info), declared.edit_help(info)) for info in edits)
 
 
 def _offered(view: View) -> tuple[Any, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from . import sentences
 from .apply_row import ApplyRow
+from .labels import Wrapped
 from .qt import (
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     Qt,
@@ -19,8 +19,9 @@ from .qt import (
 from .state import View
 from .status import StatusLine
 from .strip import ResultStrip
+from .thumbnail import Thumbnail
 from .trouble_bar import TroubleBar
-from .widgets import TEXT, Thumbnail, name_parts, row, set_text
+from .widgets import name_parts, row, set_text
 
 
 class Footer(QWidget):
@@ -64,9 +65,7 @@ class Footer(QWidget):
         name_parts(self)
 
     def _build_message(self) -> QHBoxLayout:
-        self.message = QLabel()
-        self.message.setTextFormat(TEXT)
-        self.message.setWordWrap(True)
+        self.message = Wrapped()
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.hide()
         self.trouble = TroubleBar()

@@ -104,7 +104,7 @@ class History:
         self._change(id, placed=layer)
 
     def remove(self, *ids: str) -> None:
-        """`restore` brings them back, together."""
+        """`restore` brings them back, together, until `let_go` is called."""
         gone = set(ids)
         there = [entry.id for entry in self.entries if entry.id in gone]
         if there:
@@ -120,6 +120,10 @@ class History:
     def removed(self) -> tuple[str, ...]:
         """The ids of those that `restore` would bring back."""
         return tuple(entry.id for entry in self._removed[-1].entries) if self._removed else ()
+
+    def let_go(self) -> None:
+        """Of those that `restore` would bring back."""
+        self._removed = []
 
     def restore(self) -> None:
         """Those that were removed last, in their places, behind what came since. They send no other away: those for

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import sentences
+from . import declared, sentences
 from .qt import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget, pyqtSignal
-from .tuning import MOST, Value, Values, digits, label, takes, worth_saying
+from .tuning import MOST, Value, Values, digits, takes, worth_saying
 from .vendor.sfumato_wire import Parameter
 from .widgets import CalmComboBox, CalmDoubleSpinBox, CalmSpinBox, Fold, form, silent, tip
 
@@ -24,6 +24,7 @@ class Tuner(QWidget):
         self.setObjectName(f"sfumato_{name}")
         self.values: Values = {}  # what differs from the defaults
         self._title = title
+        self._edit = ""
         self._parameters: tuple[Parameter, ...] = ()
         self._knobs: list[Knob] = []
         self._body = QWidget()
@@ -50,10 +51,10 @@ class Tuner(QWidget):
         column.addWidget(self._body)
         self.hide()
 
-    def show_parameters(self, parameters: tuple[Parameter, ...], values: Values) -> None:
-        """What can be set, and how it is."""
-        if parameters != self._parameters:
-            self._parameters = parameters
+    def show_parameters(self, edit: str, parameters: tuple[Parameter, ...], values: Values) -> None:
+        """What can be set of that edit, and how it is."""
+        if (edit, parameters) != (self._edit, self._parameters):
+            self._edit, self._parameters = edit, parameters
             self._build()
             self._put(values)
         elif values != self.values:
@@ -69,11 +70,11 @@ class Tuner(QWidget):
         self._controls.setLayout(rows)
         before: QWidget = self.reset  # Tab goes from the heading down through the knobs
         for parameter in self._parameters:
-            knob = make_knob(parameter, self._take)
+            knob = make_knob(parameter, self._edit, self._take)
             if knob is not None:
                 knob.widget.setObjectName(f"{self.objectName()}_{parameter.name}")
-                name = QLabel(f"{label(parameter.name)}:")
-                name.setToolTip(tip(parameter.help))
+                name = QLabel(f"{declared.label(parameter, self._edit)}:")
+                name.setToolTip(knob.widget.toolTip())
                 rows.addRow(name, knob.widget)
                 self._knobs.append(knob)
         self._place.addWidget(self._controls)
@@ -121,21 +122,22 @@ class Knob:
     put: Callable[[Any], None]
 
 
-def make_knob(parameter: Parameter, changed: Callable[[], None]) -> Knob | None:
-    """None for a type that this version does not know: the backend's default holds."""
+def make_knob(parameter: Parameter, edit: str, changed: Callable[[], None]) -> Knob | None:
+    """Of an edit's parameter. None for a type that this version does not know: the backend's default holds."""
 
     def turned(*_: Any) -> None:
         changed()
 
+    about = tip(declared.help(parameter, edit))
     if parameter.type == "bool":
         check = QCheckBox()
-        check.setToolTip(tip(parameter.help))
+        check.setToolTip(about)
         check.toggled.connect(turned)
         return Knob(parameter, check, check.isChecked, check.setChecked)
     if parameter.type == "choice":
-        combo = CalmComboBox(tip(parameter.help))
-        for choice in parameter.choices:
-            combo.addItem(choice, choice)
+        combo = CalmComboBox(about)
+        for choice, text in declared.choices(parameter, edit):
+            combo.addItem(text, choice)
         combo.currentIndexChanged.connect(turned)
         return Knob(parameter, combo, combo.currentData, lambda value: combo.setCurrentIndex(combo.findData(value)))
     if parameter.type not in ("int", "float"):
@@ -144,12 +146,12 @@ def make_knob(parameter: Parameter, changed: Callable[[], None]) -> Knob | None:
     high = MOST if parameter.maximum is None else min(MOST, parameter.maximum)
     box: Any
     if parameter.type == "int":
-        box = CalmSpinBox(int(low), int(high), int(parameter.default), tip(parameter.help))
+        box = CalmSpinBox(int(low), int(high), int(parameter.default), about)
     else:
         behind = digits(parameter)
         step = max(10.0**-behind, min(0.1, (high - low) / 20))
-        box = CalmDoubleSpinBox(low, high, float(parameter.default), tip(parameter.help), behind, step)
-    box.setSuffix(f" {parameter.unit}" if parameter.unit else "")
+        box = CalmDoubleSpinBox(low, high, float(parameter.default), about, behind, step)
+    box.setSuffix(f" {declared.unit(parameter)}" if parameter.unit else "")
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     shown = box.value()
     box.valueChanged.connect(turned)

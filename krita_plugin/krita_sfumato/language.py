@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from string import Formatter
 from typing import Any
 
-from . import sentences
+from . import declared, sentences
 
 VARIABLE = "SFUMATO_LANGUAGE"
 ENGLISH = "en"
@@ -43,7 +43,9 @@ def use(language: str) -> None:
     """From now on everything is said in that language. Before the docker is made: what it shows already stays."""
     global now
     now = language
-    sentences.say({**_ORIGINAL, **_usable(read(language))})
+    words = read(language)
+    sentences.say({**_ORIGINAL, **_usable(words)})
+    declared.say(words)
 
 
 def read(language: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import sentences
 from .histogram import GAMMA_HIGH, GAMMA_LOW, Histogram
+from .labels import SmallPrint
 from .map_look import Heat
 from .qt import (
     QHBoxLayout,
@@ -24,7 +25,7 @@ from .qt import (
     pyqtSignal,
 )
 from .trouble_bar import TroubleBar
-from .widgets import CalmDoubleSpinBox, CalmSpinBox, SmallPrint, name_parts, set_text, silent
+from .widgets import CalmDoubleSpinBox, CalmSpinBox, name_parts, set_text, silent
 
 TALLEST = 220  # pixels that the picture takes at most
 SOFTEST = 500  # pixels

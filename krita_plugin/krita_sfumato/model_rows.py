@@ -31,7 +31,7 @@ class ModelRows(QWidget):
         rows.addRow(sentences.MODEL_LABEL, self.model)
         self.steps = AutoSpinBox(1000, sentences.TIP_STEPS)
         self.variants = CalmSpinBox(1, MOST_VARIANTS, 1, sentences.TIP_VARIANTS)
-        self.variants.setPrefix(sentences.TIMES)
+        self.variants.setPrefix(sentences.VARIANTS)
         rows.addRow(sentences.STEPS_LABEL, row(self.steps, self.variants))
         self.seed = CalmSpinBox(0, SEEDS, random.randrange(SEEDS), sentences.TIP_SEED)
         self.seed.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -6,12 +6,12 @@ from typing import Any
 
 from . import sentences
 from .entry import Thumb
+from .labels import SmallPrint, Wrapped
 from .marks import cross_icon, star_icon
 from .qt import (
     QEvent,
     QHBoxLayout,
     QImage,
-    QLabel,
     QPainter,
     QPalette,
     QPushButton,
@@ -24,26 +24,24 @@ from .qt import (
     QWidget,
     pyqtSignal,
 )
+from .thumbnail import TINY
 from .tile_painter import image_of
 from .tiles import Tile
-from .widgets import TEXT, SmallPrint, name_parts, set_text
+from .widgets import name_parts, set_text
 
 HIGHEST = 256  # logical pixels
-LOWEST = 96  # where there is little room
 
 
 class Picture(QWidget):
-    """As wide as the docker, but never too high. Other pictures are fitted into the room of the one that is chosen, so
-    that nothing below it moves while the pointer wanders over the strip."""
+    """As wide as the docker, but never too high, and lower where there is little room. Other pictures are fitted into
+    the room of the one that is chosen, so that nothing below it moves while the pointer wanders over the strip."""
 
     def __init__(self) -> None:
         super().__init__()
         self._thumb: Thumb | None = None
         self._ratio = 1.0
         self._scaled: QImage | None = None
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleName(sentences.LARGE_PICTURE)
 
     def show_thumb(self, thumb: Thumb | None, is_chosen: bool) -> None:
@@ -55,20 +53,19 @@ class Picture(QWidget):
             self._ratio = ratio
             self.updateGeometry()
 
-    def hasHeightForWidth(self) -> bool:
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        return max(1, min(HIGHEST, round(width * self._ratio)))
-
     def sizeHint(self) -> QSize:
-        return QSize(HIGHEST, self.heightForWidth(HIGHEST))
+        return QSize(HIGHEST, max(1, min(HIGHEST, round(self.width() * self._ratio))))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(1, min(LOWEST, self.heightForWidth(HIGHEST)))
+        return QSize(1, 0)
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self.updateGeometry()
 
     def paintEvent(self, event: Any) -> None:
-        if self._thumb is None:
+        if self._thumb is None or self.height() < min(TINY, self.sizeHint().height()):
             return
         painter = QPainter(self)
         sharp = painter.device().devicePixelRatioF()
@@ -94,9 +91,7 @@ class Preview(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.picture = Picture()
-        self.words = QLabel()
-        self.words.setTextFormat(TEXT)
-        self.words.setWordWrap(True)
+        self.words = Wrapped()
         self.made_with = SmallPrint()
         self.close_button = QToolButton()
         self.close_button.setAutoRaise(True)

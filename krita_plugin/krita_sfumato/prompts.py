@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from . import sentences
+from .labels import SmallPrint
 from .qt import QVBoxLayout, QWidget, pyqtSignal
 from .settings import Settings
-from .widgets import Fold, Prompt, SmallPrint, name_parts, silent
+from .widgets import Fold, Prompt, name_parts, silent
 
 
 class Prompts(QWidget):

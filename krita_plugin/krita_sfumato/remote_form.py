@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from . import sentences
+from .labels import SmallPrint
 from .qt import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, Qt, QToolButton, QVBoxLayout, QWidget, pyqtSignal
-from .widgets import SmallPrint, form, name_parts
+from .widgets import form, name_parts
 
 
 class RemoteForm(QWidget):

@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .one_line import one_line
+
 WORDS = Path(__file__).parent / "words"
 
 
@@ -58,9 +60,9 @@ def stopped_before(task: str) -> str:
 
 def layer_name(prompt: str, task: str = "edit") -> str:
     """The result's name in the layer docker: the prompt's first words."""
-    words = " ".join(prompt.split())
+    words = one_line(prompt)
     if len(words) > 48:
-        words = words[:48].rsplit(" ", 1)[0] + " …"
+        words = one_line(words[:48].rsplit(" ", 1)[0]) + " …"
     if task == "map":
         return FOUND_MAP_NAME.format(words=words) if words else MAP_NAME
     return words or LAYER_NAME
@@ -104,7 +106,7 @@ def brightness_of(preset: str, layer: str) -> str:
 
 def short(text: str, length: int) -> str:
     """In one line, and cut where it is longer."""
-    text = " ".join(text.split())
+    text = one_line(text)
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 from . import sentences
+from .labels import SmallPrint, Wrapped
 from .qt import (
     QFrame,
-    QLabel,
     QMenu,
     QSizePolicy,
     Qt,
@@ -23,7 +23,7 @@ from .qt import (
 from .remote_form import RemoteForm
 from .standing import CONNECT, DISCONNECT, START, STOP, Standing
 from .trouble_bar import TroubleBar
-from .widgets import TEXT, SmallPrint, name_parts, row, set_text
+from .widgets import name_parts, row, set_text
 
 REMARK = 6000  # ms that a remark stays
 LONG = 16  # letters of a word
@@ -62,9 +62,7 @@ class StatusLine(QWidget):
         self.show_standing(self._standing)
 
     def _build_line(self) -> QWidget:
-        self.status = QLabel()
-        self.status.setTextFormat(TEXT)
-        self.status.setWordWrap(True)
+        self.status = Wrapped()
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.status_trouble = TroubleBar()
         self.switch = QToolButton()

@@ -12,8 +12,8 @@ from .entry import Entry, Thumb
 
 @dataclass(frozen=True)
 class Tile:
-    """label: below the small picture; words and about: beside the large one. state: "done", "queued" or "painting",
-    then `fraction` of it is done, None: nobody knows."""
+    """label: below the small picture, its seed or its strength; words and about: beside the large one. state: "done",
+    "queued" or "painting", then `fraction` of it is done, None: nobody knows."""
 
     id: str
     label: str = ""
@@ -41,7 +41,9 @@ class Tile:
         """All that its picture and marks say, for who does not see them."""
         marks = [sentences.FAVOURITE] if self.favourite else []
         marks += [sentences.IS_LAYER] if self.placed else []
-        return ", ".join(filter(None, [self.words, self.label, self.news, *marks]))
+        # The number below a small picture has no room for its name, so that is said here.
+        label = sentences.ABOUT_SEED.format(seed=self.label) if self.label.isdecimal() else self.label
+        return ", ".join(filter(None, [self.words, label, self.news, *marks]))
 
 
 def tile_of(entry: Entry, now: float, names: Mapping[str, str], in_fan: bool = False) -> Tile:

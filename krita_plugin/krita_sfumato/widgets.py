@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import sentences
 from .qt import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QImage,
     QLabel,
     QObject,
-    QPixmap,
     QPlainTextEdit,
     QScrollArea,
     QSize,
@@ -35,7 +32,8 @@ from .qt import (
 
 TEXT = Qt.TextFormat.PlainText  # what a backend says is text, never markup
 MARGIN = 2  # pixels that a combo box leaves beside its text
-LOW = 170  # pixels of height that the controls have at least: words and map
+LOW = 170  # pixels of height that the controls have where there is room: words and map
+LOWEST = 48  # and where there is little
 NARROW = 44  # pixels that a value needs at least, so that a narrow docker does not cut anything off
 
 
@@ -166,6 +164,7 @@ class UpDown(QScrollArea):
 
     def __init__(self, inner: QWidget) -> None:
         super().__init__()
+        self._low = LOW
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -176,65 +175,18 @@ class UpDown(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:
         bar = self.verticalScrollBar().sizeHint().width()
-        return QSize(self.widget().minimumSizeHint().width() + bar, LOW)
-
-
-class SmallPrint(QLabel):
-    """A sentence that stands back, just as high as its lines. Smaller rather than paler, because Krita's themes do not
-    set every colour of a palette."""
-
-    def __init__(self, text: str = "") -> None:
-        super().__init__(text)
-        self.setTextFormat(TEXT)
-        self.setWordWrap(True)
-        font = self.font()
-        font.setPointSizeF(0.9 * font.pointSizeF())
-        self.setFont(font)
+        return QSize(self.widget().minimumSizeHint().width() + bar, self._low)
 
     def sizeHint(self) -> QSize:
-        """Form layouts go by this, not by the height for the width that they give."""
-        return QSize(NARROW, self.heightForWidth(self.width()))
+        """It takes what is left, and wants no more."""
+        return self.minimumSizeHint()
 
-    def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
-
-    def resizeEvent(self, event: Any) -> None:
-        super().resizeEvent(event)
-        if event.oldSize().width() != event.size().width():
+    def leave_room(self, room: int) -> None:
+        """room: pixels of height that it may have at least."""
+        low = max(LOWEST, min(LOW, room))
+        if low != self._low:
+            self._low = low
             self.updateGeometry()
-
-
-class Thumbnail(QLabel):
-    """The preview of an edit in progress; takes no room when there is none."""
-
-    SIDE = 200
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setToolTip(sentences.TIP_PREVIEW)
-        self._bytes = b""
-        self.hide()
-
-    def show_rgb(self, preview: tuple[int, int, bytes] | None) -> None:
-        if preview is None:
-            self.hide()
-            self._bytes = b""
-            return
-        width, height, data = preview
-        if data is not self._bytes:
-            self._bytes = data
-            image = QImage(data, width, height, 3 * width, QImage.Format.Format_RGB888)
-            pixmap = QPixmap.fromImage(image)
-            if max(width, height) > self.SIDE or max(width, height) < self.SIDE // 2:
-                pixmap = pixmap.scaled(
-                    self.SIDE,
-                    self.SIDE,
-                    Qt.AspectRatioMode.KeepAspectRatio,
-                    Qt.TransformationMode.SmoothTransformation,
-                )
-            self.setPixmap(pixmap)
-        self.show()
 
 
 def row(wide: QWidget, *narrow: QWidget) -> QWidget:

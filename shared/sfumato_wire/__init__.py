@@ -5,6 +5,7 @@ No sockets, clocks or threads live here: bytes go in, messages come out, and the
 
 from .blobs import BlobCache
 from .connection import BlobReceived, Connection, Event, Role
+from .declared import EditInfo, GreysWhen, Parameter
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from .geometry import Box, crop_box, softened_reach
 from .levels import FULL, Levels
@@ -15,15 +16,12 @@ from .messages import (
     Blob,
     Cancel,
     Cancelled,
-    EditInfo,
     Extra,
     Failed,
-    GreysWhen,
     Hello,
     Message,
     ModelInfo,
     NeedBlobs,
-    Parameter,
     Preview,
     Progress,
     Refused,

@@ -223,7 +223,7 @@ class TestDecode:
         ]
         assert torch.equal(results[0], results[1])
         assert not torch.equal(results[2], results[3])
-        assert "only where encoding is 'source text'" in info.help
+        assert "only where the model is told it" in info.help
 
     @pytest.mark.parametrize("prediction", ["epsilon", "flow"])
     def test_t24_the_way_back_halves_its_error_with_twice_the_steps(self, prediction: str) -> None:

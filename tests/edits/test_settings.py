@@ -14,7 +14,7 @@ from sfumato.edits.attention import SHARES, PromptToPrompt
 from sfumato.edits.checks import check, checked
 from sfumato.edits.contrast import MAP_PARAMETERS
 from sfumato.errors import InputError
-from sfumato_wire.messages import Parameter
+from sfumato_wire.declared import Parameter
 
 WHITE = ChangeMap.constant(1.0)
 MADE: dict[Any, Sequence[Parameter]] = {

@@ -143,6 +143,14 @@ def test_edits_parameters_and_found_maps(krita: harness.Krita, tmp_path: Path) -
         )
 
 
+def test_a_docker_full_of_things_in_a_low_window(krita: harness.Krita, tmp_path: Path) -> None:
+    backend = Scripted(tmp_path / "state")
+    try:
+        run(krita, "low", tmp_path, SFUMATO_HOME=str(tmp_path / "state"))
+    finally:
+        backend.stop()
+
+
 @pytest.mark.parametrize("scenario", ["documents", "maps"])
 def test_documents_and_maps_of_every_kind_exactly(krita: harness.Krita, tmp_path: Path, scenario: str) -> None:
     backend = Scripted(tmp_path / "state")

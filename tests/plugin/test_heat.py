@@ -144,7 +144,7 @@ def test_without_a_veil_the_picture_stays() -> None:
     [
         (61, 20, "fractional", 200, "61 strengths at 20 steps", False),
         (4, 4, "whole", 200, "Only 4 strengths at 4 steps: soft edges will show bands. "
-         "Use more steps or Release: fractional.", True),
+         "Use more steps, or under Fine tuning let each of the in-between greys count.", True),
         (4, 4, "fractional", 200, "Only 4 strengths at 4 steps: soft edges will show bands. Use more steps.", True),
         (1, 1, "", 200, "Only 1 strength at 1 step: soft edges will show bands. Use more steps.", True),
         (3, 20, "whole", 3, "3 strengths at 20 steps", False),

@@ -372,6 +372,24 @@ def test_several_results_go_and_come_back_and_their_layers_stay() -> None:
     assert not any(tile.favourite for tile in desk.controller.tiles(document))
 
 
+def test_what_was_discarded_can_be_brought_back_until_the_next_edit_begins() -> None:
+    desk = Desk().ready()
+    first, second = choose(desk)
+    kept = desk.controller.results.of(desk.document)
+    kept.remove(first)
+    desk.controller.apply(replace(SETTINGS, strength=0.0))
+    assert kept.removed == (first,), "nothing has begun"
+    look(desk)
+    assert kept.removed == (first,), "a draft is no edit"
+    desk.controller.restore()
+    assert kept.find(first) is not None
+    kept.remove(first)
+    desk.apply()
+    assert kept.removed == ()
+    desk.controller.restore()
+    assert [kept.find(first), kept.find(second) is not None] == [None, True]
+
+
 def test_a_live_draft_is_not_taken_to_another_picture() -> None:
     desk = Desk().ready()
     desk.controller.live.turn(True)

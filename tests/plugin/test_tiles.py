@@ -26,12 +26,13 @@ def test_one_line_says_how_it_was_made() -> None:
     assert about(with_another, NOW, {}).startswith("sketchbook · owner/clear · 20 steps")
     tile = tile_of(made, NOW, MODELS)
     assert (tile.label, tile.words, tile.placed, tile.favourite) == ("42", "snow on the hills", True, False)
-    assert tile.spoken == "snow on the hills, 42, Is a layer"
+    assert tile.spoken == "snow on the hills, seed 42, Is a layer"
 
 
 def test_in_a_fan_it_is_the_strength_that_differs() -> None:
     assert label_of({"seed": 42, "strength": 40.0}, in_fan=True) == "40 %"
     assert label_of({"seed": 42}, in_fan=True) == "42"
+    assert tile_of(entry(seed=42, strength=40.0), NOW, MODELS, in_fan=True).spoken == "Sfumato, 40 %, Is a layer"
 
 
 @pytest.mark.parametrize("strange", [None, "x", [1], {}, True, 10**400, float("nan"), float("inf")])

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from krita_sfumato import language, sentences
+from krita_sfumato import declared, language, sentences
+from krita_sfumato.vendor.sfumato_wire import EditInfo, Parameter
+from sfumato.studio.declared import DECLARED
 
 PLUGIN = Path(__file__).resolve().parents[2] / "krita_plugin" / "krita_sfumato"
 FILES = sorted(set(PLUGIN.glob("*.py")) - {PLUGIN / "sentences.py"})
@@ -137,7 +139,7 @@ def test_there_is_a_language() -> None:
 def test_a_language_is_complete(name: str) -> None:
     left = language.missing(name)
     assert not left, f"words/{name}.json lacks:\n" + "\n".join(left)
-    stale = sorted(set(language.read(name)) - set(ENGLISH))
+    stale = sorted(key for key in language.read(name) if key not in ENGLISH and not key.startswith(declared.OWN))
     assert not stale, f"words/{name}.json has what nobody says any more: {stale}"
 
 
@@ -166,7 +168,7 @@ def test_no_key_is_there_twice(name: str) -> None:
 def test_everything_is_said_in_the_chosen_language_and_back() -> None:
     stages, words = sentences.STAGES, language.read("de")
     language.use("de")
-    assert language.texts() == words
+    assert language.texts() == {key: text for key, text in words.items() if not key.startswith(declared.OWN)}
     assert stages["reading"] == words["STAGES.reading"], "who took the dict before says it too"
     assert sentences.ready("cuda:0") == "Bereit zum Malen, auf der Grafikkarte."
     assert sentences.stopped_before("map").endswith("„Suchen“.")
@@ -175,6 +177,65 @@ def test_everything_is_said_in_the_chosen_language_and_back() -> None:
     assert sentences.time_left(90) == "noch etwa 1½ min"
     language.use("en")
     assert language.texts() == ENGLISH
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_a_language_says_all_that_the_backend_declares(name: str) -> None:
+    words = language.read(name)
+    known = [keys for info in DECLARED.values() for keys in declared.keys(info)]
+    lacks = sorted({keys[-1] for keys in known if not any(key in words for key in keys)})
+    assert not lacks, f"words/{name}.json lacks what an edit declares:\n" + "\n".join(lacks)
+    stale = {key for key in words if key.startswith(declared.OWN)} - {key for keys in known for key in keys}
+    assert not stale, f"words/{name}.json has what no edit declares any more: {sorted(stale)}"
+    assert all(words[key].strip() for key in words)
+
+
+def test_what_is_declared_has_words_for_a_painter() -> None:
+    for info in DECLARED.values():
+        for parameter in (*info.parameters, *info.map_parameters):
+            said = f"{info.id}: {parameter.name}"
+            assert parameter.label, said
+            assert parameter.help, said
+            assert len(parameter.choice_labels) == len(parameter.choices), said
+            assert not re.search(r"'\w+'", parameter.help), f"{said}: the docker does not show a choice's own name"
+
+
+def test_what_a_backend_declares_is_said_in_the_language_or_as_the_backend_does() -> None:
+    odd = Parameter("release", "choice", "whole", "Its own.", choices=("whole", "new"), choice_labels=("Whole",))
+    level = Parameter("threshold", "float", 0.5, "Help.", unit="times")
+    info = EditInfo("another", "Another", "Something new.", (odd, level))
+    assert list(declared.choices(odd, "another")) == [("whole", "whole"), ("new", "new")]
+    assert declared.label(level, "sdedit") == "Threshold"
+    language.use("de")
+    assert declared.edit_name(DECLARED["soft-inpainting"]) == "Weiches Übermalen"
+    assert (declared.edit_name(info), declared.edit_help(info)) == ("Another", "Something new.")
+    assert list(declared.choices(odd, "another")) == [("whole", "gerundet"), ("new", "new")]
+    said = [declared.label(level, edit) for edit in ("sdedit", "diffedit", "another")]
+    assert said == ["Ändert ab", "Malt neu ab", "Threshold"], "one name may mean something else in another edit"
+    assert (declared.help(level, "another"), declared.unit(level)) == ("Help.", "mal")
+    language.use("en")
+    assert declared.edit_name(DECLARED["soft-inpainting"]) == "Soft inpainting"
+    assert declared.unit(level) == "times"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("snow\n on\tthe  hills", "snow on the hills"),
+        ("a \u202edlo\u202c house", "a dlo house"),
+        ("a\0b\x07c\x7f", "abc"),
+        ("\ufeffsnow\u00ad\u200e", "snow"),
+        ("half \ud83d of one", "half of one"),
+        ("\u2066\0\u2069", "Sfumato"),
+        ("a \U0001f469\u200d\U0001f3a8 at work", "a \U0001f469\u200d\U0001f3a8 at work"),
+        ("\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("\u200dsnow\u200d \u200c and\u200d\u200dice\u200c", "snow andice"),
+        ("\U0001f469\u200d" * 40, ("\U0001f469\u200d" * 24).rstrip("\u200d") + " …"),
+    ],
+)
+def test_a_layers_name_has_nothing_that_is_not_seen(prompt: str, name: str) -> None:
+    assert sentences.layer_name(prompt) == name
 
 
 def test_what_a_language_lacks_or_says_wrongly_stays_english(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from sfumato_wire.messages import Parameter
+from sfumato_wire.declared import Parameter
 from torch import Tensor
 
 from sfumato.edits.checks import check
@@ -23,8 +23,24 @@ from sfumato.errors import InputError
 from sfumato.steering import Run
 
 SHARES = (
-    Parameter("cross_steps", "float", 0.6, "The share of the steps in which words look at the same places.", 0.0, 1.0),
-    Parameter("self_steps", "float", 0.2, "The share of the steps in which places look at the same places.", 0.0, 1.0),
+    Parameter(
+        "cross_steps",
+        "float",
+        0.6,
+        "The share of the steps in which words look at the same places.",
+        0.0,
+        1.0,
+        label="Words keep places",
+    ),
+    Parameter(
+        "self_steps",
+        "float",
+        0.2,
+        "The share of the steps in which places look at the same places.",
+        0.0,
+        1.0,
+        label="Shapes keep places",
+    ),
 )
 PLAIN = ("AttnProcessor", "AttnProcessor2_0")  # what may be stood in for; others hold attention of their own
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sfumato_wire.messages import EditInfo, Parameter
+from sfumato_wire.declared import EditInfo, Parameter
 
 from sfumato.errors import InputError
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sfumato_wire.messages import Parameter
+from sfumato_wire.declared import Parameter
 from torch import Tensor
 
 from sfumato.change_map import ChangeMap, Rounding
@@ -19,21 +19,72 @@ from sfumato.steering import Passes, Run, steer
 Normaliser = Literal["mean", "quantile", "absolute", "chance"]
 
 MAP_PARAMETERS = (
-    Parameter("noises", "int", 10, "How often the model is asked. More gives a calmer map.", 1, 100, unit="noises"),
-    Parameter("level", "float", 0.5, "How much noise it is shown the picture under, as a strength.", 0.0, 1.0),
+    Parameter(
+        "noises",
+        "int",
+        10,
+        "How often the model is asked. More gives a calmer map.",
+        1,
+        100,
+        unit="times",
+        label="Ask the model",
+    ),
+    Parameter(
+        "level",
+        "float",
+        0.5,
+        "How much noise it is shown the picture under, as a strength.",
+        0.0,
+        1.0,
+        label="Noise laid over",
+    ),
     Parameter(
         "normaliser",
         "choice",
         "mean",
-        "What becomes white: so many times the mean contrast ('mean', best where a part is to change), the share with "
-        "the most ('quantile'), a contrast you name ('absolute'), or so many times what noise alone makes ('chance', "
-        "best where all is to change).",
+        "What becomes white: so many times the mean difference (best where a part is to change), the share of "
+        "the picture that differs most, a difference that you name, or so many times what chance alone makes "
+        "(best where all is to change).",
         choices=("mean", "quantile", "absolute", "chance"),
+        label="White is",
+        choice_labels=("times the mean", "a fixed share", "a fixed value", "times chance"),
     ),
-    Parameter("times", "float", 3.0, "How many times the mean ('mean').", 0.1, 100.0),
-    Parameter("quantile", "float", 0.9, "The share of the picture that stays below white.", 0.0, 1.0),
-    Parameter("absolute", "float", 0.1, "The contrast that is white, in units of the noise.", 0.001, 10.0),
-    Parameter("chance", "float", 0.5, "How many times what noise alone makes ('chance').", 0.01, 100.0),
+    Parameter(
+        "times",
+        "float",
+        3.0,
+        "How many times the mean difference is white. Counts where white is times the mean.",
+        0.1,
+        100.0,
+        label="Times the mean",
+    ),
+    Parameter(
+        "quantile",
+        "float",
+        0.9,
+        "The share of the picture that stays below white. Counts where white is a fixed share.",
+        0.0,
+        1.0,
+        label="Share below white",
+    ),
+    Parameter(
+        "absolute",
+        "float",
+        0.1,
+        "The difference that is white, in units of the noise. Counts where white is a fixed value.",
+        0.001,
+        10.0,
+        label="Fixed value",
+    ),
+    Parameter(
+        "chance",
+        "float",
+        0.5,
+        "How many times what chance alone makes is white. Counts where white is times chance.",
+        0.01,
+        100.0,
+        label="Times chance",
+    ),
 )
 
 

@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sfumato_wire.messages import EditInfo, GreysWhen, Parameter
+from sfumato_wire.declared import EditInfo, GreysWhen, Parameter
 from torch import Tensor
 
 from sfumato.change_map import ChangeMap, M, Rounding
@@ -39,24 +39,44 @@ INFO = EditInfo(
     name="DiffEdit",
     help="Repaints where the map is light, beginning from the picture's own structure. The map can be found for you: "
     "where what you ask for and what the picture shows disagree. What the picture shows counts for finding, and for "
-    "painting only where encoding is 'source text'. The seed changes the map, hardly the painting.",
+    "painting only where the model is told it. The seed changes the map, hardly the painting.",
     parameters=(
-        Parameter("ratio", "float", 0.8, "How far white goes back before it is painted anew.", 0.0, 1.0),
+        Parameter(
+            "ratio",
+            "float",
+            0.8,
+            "How far white goes back before it is painted anew.",
+            0.0,
+            1.0,
+            label="How far white goes",
+        ),
         Parameter(
             "mask",
             "choice",
             "hard",
-            "'hard' repaints what is lighter than the threshold, as published; 'soft' repaints every pixel as much as "
+            "Light parts, as published: all that is lighter than the threshold, alike; or every pixel as much as "
             "its grey says.",
             choices=("hard", "soft"),
+            label="Repaints",
+            choice_labels=("light parts", "as the grey says"),
         ),
-        Parameter("threshold", "float", 0.5, "Lighter greys are repainted ('hard').", 0.0, 1.0),
+        Parameter(
+            "threshold",
+            "float",
+            0.5,
+            "Greys lighter than this are repainted, where light parts are repainted.",
+            0.0,
+            1.0,
+            label="Repaints from",
+        ),
         Parameter(
             "encoding",
             "choice",
             "no text",
             "What the model is told while it takes the picture apart: nothing, as published, or what it shows.",
             choices=("no text", "source text"),
+            label="Model is told",
+            choice_labels=("nothing", "what is there"),
         ),
     ),
     source_prompt=True,

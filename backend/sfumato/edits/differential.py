@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from sfumato_wire.messages import EditInfo, GreysWhen, Parameter
+from sfumato_wire.declared import EditInfo, GreysWhen, Parameter
 
 from sfumato.change_map import ChangeMap, M, scaled
 from sfumato.edits.checks import check
@@ -24,23 +24,28 @@ RELEASE = Parameter(
     "release",
     "choice",
     "fractional",
-    "How greys between two steps count: 'fractional' lets every grey count, 'whole' rounds to whole steps.",
+    "How greys between two steps count: every grey by its own share, or rounded to whole steps.",
     choices=("fractional", "whole"),
+    label="In-between greys",
+    choice_labels=("each counts", "rounded"),
 )
 WHOLE = GreysWhen("release", "whole", "steps")
 AXIS = Parameter(
     "axis",
     "choice",
     "steps",
-    "What a grey is a share of: the steps (as published), the noise, which treats all schedules alike, or the change "
-    "that is seen ('perceived', where the model was calibrated).",
+    "What half a grey halves: the steps (as published), the noise, which treats all schedules alike, or "
+    "the change that is seen, where the model was measured for it.",
     choices=("steps", "noise", "perceived"),
+    label="Grey divides",
+    choice_labels=("the steps", "the noise", "what is seen"),
 )
 OWN_AXIS = replace(
     AXIS,
     default="own",
-    help=f"{AXIS.help} 'own' is the change that is seen for models that were calibrated, the steps for others.",
+    help=f"{AXIS.help} What suits is the change that is seen where it was measured, and the steps elsewhere.",
     choices=("own", *AXIS.choices),
+    choice_labels=("what suits", *AXIS.choice_labels),
 )
 INFO = EditInfo(
     id="differential",
@@ -54,6 +59,7 @@ INFO = EditInfo(
             "bool",
             True,
             "Show the model what surrounds a pixel before the pixel may change. Off is only good for comparisons.",
+            label="See the surroundings",
         ),
         Parameter(
             "spend",
@@ -61,6 +67,7 @@ INFO = EditInfo(
             False,
             "Where nothing is white: take all the steps below the lightest grey, not only its share of them. Slower, "
             "and best with few steps.",
+            label="Use all steps",
         ),
     ),
     # Without hinting nothing is mixed: a part of a step is a whole one.

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import torch
 from numpy.typing import NDArray
-from sfumato_wire.messages import EditInfo, Parameter
+from sfumato_wire.declared import EditInfo, Parameter
 from torch import Tensor
 
 from sfumato.change_map import ChangeMap, M, Rounding, scaled
@@ -48,6 +48,7 @@ INFO = EditInfo(
             "How strongly the picture is taken for what its own text says. Higher changes more of it; published: 3.5.",
             0.0,
             20.0,
+            label="Guidance, original",
         ),
         Parameter(
             "keep_structure",
@@ -56,13 +57,23 @@ INFO = EditInfo(
             "1 keeps the picture's shapes, 0 lets the model invent them anew.",
             0.0,
             1.0,
+            label="Keep shapes",
         ),
-        Parameter("gain", "float", 1.0, "How much of the difference between the two texts is applied.", 0.0, 2.0),
+        Parameter(
+            "gain",
+            "float",
+            1.0,
+            "How much of the difference between the two texts is applied.",
+            0.0,
+            2.0,
+            label="Amount of change",
+        ),
         Parameter(
             "attention",
             "bool",
             False,
             "Also look at the same places for the words that both texts share (prompt-to-prompt; SD and SDXL only).",
+            label="Hold the places",
         ),
         *SHARES,
         Parameter(
@@ -72,21 +83,27 @@ INFO = EditInfo(
             "How much of the noise is the picture's own in every step: 1 as published, 0 none (flow models: always 0).",
             0.0,
             1.0,
+            label="Picture's own noise",
         ),
         Parameter(
             "form",
             "choice",
             "delta",
-            "How it is worked out: 'delta' is exact where nothing changes, 'residual' adds the picture's own noise.",
+            "How it is worked out: exactly, so that nothing changes where nothing should, or with the picture's "
+            "own noise added.",
             choices=("delta", "residual"),
+            label="Worked out",
+            choice_labels=("exactly", "with noise"),
         ),
         Parameter(
             "few_steps",
             "choice",
             "off",
-            "Corrections for models that paint in 4 to 8 steps (TurboEdit); 'auto': up to 8 steps. The guidance is "
-            "then the strength of the edit: 1 to 2.",
+            "Corrections for models that paint in 4 to 8 steps (TurboEdit); automatic: up to 8 steps. The "
+            "guidance is then the strength of the edit: 1 to 2.",
             choices=("off", "auto", "on"),
+            label="Few-step model",
+            choice_labels=("no", "automatic", "yes"),
         ),
         RELEASE,
         AXIS,

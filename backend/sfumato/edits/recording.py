@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
-from sfumato_wire.messages import Parameter
+from sfumato_wire.declared import Parameter
 from torch import Tensor
 
 from sfumato.errors import InputError

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sfumato_wire.messages import EditInfo, Parameter
+from sfumato_wire.declared import EditInfo, Parameter
 
 from sfumato.change_map import ChangeMap, Rounding
 from sfumato.composite import Difference
@@ -35,14 +35,17 @@ INFO = EditInfo(
             "What may change: every grey from this share of the map's lightest one on. The rest is kept.",
             0.01,
             1.0,
+            label="Changes from",
         ),
         Parameter(
             "noise",
             "choice",
             "shared",
-            "What hides the kept parts while the others are worked on: always the same noise ('shared', the released "
-            "code) or new noise in every step ('fresh', the paper).",
+            "What hides the kept parts while the others are worked on: always the same noise (the released code) "
+            "or new noise in every step (the paper).",
             choices=("shared", "fresh"),
+            label="Cover the rest",
+            choice_labels=("always alike", "new each step"),
         ),
         Parameter(
             "repeats",
@@ -53,6 +56,7 @@ INFO = EditInfo(
             1,
             10,
             unit="times",
+            label="Repeat",
         ),
     ),
     greys="one",

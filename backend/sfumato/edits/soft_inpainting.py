@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sfumato_wire.messages import EditInfo, GreysWhen, Parameter
+from sfumato_wire.declared import EditInfo, GreysWhen, Parameter
 from torch import Tensor
 
 from sfumato.change_map import ChangeMap, M, Rounding, release_steps
@@ -35,8 +35,17 @@ INFO = EditInfo(
             "When greys keep the original: above 1 more at the beginning, below 1 more at the end.",
             0.0,
             8.0,
+            label="Keep early or late",
         ),
-        Parameter("preservation", "float", 0.5, "How strongly greys keep the original.", 0.0, 8.0),
+        Parameter(
+            "preservation",
+            "float",
+            0.5,
+            "How strongly greys keep the original.",
+            0.0,
+            8.0,
+            label="Keep the original",
+        ),
         Parameter(
             "contrast_boost",
             "float",
@@ -44,6 +53,7 @@ INFO = EditInfo(
             "Contrast of what is blended: low is softer and may fade, high is crisp and may glare.",
             1.0,
             32.0,
+            label="Contrast of the blend",
         ),
         Parameter(
             "mask_influence",
@@ -52,6 +62,7 @@ INFO = EditInfo(
             "What decides where the new picture shows: how much changed (0), the map too (1).",
             0.0,
             1.0,
+            label="Weight of the map",
         ),
         Parameter(
             "difference_threshold",
@@ -60,6 +71,7 @@ INFO = EditInfo(
             "How much must change before the new picture shows by half; high keeps more of the original's pixels.",
             0.0,
             8.0,
+            label="Shows from",
         ),
         Parameter(
             "difference_contrast",
@@ -68,6 +80,7 @@ INFO = EditInfo(
             "How sudden the new picture shows: low is gradual and may leave ghosts, high is abrupt.",
             0.0,
             8.0,
+            label="Shows suddenly",
         ),
     ),
     greys_when=(GreysWhen("preservation", 0.0, "one"),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import ModuleType
 
-from sfumato_wire.messages import EditInfo, Parameter
+from sfumato_wire.declared import EditInfo, Parameter
 
 from sfumato.composite import BAND
 from sfumato.edits import EDITS
@@ -15,8 +15,10 @@ _MAP = (
         "resample",
         "choice",
         "area",
-        "How the map's pixels share a cell of the model: their mean ('area'), or any change counts ('max').",
+        "How the map's pixels share a cell of the model: by their mean, or any change counts.",
         choices=("area", "max"),
+        label="Fine map parts",
+        choice_labels=("their mean", "any change counts"),
     ),
 )
 _COMPOSITE = (
@@ -24,14 +26,30 @@ _COMPOSITE = (
         "composite",
         "choice",
         "smooth",
-        "How the new picture lies over yours: 'smooth' fades faint changes in and keeps their detail, 'plain' covers "
-        "wherever the map is not black, 'difference' where much has changed, and 'map' as much as the map is light.",
+        "How the new picture lies over yours: softly, where faint changes fade in and keep their detail; "
+        "wherever the map is not black; where much has changed; or as much as the map is light.",
         choices=("smooth", "plain", "difference", "map"),
+        label="Lies on top",
+        choice_labels=("softly", "everywhere", "where much is new", "like the map"),
     ),
     Parameter(
-        "band", "float", BAND, "Change at which the new picture covers fully ('smooth', 'difference').", 0.0, 1.0
+        "band",
+        "float",
+        BAND,
+        "Change from which on the new picture covers yours fully, where it lies over it softly or where much changed.",
+        0.0,
+        1.0,
+        label="Covers fully from",
     ),
-    Parameter("detail", "float", 1.0, "How much detail of little changed pixels is given back ('smooth').", 0.0, 1.0),
+    Parameter(
+        "detail",
+        "float",
+        1.0,
+        "How much detail of little changed pixels is given back, where the new picture lies softly over yours.",
+        0.0,
+        1.0,
+        label="Detail given back",
+    ),
 )
 
 
@@ -40,8 +58,10 @@ _FOUND = (
         "edges",
         "choice",
         "smooth",
-        "How the found map is drawn: 'smooth', or 'cells', which shows what the model sees as one value.",
+        "How the found map is drawn: smoothly, or in cells, each of which the model sees as one value.",
         choices=("smooth", "cells"),
+        label="Drawn",
+        choice_labels=("smoothly", "in cells"),
     ),
 )
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sfumato_wire.declared import Parameter
 from sfumato_wire.geometry import Box, softened_reach
-from sfumato_wire.messages import Parameter
 from sfumato_wire.request import Pixels, Request
 
 from sfumato.change_map import apply_levels, soften

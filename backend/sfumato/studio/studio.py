@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from sfumato_wire.messages import EditInfo, Extra, ModelInfo
+from sfumato_wire.declared import EditInfo
+from sfumato_wire.messages import Extra, ModelInfo
 from sfumato_wire.request import Request
 from torch import Tensor
 

@@ -386,7 +386,7 @@ def check_strip(kit):
     docker.change("j2", lambda t: {"fraction": 0.8})
     docker.show()
     kit.check("what it says aloud", view.model().data(view.model().index(0), Qt.ItemDataRole.AccessibleTextRole)
-              == "a red boat, 7, 80 %")  # fmt: skip
+              == "a red boat, seed 7, 80 %")  # fmt: skip
 
     # As a painter sees it.
     docker.dock.setFloating(True)
@@ -436,7 +436,7 @@ def check_discard_all(kit, docker):
     kit.check("those go that were seen", heard == [("discard", plain), ("chosen", stars[-1])], heard)
     left = [tile.id for tile in view.tiles]
     kit.check("stars stay", left == ["r99", *stars], left)
-    kit.check("how many", strip.undo_text.text() == f"Discarded {len(plain)}.", strip.undo_text.text())
+    kit.check("how many", strip.undo_text.text() == f"{len(plain)} results discarded.", strip.undo_text.text())
     kit.screenshot("discarded_all", docker.dock)
     QTest.mouseClick(strip.undo_button, LEFT)
     kit.check("all are back", [t.id for t in view.tiles] == ["r99", *(t.id for t in before)], view.tiles)
