@@ -39,6 +39,7 @@ def scenario(kit):
     yield 1
     live.click()
     yield kit.until(keep.isVisible, "a draft", 30)
+    strip.copy_settings.emit(strip.view.tiles[0].id)  # which is said
     yield 1
     hidden = [name for name in PARTS if not kit.find(f"sfumato_{name}").isVisible()]
     kit.check("all of it is there", not hidden, hidden)
