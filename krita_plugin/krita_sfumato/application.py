@@ -51,6 +51,7 @@ class Application(QObject):
         self.presets = Presets(home)
         self._panels: list[Panel] = []
         self._stood: tuple[object, ...] = ()
+        self._refreshes = 0
         self._seen = ""  # the picture that the painter looked at
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sfumato-pixels")
         self.client = Client(home, self.woken.emit, f"krita-sfumato {VERSION} in Krita {self.host.version()}")
@@ -142,6 +143,8 @@ class Application(QObject):
 
     def _refresh(self) -> None:
         """A look at the painter's document."""
+        self._refreshes += 1
+        this = self._refreshes
         panels = [panel for panel in self._panels if panel.isVisible()]
         if not panels:
             self.lookout.stop()
@@ -165,10 +168,8 @@ class Application(QObject):
         can_replace = document is not None and tiles != () and self.controller.results.last_layer(document, names) != ""
         sources = _sources(document, layers, note, choice.layer, self.controller.maps_at_work(document))
         discarded = len(self.controller.results.of(document).removed) if document is not None else 0
-        if any(panel.map_preview.isVisible() for panel in panels):
-            self.lookout.watch(document, replace(note.settings, map=choice), self.controller.view)
-        else:
-            self.lookout.stop()
+        if this != self._refreshes:
+            return  # Krita handled an event inside of one of its calls: what that changed is shown already
         for panel in panels:
             panel.document = document.id if document is not None else ""
             panel.show_map(layers, choice)
@@ -177,6 +178,10 @@ class Application(QObject):
             panel.footer.row.show_abilities(document is not None and document.can_mask(), can_replace)
             panel.footer.status_line.show_standing(standing)
             panel.show_results(tiles, can_replace, discarded)
+        if any(panel.map_preview.isVisible() for panel in panels):
+            self.lookout.watch(document, replace(note.settings, map=choice), self.controller.view)
+        else:
+            self.lookout.stop()
         self._show_heat()
         self._show()
 

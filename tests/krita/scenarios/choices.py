@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from krita_sfumato import host
 from sfumato_driver.exact import history
 from sfumato_driver.painter import SRGB, Painter
 
@@ -78,6 +79,21 @@ def scenario(kit):
     yield from painter.choose(found.name())
     painter.press_apply()
     yield from painter.until_done("by the found map again")
+
+    # So it is while the docker looks at the picture: what is chosen meanwhile stays.
+    asked = host.Document.active
+
+    def choosing(document):
+        host.Document.active = asked
+        painter.choose_edit("SDEdit")
+        return asked(document)
+
+    painter.choose_edit("Differential Diffusion")
+    host.Document.active = choosing
+    yield kit.until(lambda: host.Document.active is asked, "a look at the picture", 5)
+    kit.check("chosen in between", painter.edit.currentText() == "SDEdit", painter.edit.currentText())
+    painter.choose_edit("Differential Diffusion")
+    yield 0.7
 
     # Results without a star go together and come back together; their layers stay.
     strip, names = kit.find("sfumato_strip"), painter.names(first)
