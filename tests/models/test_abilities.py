@@ -61,7 +61,7 @@ def test_folders(kind: Kind, folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     mine = next(info for info in studio.models if info.name == "mine")
     assert (mine.family, mine.rounding) == (kind.family, route_of(pipe).rounding)
     assert {(extra.name, extra.family) for extra in studio.loras} == {("soft", kind.family)}
-    assert set(mine.takes) == {"lora", "controlnet"} - set(kind.without)
+    assert set(mine.takes) == {"lora", "controlnet", "vae"} - set(kind.without)
     results = {}
     for edit in EDITS.values():
         info = edit.INFO
