@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 from . import sentences
 from .draft import Picture
@@ -12,12 +12,11 @@ from .interfaces import Document, Link
 from .making import Making, NothingToMake
 from .memory import Memory
 from .placing import add, settle, wait_for
+from .queue import Steps
 from .results import Results
 from .screen import Screen
 from .shelf import Shelf
 from .vendor.sfumato_wire import Box
-
-Steps = Generator[str, None, None]
 
 
 def make_map(document: Document, make: Callable[[Document], Making], memory: Memory, screen: Screen) -> Steps:

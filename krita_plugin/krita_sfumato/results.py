@@ -99,7 +99,10 @@ class Results:
         here = [edit for edit in reversed(edits) if edit.document.id == document.id and not edit.layer]
         chosen_from = len(here) > 1 or any(not edit.places for edit in here)
         pending = tuple(map(_on_its_way, here)) if chosen_from else ()  # one alone is seen large already
-        entries = [entry if entry.placed in there else replace(entry, placed="") for entry in self.of(document).entries]
+        entries = [
+            replace(entry, placed="") if entry.placed and entry.placed not in there else entry
+            for entry in self.of(document).entries
+        ]
         state = (document.id, pending, tuple(entries), int(now / 30), tuple(names))
         if state != self._shown[0]:
             done = tuple(tile_of(entry, now, names, entry.said.get("fan") is True) for entry in entries)
